@@ -1,0 +1,38 @@
+"""Maquette: every neural network of a graphics course, trained on your own data with one command.
+
+    result = maquette.run("regression", data="houses.csv", target="price")
+    maquette.open(result.folder).predict(frame)
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = ["Result", "open", "run"]
+
+
+class Result(NamedTuple):
+    """What a run made: its folder, the scores on the test part, and those of the baselines."""
+
+    folder: Path
+    scores: dict[str, float]
+    baselines: dict[str, dict[str, float]]
+    report: Path
+
+
+def run(recipe: str, data: Any = None, *, out: str | Path | None = None, preset: str | None = None, **settings: Any) -> Result:
+    """Train a recipe as `maquette run` does. `data` is a path, a name, or a data frame; errors are `UserError`."""
+    from maquette import cli
+
+    return Result(*cli.train(recipe, data, out, preset, settings))
+
+
+def open(folder: str | Path) -> Any:
+    """A predictor from a finished run folder, with `predict(inputs)`."""
+    from maquette import serving
+
+    return serving.open(folder)
+
+
+def __dir__() -> Iterable[str]:
+    return __all__

@@ -1,0 +1,136 @@
+"""Nested state as safetensors and JSON, and models as weights, class name and constructor arguments; never pickle."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from maquette import models
+from maquette.files import read_json, write_json, written_whole
+from maquette.settings import UserError
+
+
+def save_state(state: Any, folder: Path, name: str) -> None:
+    """Write nested dicts, lists, tuples, numbers, strings, tensors and arrays to `name.json` and a safetensors file.
+
+    The JSON file names the tensors' file and is replaced last, so at every moment it points to a whole state; the
+    tensors' file is named after its content, and older ones are removed afterwards.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    tree = _encode(state, tensors)
+    digest = _digest(tensors)
+    file = f"{name}-{digest[:16]}.safetensors"
+    if tensors and not (folder / file).exists():
+        with written_whole(folder / file) as temporary:
+            _save_tensors(tensors, temporary)
+    write_json(folder / f"{name}.json", {"tensors": file if tensors else None, "sha256": digest, "state": tree})
+    for old in folder.glob(f"{name}-*.safetensors"):
+        if old.name != file:
+            old.unlink(missing_ok=True)
+
+
+def load_state(folder: Path, name: str) -> Any:
+    """What `save_state` wrote, to the last bit; `UserError` if a file is missing or damaged."""
+    saved = read_json(folder / f"{name}.json")
+    try:
+        tensors = load_tensors(folder / Path(saved["tensors"]).name) if saved["tensors"] else {}
+        if _digest(tensors) != saved["sha256"]:
+            raise ValueError("checksum")
+        return _decode(saved["state"], tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{folder / name}.json is damaged, or its tensors' file is another one's.") from None
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {path.parent} is not a whole run folder.") from None
+    except (OSError, SafetensorError):
+        raise UserError(f"{path} is damaged: it does not hold tensors.") from None
+
+
+def save_model(model: nn.Module, folder: Path) -> None:
+    """Write `model.safetensors` and `model.json`; a model keeps its constructor's arguments under their own names."""
+    names = inspect.signature(type(model)).parameters
+    with written_whole(folder / "model.safetensors") as temporary:
+        _save_tensors({name: value.detach().cpu().clone() for name, value in model.state_dict().items()}, temporary)
+    write_json(
+        folder / "model.json",
+        {"class": type(model).__name__, "arguments": {name: getattr(model, name) for name in names}},
+    )
+
+
+def load_model(folder: Path) -> nn.Module:
+    """The model of a run folder, in evaluation mode; only classes of `maquette.models` can be made."""
+    description = read_json(folder / "model.json")
+    weights = load_tensors(folder / "model.safetensors")
+    try:
+        name, arguments = description["class"], description["arguments"]
+        if name not in models.__all__:
+            raise UserError(f"{folder / 'model.json'} names a model that this Maquette does not have: {name}.")
+        model = getattr(models, name)(**arguments)
+        model.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError):
+        raise UserError(f"{folder / 'model.json'} and model.safetensors do not fit together.") from None
+    return model.eval()
+
+
+def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    path.chmod(0o644)  # safetensors makes files that only their owner may read
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for key, tensor in sorted(tensors.items()):
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        if tensor.numel():  # torch cannot look at the bytes of an empty tensor
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor | np.ndarray):
+        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        key = f"{len(tensors):06d}"
+        tensors[key] = torch.as_tensor(value).detach().to("cpu", copy=True).contiguous()
+        return {"$": kind, "key": key}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        if all(isinstance(key, str) for key in value) and "$" not in value:
+            return {key: _encode(item, tensors) for key, item in value.items()}
+        return {"$": "items", "items": [[_encode(k, tensors), _encode(v, tensors)] for k, v in value.items()]}
+    if isinstance(value, tuple):
+        return {"$": "tuple", "items": [_encode(item, tensors) for item in value]}
+    if isinstance(value, list):
+        return [_encode(item, tensors) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a {type(value).__name__} cannot be kept in a checkpoint")
+
+
+def _decode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_decode(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kinds: dict[str, Callable[[], Any]] = {
+        "tensor": lambda: tensors[value["key"]],
+        "array": lambda: tensors[value["key"]].numpy(),
+        "items": lambda: {_decode(k, tensors): _decode(v, tensors) for k, v in value["items"]},
+        "tuple": lambda: tuple(_decode(item, tensors) for item in value["items"]),
+    }
+    if "$" in value:
+        return kinds[value["$"]]()
+    return {key: _decode(item, tensors) for key, item in value.items()}

@@ -1,0 +1,1 @@
+"""Data: collect, describe, split, encode. Never imports torch."""

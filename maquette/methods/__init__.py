@@ -1,0 +1,1 @@
+"""Algorithms without weights of their own: plain functions on arrays and tensors."""

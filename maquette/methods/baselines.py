@@ -1,0 +1,74 @@
+"""What others reach on the same table: scikit-learn's models with their defaults, on our columns."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+FOREST_ROWS = 30_000  # more rows change a baseline little and cost minutes
+BOOSTING_ROWS = 200_000
+
+
+def baselines(
+    task: Literal["regression", "classification"],
+    numbers: np.ndarray,
+    categories: np.ndarray,
+    target: np.ndarray,
+    test_numbers: np.ndarray,
+    test_categories: np.ndarray,
+    seed: int,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and answer on the test rows, model by model: numbers (N,), or class probabilities (N, C).
+
+    numbers (N, F) and categories (N, C), codes; target (N,): numbers, or class numbers 0..C-1 that all occur.
+    """
+    regression = task == "regression"
+    x, test_x = np.hstack([numbers, categories]), np.hstack([test_numbers, test_categories])
+    codes = list(range(numbers.shape[1], x.shape[1]))
+    few = np.random.default_rng(seed).permutation(len(x))
+    one_hot = ColumnTransformer(
+        [("codes", OneHotEncoder(handle_unknown="ignore"), codes)], remainder=StandardScaler(), sparse_threshold=0
+    )
+    boosted = [code for code in codes if x[:, code].max(initial=0) < 255]  # scikit-learn's limit for categories
+    models: list[tuple[str, Any, int]] = [
+        ("mean" if regression else "majority", DummyRegressor() if regression else DummyClassifier(), len(x)),
+        (
+            "linear" if regression else "logistic regression",
+            make_pipeline(one_hot, LinearRegression() if regression else LogisticRegression(max_iter=500)),
+            BOOSTING_ROWS,
+        ),
+        (
+            "random forest",
+            (RandomForestRegressor if regression else RandomForestClassifier)(n_jobs=-1, random_state=seed),
+            FOREST_ROWS,
+        ),
+        (
+            "gradient boosting",
+            (HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier)(
+                categorical_features=boosted or None, random_state=seed
+            ),
+            BOOSTING_ROWS,
+        ),
+    ]
+    for name, model, most in models:
+        rows = few[:most]
+        model.fit(x[rows], target[rows])
+        yield name, model.predict(test_x) if regression else spread(model, test_x, int(target.max()) + 1)
+
+
+def spread(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
+    """Class probabilities (N, classes); a class that the model never saw has none."""
+    probabilities = np.zeros((len(x), classes))
+    probabilities[:, model.classes_.astype(int)] = model.predict_proba(x)
+    return probabilities

@@ -1,0 +1,16 @@
+"""Networks: plain modules with keyword arguments; they know nothing of recipes, files, flags or devices.
+
+Names load on first use, so `import maquette.models` costs nothing.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {"MLP": "mlp", "Polynomial": "polynomial", "TableNetwork": "tabular"}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"maquette.models has no {name}")
+    return getattr(importlib.import_module(f"maquette.models.{_HOMES[name]}"), name)

@@ -1,0 +1,101 @@
+"""What a page says about scores: which is best, and whether the model beats the best of its baselines, by how much."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from maquette.figures.numbers import number
+from maquette.report.folder import Facts
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The score that decides, beside the best baseline. `tone`: better, worse, same or none."""
+
+    score: str
+    value: str
+    unit: str
+    baseline: str
+    baseline_value: str
+    sentence: str
+    tone: str
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def deciding(facts: Facts) -> str | None:
+    """The score that decides, as the framing says; the first one if it does not."""
+    scores = facts.scores.get("scores", {})
+    named = facts.findings.get("framing", {}).get("score")
+    return named if named in scores else next(iter(scores), None)
+
+
+def direction(facts: Facts, score: str) -> str | None:
+    """`higher` or `lower`, whichever is better; nothing if the run does not say."""
+    said = facts.scores.get("directions", {}).get(score)
+    framing = facts.findings.get("framing", {})
+    if said is None and framing.get("score") == score and "higher_is_better" in framing:
+        return "higher" if framing["higher_is_better"] else "lower"
+    return said if said in ("higher", "lower") else None
+
+
+def unit_of(facts: Facts, score: str) -> str:
+    framing = facts.findings.get("framing", {})
+    return str(
+        facts.scores.get("units", {}).get(score) or (framing.get("unit") if framing.get("score") == score else "") or ""
+    )
+
+
+def best_name(values: dict[str, Any], way: str | None) -> str | None:
+    """The name whose number is best; nothing where no way is better or there is nothing to compare."""
+    numbers = {name: value for name, value in values.items() if is_number(value)}
+    if way is None or len(numbers) < 2:
+        return None
+    return (max if way == "higher" else min)(numbers, key=lambda name: numbers[name])
+
+
+def verdict(facts: Facts) -> Verdict | None:
+    """How the model stands; nothing for a run without scores."""
+    score = deciding(facts)
+    if score is None:
+        return None
+    value, unit, way = facts.scores["scores"][score], unit_of(facts, score), direction(facts, score)
+    others = {
+        name: row.get(score) for name, row in facts.scores.get("baselines", {}).items() if is_number(row.get(score))
+    }
+    rival = best_name({**others, "": None}, way) or (next(iter(others)) if len(others) == 1 else None)
+    if rival is None or way is None or not is_number(value):
+        return Verdict(
+            score, number(value), unit, "", "", "There is no baseline to compare with." if not others else "", "none"
+        )
+    tone, sentence = _compared(float(value), float(others[rival]), way, rival)
+    return Verdict(score, number(value), unit, rival, number(others[rival]), sentence, tone)
+
+
+def _compared(value: float, rival: float, way: str, name: str) -> tuple[str, str]:
+    gain = value - rival if way == "higher" else rival - value
+    if number(value) == number(rival):
+        return "same", f"No better and no worse than the best baseline, {name}."
+    size = f"{number(100 * abs(gain) / abs(rival), digits=2)} %" if rival > 0 else number(abs(gain), digits=3)
+    if gain > 0:
+        return "better", f"Better than the best baseline, {name}, by {size}."
+    return (
+        "worse",
+        f"Worse than the best baseline, {name}, by {size}: for this data, prefer the baseline or train longer.",
+    )
+
+
+def inline(text: Any) -> Markup:
+    """Text with `code` between backquotes set as code, everything else escaped."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def prose(text: Any) -> Markup:
+    """The same in paragraphs, which blank lines part."""
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", str(text)) if part.strip()]
+    return Markup("").join(Markup("<p>{}</p>").format(inline(part)) for part in paragraphs)

@@ -1,0 +1,389 @@
+"""Run: one run folder, what is written to it, and the loop that counts, saves, resumes and stops."""
+
+import json
+import math
+import os
+import random
+import shlex
+import signal
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from maquette.checkpoints import load_state, save_state
+from maquette.files import cannot_write, read_json, write_json
+from maquette.progress import Progress
+from maquette.settings import Settings, UserError
+from maquette.steps import STEPS
+
+SAVE_EVERY = 20.0  # seconds; with the time a save takes, a crash loses less than half a minute
+
+
+class Interrupted(Exception):
+    """Training was stopped on request, after a checkpoint; the message says how to go on."""
+
+
+class Step:
+    """Where a loop stands: `number` counts from 1, `progress` runs from 0 to 1 over the whole of training."""
+
+    number = 0
+    progress = 0.0
+    is_last = False
+
+    def every(self, count: int) -> bool:
+        """True on every `count`-th step and on the last."""
+        return self.is_last or self.number % count == 0
+
+
+class Run:
+    """A run folder while it is being made. In a run of several processes only the first one writes."""
+
+    def __init__(self, folder: Path, settings: Settings, *, resuming: bool = False):
+        self.folder, self.settings = folder, settings
+        self.device, self.rank, self.processes = find_device(settings.device)
+        self.is_main = self.rank == 0
+        self.step_name = "frame"
+        self.findings: dict[str, Any] = {"framing": {}, "numbers": {}, "sections": {}}
+        self.source: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
+        self._loops = 0
+        self._stopping = False
+        self._events: Any = None
+        self._checkpoint: dict[str, Any] = {}
+        self._began = time.monotonic()
+        if resuming:
+            self._go_on()
+
+    # -- what the report shows ---------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        self._show({"kind": "text", "text": text})
+
+    def warn(self, text: str) -> None:
+        self._show({"kind": "warning", "text": text})
+
+    def formula(self, text: str) -> None:
+        self._show({"kind": "formula", "text": text})
+
+    def fact(self, name: str, value: Any, unit: str = "") -> None:
+        self._show({"kind": "fact", "name": name, "value": plain(value), "unit": unit})
+
+    def table(self, title: str, frame: Any, caption: str = "") -> None:
+        """Show a pandas data frame, one row a line; the index is not shown."""
+        rows = [[plain(value) for value in row] for row in frame.itertuples(index=False)]
+        self._show({"kind": "table", "title": title, "columns": [*map(str, frame)], "rows": rows, "caption": caption})
+
+    def picture(self, name: str, figure: Any, title: str, caption: str = "") -> None:
+        """Save a figure of `maquette.figures` (or PNG bytes' path within `pictures/`) and show it."""
+        if not self.is_main:
+            return
+        from maquette.figures.style import save
+
+        (self.folder / "pictures").mkdir(exist_ok=True)
+        file = f"pictures/{name}.svg"
+        save(figure, self.folder / file)
+        self._show({"kind": "picture", "file": file, "title": title, "caption": caption})
+
+    def record_source(self, found: Any, **facts: Any) -> None:
+        """Say where the data is from, in `settings.json`, on the terminal if it is a stand-in, and in the report."""
+        self.source = {
+            "name": found.name,
+            "path": str(found.path),
+            "origin": found.origin,
+            "note": found.note,
+            "sha256": found.sha256,
+            **facts,
+        }
+        for name, value in facts.items():
+            if name != "notes":
+                self.fact(name.replace("_", " ").capitalize(), value)
+        for note in facts.get("notes", []):
+            self.say(note)
+        if found.note:
+            self.warn(found.note)
+            if self.is_main:
+                print(found.note, flush=True)
+
+    @contextmanager
+    def section(self, step: str) -> Iterator[None]:
+        """Within the block, what is shown goes to another step's section of the report."""
+        before, self.step_name = self.step_name, step
+        try:
+            yield
+        finally:
+            self.step_name = before
+
+    def _show(self, block: dict[str, Any]) -> None:
+        assert self.step_name in STEPS
+        blocks = self.findings["sections"].setdefault(self.step_name, [])
+        same = [key for key in ("kind", "file", "title", "name") if key in block] or ["kind"]
+        if block["kind"] in ("text", "warning", "formula"):
+            same = ["kind", "text"]
+        for index, other in enumerate(blocks):  # a step done again after a crash replaces what it showed before
+            if all(other.get(key) == block.get(key) for key in same):
+                blocks[index] = block
+                return
+        blocks.append(block)
+
+    def is_done(self, step: str) -> bool:
+        """Whether an earlier process finished this step."""
+        return step in self.findings.get("done", [])
+
+    def done(self, step: str) -> None:
+        self.findings.setdefault("done", []).append(step)
+
+    def save_findings(self) -> None:
+        if self.is_main:
+            write_json(self.folder / "findings.json", self.findings)
+
+    # -- chance ------------------------------------------------------------------------------------------------------
+
+    def random(self, purpose: str) -> np.random.Generator:
+        """A generator of its own for one purpose, from the run's seed: what others draw does not change it."""
+        return np.random.default_rng([self.settings.seed, zlib.crc32(purpose.encode())])
+
+    def seed_everything(self, purpose: str) -> None:
+        """Seed the global generators of torch, NumPy and Python for one purpose."""
+        seed = int(self.random(purpose).integers(2**32))
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+
+    # -- the loop ----------------------------------------------------------------------------------------------------
+
+    def keep(self, **objects: Any) -> None:
+        """Name all that going on needs: objects with `state_dict` and `load_state_dict`.
+
+        When the run is being resumed, each is set to its state at the last checkpoint at once.
+        """
+        for name, kept in objects.items():
+            self._kept[name] = kept
+            if name in self._checkpoint.get("kept", {}):
+                kept.load_state_dict(self._checkpoint["kept"][name])
+
+    def loop(self, steps: int) -> Iterator[Step]:
+        """Count `steps` steps, going on where the last checkpoint stood; saves, shows progress, stops when asked.
+
+        With `seconds` set, the first steps are timed and the number of steps is then fixed and recorded.
+        """
+        self._loops += 1
+        done, total = self._restore(steps)
+        if total is not None and done >= total:
+            return
+        step, progress, clock = Step(), Progress("training"), time.monotonic
+        began = saved = clock()
+        planned_at = self._checkpoint.get("planned_at", 0)
+        interval = float(os.environ.get("MAQUETTE_SAVE_SECONDS", SAVE_EVERY))
+        watch = tick = clock()
+        with self._signals():
+            while total is None or done < total:
+                done += 1
+                step.number, step.is_last = done, done == total
+                step.progress = 0.0 if total is None else max(0, done - 1 - planned_at) / max(1, total - planned_at)
+                yield step
+                if total is None and (done & (done - 1)) == 0:
+                    total = self._plan(done, clock() - began)
+                    if total is not None:
+                        planned_at = done
+                        self._save(done, total, planned_at)
+                tick = clock()
+                if self.processes == 1:
+                    if self._stopping:
+                        break
+                elif done % 16 == 0 and self._any_stopping():
+                    break
+                if tick - watch < 0.1:
+                    continue
+                watch = tick
+                if self.is_main:
+                    progress.update(done, total)
+                    if tick - saved > interval:
+                        self._save(done, total, planned_at)
+                        saved = clock()
+        progress.close()
+        self._save(done, total, planned_at)
+        if done != total:
+            raise Interrupted(f"Stopped at step {done:,}; go on with: maquette resume {shlex.quote(str(self.folder))}")
+
+    def stop(self) -> None:
+        """Ask the loop to save and end after the step it is in. Ctrl-C and SIGTERM do the same."""
+        self._stopping = True
+
+    def log(self, step: Step, **numbers: float) -> None:
+        """Add one line to `metrics.jsonl`; a number that is not finite ends the run with advice."""
+        values = {name: float(value) for name, value in numbers.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise self._diverged(step.number, name)
+        if not self.is_main:
+            return
+        line = {"step": step.number, **values, "seconds": round(time.monotonic() - self._began, 3)}
+        try:
+            with open(self.folder / "metrics.jsonl", "a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise cannot_write(self.folder / "metrics.jsonl", error) from error
+        self._log_events(step.number, values)
+
+    def metrics(self) -> list[dict[str, float]]:
+        """What has been logged so far, one dict a line."""
+        return read_metrics(self.folder)
+
+    def _go_on(self) -> None:
+        """Read what an earlier process left, and forget what it logged after its last checkpoint."""
+        if (self.folder / "findings.json").exists():
+            self.findings = read_json(self.folder / "findings.json")
+        if (self.folder / "checkpoint" / "state.json").exists():
+            self._checkpoint = load_state(self.folder / "checkpoint", "state")
+        self._began -= self._checkpoint.get("seconds", 0.0)
+        metrics = self.folder / "metrics.jsonl"
+        if self.is_main and metrics.exists():
+            os.truncate(metrics, min(metrics.stat().st_size, self._checkpoint.get("metrics_bytes", 0)))
+
+    def _restore(self, steps: int) -> tuple[int, int | None]:
+        """Steps done and steps in all, for the loop that begins now."""
+        total = steps if self.settings.seconds is None else None
+        saved = self._checkpoint
+        if saved and saved["loop"] > self._loops:
+            return 1, 1  # this loop had ended before the checkpoint was made
+        if saved and saved["loop"] == self._loops:
+            set_random_state(saved["random"])
+            return saved["step"], saved["total"]
+        return 0, total
+
+    def _plan(self, done: int, elapsed: float) -> int | None:
+        """The number of steps that fits into `seconds`, once a twentieth of them has passed."""
+        seconds = self.settings.seconds
+        assert seconds is not None
+        plan = [0]
+        if self.is_main and elapsed >= seconds / 20:
+            plan = [max(done, int(done * seconds / elapsed))]
+        if self.processes > 1:
+            torch.distributed.broadcast_object_list(plan, src=0)
+        return plan[0] or None
+
+    def _save(self, done: int, total: int | None, planned_at: int) -> None:
+        if not self.is_main:
+            return
+        kept = {name: value.state_dict() for name, value in self._kept.items()}
+        for name, state in kept.items():
+            for tensor in (value for value in state.values() if isinstance(value, torch.Tensor)):
+                if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                    raise self._diverged(done, name)
+        (self.folder / "checkpoint").mkdir(exist_ok=True)
+        metrics = self.folder / "metrics.jsonl"
+        state = {
+            "loop": self._loops,
+            "step": done,
+            "total": total,
+            "planned_at": planned_at,
+            "seconds": time.monotonic() - self._began,
+            "metrics_bytes": metrics.stat().st_size if metrics.exists() else 0,
+        }
+        save_state(state | {"random": random_state(), "kept": kept}, self.folder / "checkpoint", "state")
+        if self._events is not None:
+            self._events.flush()
+
+    def _diverged(self, step: int, name: str) -> UserError:
+        last = self.folder / "checkpoint" / "state.json"
+        good = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint had been made yet"
+        return UserError(
+            f"Training ended at step {step:,}: {name} is no longer a finite number; {good}. "
+            f"Run again with a smaller learning rate, or look for extreme values in the data."
+        )
+
+    def _any_stopping(self) -> bool:
+        flag = torch.tensor(float(self._stopping), device=self.device)
+        torch.distributed.all_reduce(flag)
+        return bool(flag > 0)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask to stop; a second Ctrl-C ends at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: Any) -> None:
+            if self._stopping:
+                raise KeyboardInterrupt
+            self.stop()
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _log_events(self, step: int, values: dict[str, float]) -> None:
+        """TensorBoard's events beside `metrics.jsonl`, where tensorboard is installed."""
+        if self._events is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                self._events = False
+            else:
+                self._events = SummaryWriter(str(self.folder / "events"), purge_step=step)
+        if self._events:
+            for name, value in values.items():
+                self._events.add_scalar(name, value, step)
+
+
+def find_device(choice: str) -> tuple[torch.device, int, int]:
+    """The device, this process's rank and the number of processes; several when started by torchrun or accelerate."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: this machine has no CUDA device that torch can use; take --device cpu.")
+    if not several and (choice == "cpu" or not torch.cuda.is_available()):
+        return torch.device("cpu"), 0, 1
+    from accelerate import PartialState
+
+    state = PartialState(cpu=choice == "cpu")
+    return state.device, state.process_index, state.num_processes
+
+
+def random_state() -> dict[str, Any]:
+    """The state of every global generator."""
+    state = {"python": random.getstate(), "numpy": np.random.get_state(legacy=False), "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The records of a run's `metrics.jsonl`; a last line cut short by a crash is passed over."""
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records
+
+
+def plain(value: Any) -> Any:
+    """A number, text or None as JSON has them."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

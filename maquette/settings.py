@@ -1,0 +1,58 @@
+"""Settings: flat, typed, bounded fields, one source for flags, saved JSON, the report's table and the web form.
+
+Also holds `UserError`, the one exception whose message is meant for the user.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class UserError(ValueError):
+    """What the user can put right: one sentence that names the value and the way out. The command line exits with 2."""
+
+
+def option(default: Any, help: str, unit: str = "", **bounds: Any) -> Any:
+    """A field of a `Settings` class: default, meaning, unit, and pydantic's bounds (`gt`, `ge`, `lt`, `le`)."""
+    return Field(default, description=help, json_schema_extra={"unit": unit}, validate_default=True, **bounds)
+
+
+class Settings(BaseModel):
+    """What every recipe understands; a recipe adds its own fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    data: str | None = option(None, "a file, a folder, or a name from `maquette data list`; the recipe's own if not given")
+    seed: int = option(0, "where all chance begins; the same seed gives the same run", ge=0, lt=2**32)
+    seconds: float | None = option(None, "train about this long instead of the number of steps or epochs", "s", gt=0)
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "where to compute")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`; did you mean X?` for the name that looks most like `name`, or nothing."""
+    lowered = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    return f"; did you mean {lowered[close[0]]}?" if close else ""
+
+
+def make_settings(kind: type[Settings], values: dict[str, Any]) -> Settings:
+    """An instance of `kind`; unknown names and values out of bounds are a `UserError` that says what would be right."""
+    for name in values:
+        if name not in kind.model_fields:
+            raise UserError(f"There is no setting {flag(name)}{nearest(name, kind.model_fields)}")
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        if not problem["loc"]:
+            raise UserError(str(problem["ctx"]["error"])) from None
+        name = str(problem["loc"][0])
+        reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise UserError(f"{flag(name)} {reason}, not {problem['input']!r}.") from None
+
+
+def flag(name: str) -> str:
+    """`learning_rate` as it is written on the command line: `--learning-rate`."""
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,225 @@
+"""One step of training, the order of the batches, and the loop of ordinary supervised systems."""
+
+import copy
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maquette.methods.optimizers import Optimizer
+from maquette.run import Run
+
+SMALL_WORK = 2e7  # multiplications a step below which starting a second thread costs more than it saves
+
+
+def update(optimizer: Optimizer, loss: Tensor, clip: float | None = None) -> None:
+    """Clear the gradients, go backward, average over processes, clip to the norm `clip`, and step."""
+    optimizer.clear()
+    loss.backward()
+    if is_distributed():
+        for weight in optimizer.parameters:
+            if weight.grad is not None:
+                torch.distributed.all_reduce(weight.grad)
+                weight.grad /= torch.distributed.get_world_size()
+    if clip is not None:
+        nn.utils.clip_grad_norm_(optimizer.parameters, clip)
+    optimizer.step()
+
+
+def is_distributed() -> bool:
+    """Whether several processes train together."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+class Batches:
+    """The order in which rows are seen: shuffled anew each epoch, by the seed, the last batch of an epoch smaller.
+
+    `next(batches)` is a tensor of row numbers: this process's share of the batch, every `processes`-th of its rows.
+    `weight` then makes the mean of the processes' losses the mean over the whole batch, also where it splits unevenly.
+    """
+
+    weight = 1.0
+
+    def __init__(self, rows: int, batch_size: int, seed: int, *, rank: int = 0, processes: int = 1):
+        self.rows, self.batch_size, self.rank, self.processes = rows, min(batch_size, rows), rank, processes
+        self.generator = torch.Generator().manual_seed(seed)
+        self.position = 0
+        self._start = self.generator.get_state()
+        self._order = torch.empty(0, dtype=torch.long)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-self.rows // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self
+
+    def __next__(self) -> Tensor:
+        if self.position == 0 or len(self._order) == 0:
+            self._start = self.generator.get_state()
+            self._order = torch.randperm(self.rows, generator=self.generator)
+        batch = self._order[self.position : self.position + self.batch_size]
+        self.position += self.batch_size
+        if self.position >= self.rows:
+            self.position = 0
+        if self.processes == 1:
+            return batch
+        share = batch[self.rank :: self.processes]
+        self.weight = len(share) * self.processes / len(batch)
+        return share if len(share) else batch[:1]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"position": self.position, "start": self._start, "now": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.position = state["position"]
+        if self.position:
+            self.generator.set_state(state["start"])
+            self._start = state["start"]
+            self._order = torch.randperm(self.rows, generator=self.generator)
+        else:
+            self.generator.set_state(state["now"])
+
+
+class Best:
+    """The weights that did best on the validation part, and how long ago that was."""
+
+    def __init__(self, model: nn.Module):
+        self.model, self.loss, self.epochs_since = model, float("inf"), 0
+        self.weights = copy.deepcopy(model.state_dict())
+
+    def see(self, loss: float) -> None:
+        if loss < self.loss:
+            self.loss, self.epochs_since = loss, 0
+            for name, value in self.model.state_dict().items():
+                self.weights[name].copy_(value)
+        else:
+            self.epochs_since += 1
+
+    def restore(self) -> None:
+        """Put the best weights back into the model."""
+        if self.loss < float("inf"):
+            self.model.load_state_dict(self.weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self.loss, "epochs_since": self.epochs_since, "weights": self.weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.loss, self.epochs_since = state["loss"], state["epochs_since"]
+        for name, value in state["weights"].items():
+            self.weights[name].copy_(value)
+
+
+Part = tuple[tuple[Tensor, ...], Tensor]  # inputs of the model, each (N, ...), and the target, (N, ...)
+
+
+def fit(
+    model: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    train: Part,
+    valid: Part,
+    run: Run,
+    *,
+    optimizer: Callable[[nn.Module], Optimizer],
+    epochs: int,
+    batch_size: int,
+    keep_best: bool = True,
+    patience: int | None = None,
+    schedule: Callable[[float], float] | None = None,
+    clip: float | None = None,
+) -> nn.Module:
+    """Train `model` to make `loss(model(*inputs), target)` small; returns it, on the run's device, ready to predict.
+
+    Logs the mean training loss of each epoch and the loss on `valid` after it. With `keep_best`, the weights that did
+    best on `valid` come back; with `patience`, training ends when that many epochs brought nothing better. `schedule`
+    gives the learning rate's factor at each progress 0..1; `clip` is the largest norm of the gradient.
+    """
+    model = model.to(run.device)
+    choose_threads(model, batch_size)
+    train, valid = move(train, run.device), move(valid, run.device)
+    inputs, target = train
+    stepper = optimizer(model)
+    learning_rate = stepper.learning_rate
+    batches = Batches(len(target), batch_size, run.settings.seed, rank=run.rank, processes=run.processes)
+    best = Best(model)
+    total = Total(run.device)
+    run.keep(model=model, optimizer=stepper, batches=batches, best=best, total=total)
+    per_epoch = len(batches)
+    model.train()
+    for step in run.loop(epochs * per_epoch):
+        rows = next(batches)
+        value = loss(model(*(part[rows] for part in inputs)), target[rows])
+        if schedule is not None:
+            stepper.learning_rate = learning_rate * schedule(step.progress)
+        update(stepper, value * batches.weight if run.processes > 1 else value, clip)
+        total.add(value, len(rows))
+        if batches.position == 0 or step.is_last:
+            validation = evaluate(model, loss, valid)
+            run.log(step, epoch=step.number / per_epoch, loss=total.mean(), valid_loss=validation)
+            best.see(validation)
+            if patience is not None and best.epochs_since >= patience:
+                break
+    if keep_best:
+        best.restore()
+    return model.eval()
+
+
+class Total:
+    """A running mean of losses that never waits for the device until it is asked."""
+
+    def __init__(self, device: torch.device):
+        self._value, self._rows = torch.zeros((), device=device), 0
+
+    def add(self, value: Tensor, rows: int) -> None:
+        self._value.add_(value.detach(), alpha=rows)
+        self._rows += rows
+
+    def mean(self) -> float:
+        """The mean over all rows, of all processes, since the last call."""
+        sums = torch.stack([self._value.double(), torch.tensor(float(self._rows), device=self._value.device).double()])
+        if is_distributed():
+            torch.distributed.all_reduce(sums)
+        self._value, self._rows = torch.zeros_like(self._value), 0
+        return float(sums[0] / sums[1])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"value": self._value, "rows": self._rows}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._value.copy_(state["value"])
+        self._rows = state["rows"]
+
+
+def warm_cosine(progress: float) -> float:
+    """A factor that rises from a tenth to 1 over the first 3 %, then falls to 0 as half a cosine."""
+    return min(1.0, 0.1 + 30 * progress) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], part: Part, batch_size: int = 8192) -> float:
+    """The mean loss over a part of the data, in evaluation mode."""
+    inputs, target = part
+    was_training = model.training
+    model.eval()
+    total = 0.0
+    for start in range(0, len(target), batch_size):
+        rows = slice(start, start + batch_size)
+        total += float(loss(model(*(item[rows] for item in inputs)), target[rows])) * len(target[rows])
+    model.train(was_training)
+    return total / len(target)
+
+
+def move(part: Part, device: torch.device) -> Part:
+    inputs, target = part
+    return tuple(item.to(device) for item in inputs), target.to(device)
+
+
+def choose_threads(model: nn.Module, batch_size: int) -> int:
+    """One thread for a small network, every core for a large one, by the size of a step; returns how many."""
+    work = 3 * batch_size * sum(weight.numel() for weight in model.parameters())
+    threads = 1 if work < SMALL_WORK else os.cpu_count() or 1
+    torch.set_num_threads(threads)
+    return threads

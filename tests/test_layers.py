@@ -1,0 +1,82 @@
+"""Imports run one way: a file may import from its own level only within its own package, and from levels below."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "maquette"
+LEVELS = [
+    {"settings", "steps", "files", "progress"},
+    {"models", "methods", "graphics", "kernels", "data", "measures", "figures"},
+    {"run", "training", "checkpoints"},
+    {"recipes"},
+    {"spine", "serving", "report"},
+    {"cli", "studio"},
+]
+BESIDE = {
+    "models": {"graphics", "kernels"},
+    "kernels": {"graphics"},
+    "checkpoints": set(),
+    "run": {"checkpoints"},
+    "training": {"run", "checkpoints"},
+    "serving": {"spine"},
+}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of maquette that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "maquette":
+            inner = node.module.split(".")[1:]
+            found |= {".".join(inner)} if inner else {alias.name for alias in node.names}
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[2] for alias in node.names if alias.name.startswith("maquette.")}
+    return found
+
+
+FILES = [path for path in ROOT.rglob("*.py") if part_of(path) not in ("__init__", "__main__")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    part = part_of(path)
+    level = next(number for number, names in enumerate(LEVELS) if part in names)
+    allowed = set().union(*LEVELS[:level]) | {part} | BESIDE.get(part, set())
+    if level == 0:
+        allowed = LEVELS[0]
+    used = {name.split(".")[0] for name in imports_of(path)}
+    assert used <= allowed, f"{path} must not import {sorted(used - allowed)}"
+
+
+def test_recipes_do_not_import_each_other():
+    recipes = {path.stem for path in (ROOT / "recipes").rglob("*.py")} - {"__init__", "shared"}
+    for path in (ROOT / "recipes").rglob("*.py"):
+        named = {name.split(".")[-1] for name in imports_of(path) if name.startswith("recipes")}
+        assert not named & (recipes - {path.stem}), path
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "regression", "--help"], ["data", "list"]])
+def test_help_and_list_load_nothing_heavy(arguments):
+    code = (
+        "import sys; from maquette.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'sklearn', 'scipy', 'pyarrow'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_files_stay_short():
+    limits = {"recipes": 350, "models": 350}
+    for path in FILES:
+        limit = limits.get(part_of(path), 420)
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= limit, f"{path} is longer than {limit} lines"
