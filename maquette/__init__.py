@@ -1,14 +1,14 @@
 """Maquette: every neural network of a graphics course, trained on your own data with one command.
 
-    result = maquette.run("regression", data="houses.csv", target="price")
-    maquette.open(result.folder).predict(frame)
+result = maquette.run("regression", data="houses.csv", target="price")
+maquette.open(result.folder).predict(frame)
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Result", "open", "run"]
+__all__ = ["Result", "UserError", "open", "run"]
 
 
 class Result(NamedTuple):
@@ -20,7 +20,9 @@ class Result(NamedTuple):
     report: Path
 
 
-def run(recipe: str, data: Any = None, *, out: str | Path | None = None, preset: str | None = None, **settings: Any) -> Result:
+def run(
+    recipe: str, data: Any = None, *, out: str | Path | None = None, preset: str | None = None, **settings: Any
+) -> Result:
     """Train a recipe as `maquette run` does. `data` is a path, a name, or a data frame; errors are `UserError`."""
     from maquette import cli
 
@@ -32,6 +34,14 @@ def open(folder: str | Path) -> Any:
     from maquette import serving
 
     return serving.open(folder)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "UserError":
+        from maquette.settings import UserError
+
+        return UserError
+    raise AttributeError(f"module maquette has no attribute {name}")
 
 
 def __dir__() -> Iterable[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from maquette.settings import Settings
+    pass
 
 USAGE = """\
 Maquette trains every neural network of a graphics course on your own data.
@@ -49,7 +49,9 @@ class Parser(argparse.ArgumentParser):
         values, unknown = self.parse_known_args(arguments)
         if unknown:
             flags = [name for action in self._actions for name in action.option_strings]
-            raise UserError(f"Unknown: {unknown[0]}{nearest(unknown[0].split('=')[0], flags)} ({self.prog} --help shows all)")
+            raise UserError(
+                f"Unknown: {unknown[0]}{nearest(unknown[0].split('=')[0], flags)} ({self.prog} --help shows all)"
+            )
         return values
 
 
@@ -101,7 +103,9 @@ def run_recipe(arguments: list[str]) -> int:
     from maquette.settings import UserError
 
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(f"maquette run RECIPE [--SETTING VALUE ...]\n\nrecipes: {', '.join(RECIPES)}\n\nmaquette run RECIPE --help shows a recipe's settings.")
+        print(
+            f"maquette run RECIPE [--SETTING VALUE ...]\n\nrecipes: {', '.join(RECIPES)}\n\nmaquette run RECIPE --help shows a recipe's settings."
+        )
         return 0
     if arguments[0].startswith("-"):
         raise UserError(f"Name a recipe first: maquette run RECIPE {arguments[0]} ... (maquette list shows all)")
@@ -111,13 +115,19 @@ def run_recipe(arguments: list[str]) -> int:
     return finish(lambda: train(arguments[0], None, out, preset, values))
 
 
-def train(recipe_name: str, data: Any, out: str | Path | None, preset: str | None, values: dict[str, Any]) -> tuple[Any, ...]:
+def train(
+    recipe_name: str, data: Any, out: str | Path | None, preset: str | None, values: dict[str, Any]
+) -> tuple[Any, ...]:
     """Train and report; returns folder, scores, baselines and the report's path."""
     from maquette.recipes import load_recipe, recipe_settings
     from maquette.settings import flag
 
     if data is not None and not isinstance(data, str | Path):
-        data = keep_frame(data)
+        import pandas as pd
+
+        from maquette.data.frames import keep_frame
+
+        data = keep_frame(pd.DataFrame(data))
     if data is not None:
         values = {**values, "data": str(data)}
     settings = recipe_settings(load_recipe(recipe_name), preset, values)
@@ -184,7 +194,9 @@ def resume(arguments: list[str]) -> int:
 def predict(arguments: list[str]) -> None:
     parser = Parser(prog="maquette predict", description="Use a trained model on new data.")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
-    parser.add_argument("inputs", metavar="INPUT", type=Path, nargs="+", help="for tables: a CSV, Parquet or Excel file")
+    parser.add_argument(
+        "inputs", metavar="INPUT", type=Path, nargs="+", help="for tables: a CSV, Parquet or Excel file"
+    )
     parser.add_argument("--out", type=Path, help="where to write (default: INPUT-predicted.csv)")
     values = parser.parse(arguments)
     from maquette import serving
@@ -283,14 +295,20 @@ def add_flag(parser: Parser, name: str, field: Any) -> None:
     from maquette.settings import flag
 
     extra = field.json_schema_extra or {}
-    bounds = [f"{word} {getattr(item, key)}" for item in field.metadata for key, word in BOUNDS.items() if hasattr(item, key)]
+    bounds = [
+        f"{word} {getattr(item, key)}" for item in field.metadata for key, word in BOUNDS.items() if hasattr(item, key)
+    ]
     choices = getattr(field.annotation, "__args__", None) if "Literal" in str(field.annotation) else None
     notes = [str(extra.get("unit") or ""), *bounds, " | ".join(map(str, choices)) if choices else ""]
     default = "not set" if field.default is None else field.default
     text = f"{field.description} [{'; '.join([note for note in notes if note] + [f'default {default}'])}]"
     is_switch = field.annotation is bool
     parser.add_argument(
-        flag(name), dest=name, help=text.replace("%", "%%"), metavar="VALUE", **({"nargs": "?", "const": "true"} if is_switch else {})
+        flag(name),
+        dest=name,
+        help=text.replace("%", "%%"),
+        metavar="VALUE",
+        **({"nargs": "?", "const": "true"} if is_switch else {}),
     )
 
 

@@ -24,7 +24,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    data: str | None = option(None, "a file, a folder, or a name from `maquette data list`; the recipe's own if not given")
+    data: str | None = option(
+        None, "a file, a folder, or a name from `maquette data list`; the recipe's own if not given"
+    )
     seed: int = option(0, "where all chance begins; the same seed gives the same run", ge=0, lt=2**32)
     seconds: float | None = option(None, "train about this long instead of the number of steps or epochs", "s", gt=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "where to compute")

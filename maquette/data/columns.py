@@ -64,22 +64,22 @@ def check_target(table: "Table", target: str | None, task: Task) -> None:
         counts = values.value_counts()
         if counts.iloc[1] < 2:
             raise UserError(
-                f"The target {target!r} has {distinct:,} classes in {int(counts.sum()):,} rows, hardly any of them twice; "
+                f"The target {target!r} has {distinct:,} classes in {int(counts.sum()):,} rows, hardly any twice; "
                 "choose a column with a few classes, or use the recipe regression for numbers."
             )
 
 
 def labels_of(table: "Table", target: str) -> pd.Series:
-    """A column as class labels, in the words of the file: 3 rather than 3.0, yes rather than 1; missing stays missing."""
+    """A column as class labels, in the words of the file: 3 and not 3.0, yes and not 1; missing stays missing."""
     values, kind = table.frame[target], table.kinds[target]
     if kind == "boolean":
         no, yes = table.spellings.get(target, ("False", "True"))
-        return values.map({0.0: no, 1.0: yes}).astype("str")
+        return values.map({0.0: no, 1.0: yes})
     return convert(values.to_frame(), {target: "category"}, {})[target].set_axis(values.index)
 
 
 def coordinates(table: "Table") -> tuple[str, str] | None:
-    """Names of the columns of longitude and latitude, by name and by range in degrees; None where there is no such pair."""
+    """The columns of longitude and latitude, told by name and by range in degrees; None where there is no such pair."""
 
     def find(words: tuple[str, ...], limit: float) -> str | None:
         for name, kind in table.kinds.items():
@@ -96,7 +96,7 @@ def coordinates(table: "Table") -> tuple[str, str] | None:
 
 
 def describe(table: "Table", target: str | None = None) -> pd.DataFrame:
-    """One row a column, the target first: kind, count, missing, unique, mean ... max for numbers, the most frequent word."""
+    """One row a column, the target first: kind, count, missing, unique; mean to max of numbers; the commonest word."""
     names = sorted(table.kinds, key=lambda name: name != target)
     return pd.DataFrame([_describe_one(table, name) for name in names], index=pd.Index(names, name="column"))
 
@@ -133,7 +133,7 @@ def warnings_of(table: "Table", target: str, task: Task) -> list[str]:
         if name == target or kind == "text":
             continue
         values = frame[name]
-        share, distinct = float(values.isna().mean()), values.nunique()
+        share, distinct = float(values.isna().mean()), _count_values(values)
         if distinct == 0:
             found.append(f"{name!r} is missing in every row; it is not used.")
         elif distinct == 1 and share == 0:
@@ -159,11 +159,19 @@ def warnings_of(table: "Table", target: str, task: Task) -> list[str]:
     return found
 
 
+def _count_values(values: pd.Series) -> int:
+    """0, 1 or more distinct values; how many more is told for words only, where counting is quick."""
+    if values.dtype.kind not in "fM":
+        return values.nunique()
+    lowest, highest = values.min(), values.max()
+    return 0 if pd.isna(lowest) else 1 + int(lowest != highest)
+
+
 def skewed_columns(table: "Table") -> dict[str, float]:
     """Skewness of the columns of numbers that are heavily skewed."""
     skews = {}
     for name, kind in table.kinds.items():
-        if kind == "number" and table.frame[name].nunique() > 2:
+        if kind == "number" and _count_values(table.frame[name]) > 1:
             values = table.frame[name].dropna().to_numpy()
             unit = (values - values.mean()) / (values.std() or 1.0)
             if abs(skew := float((unit**3).mean())) > SKEWED:
@@ -219,14 +227,14 @@ def _leak_of_numbers(column: pd.Series, goal: np.ndarray, kind: str, target: str
         ranks = pd.DataFrame({"x": column.to_numpy().astype(float), "y": goal}).rank()
         correlation = ranks["x"].corr(ranks["y"])
         if abs(correlation) > GIVES_AWAY:
-            return f"{column.name!r} gives the target away (rank correlation {correlation:.4f}); leave it out unless it is known beforehand."
+            return _away(column, target, f"rank correlation {correlation:.4f}")
     codes = pd.factorize(column)[0]
     if (codes.max() + 1) * 5 > len(codes):  # groups of a few rows explain anything
         return None
     counts, sums = np.bincount(codes), np.bincount(codes, goal)
     explained = 1 - ((goal - (sums / counts)[codes]) ** 2).sum() / ((goal - goal.mean()) ** 2).sum()
     if explained > EXPLAINS:
-        return f"{column.name!r} gives the target away (its values alone explain {explained:.1%} of it); leave it out unless it is known beforehand."
+        return _away(column, target, f"its values alone explain {explained:.1%} of it")
     return None
 
 
@@ -248,7 +256,11 @@ def _leak_of_classes(column: pd.Series, labels: np.ndarray, kind: str, target: s
     counts_rows = kind == "number" and levels == len(labels) and _runs(column[there], labels) == classes
     if not encodes and not (counts_rows and (looks_like_id(str(column.name)) or _has_even_steps(column[there]))):
         return None
-    return f"{column.name!r} gives the classes of {target!r} away (each of its values stands in one class only); leave it out unless it is known beforehand."
+    return _away(column, target, "each of its values stands in one class only")
+
+
+def _away(column: pd.Series, target: str, how: str) -> str:
+    return f"{column.name!r} gives the target {target!r} away ({how}); leave it out unless it is known beforehand."
 
 
 def _runs(column: pd.Series, labels: np.ndarray) -> int:

@@ -1,6 +1,6 @@
 """Typed columns as arrays a network can take. Everything is fitted on the training part and kept as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -20,8 +20,8 @@ DAY = 86_400e6  # microseconds
 class TableEncoder:
     """Columns -> numbers (N, F) float32 and categories (N, C) int64.
 
-    Numbers and booleans: missing values become the training median, and a column that had any gets an indicator column (0
-    or 1, not scaled). Dates: days since 1970, and sine and cosine of the year, the week and the day where they vary.
+    Numbers and booleans: missing values become the training median, and a column that had any gets an indicator column
+    (0 or 1, not scaled). Dates: days since 1970, and sine and cosine of the year, the week and the day where they vary.
     Categories: 0 for missing or never seen, then 1, 2 ... from the commonest word on. Constant columns are dropped.
     """
 
@@ -73,12 +73,10 @@ class TableEncoder:
         return {entry["name"]: entry["kind"] for entry in self.inputs} | dict.fromkeys(self.levels, "category")
 
     def transform(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers (N, len(number_names)) float32 and category codes (N, len(category_names)) int64; each row by itself."""
+        """Numbers (N, number_names) float32 and category codes (N, category_names) int64; each row by itself."""
         numbers = np.empty((len(frame), len(self.number_names)), np.float32)
-        position = 0
-        for name, values, scaled in self._raw(frame):
-            numbers[:, position] = self._scale(name, values) if scaled else values
-            position += 1
+        for i, (name, values, scaled) in enumerate(self._raw(frame)):
+            numbers[:, i] = self._scale(name, values) if scaled else values
         categories = np.empty((len(frame), len(self.category_names)), np.int64)
         for i, name in enumerate(self.category_names):
             categories[:, i] = self._codes(frame[name])
@@ -148,7 +146,7 @@ class TableEncoder:
                     _quantile_knots(values) if self.scaling == "quantile" else _linear_knots(values, self.scaling)
                 )
 
-    def _raw(self, frame: pd.DataFrame):
+    def _raw(self, frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, bool]]:
         """(name, unscaled values, whether they are to be scaled) of every number, in the order of `number_names`."""
         for entry in self.inputs:
             values = _as_float(frame[entry["name"]], entry["kind"])
@@ -218,12 +216,18 @@ def _linear_knots(values: np.ndarray, scaling: Scaling) -> np.ndarray:
 def _quantile_knots(values: np.ndarray) -> np.ndarray:
     """(2, K): values of the training part at equal steps of probability, and the normal quantiles that belong to them.
 
-    Equal values share one knot at the middle of their probabilities, so the map has no steps and one value has one image.
+    Equal values share one knot at the middle of their probabilities: the map has no steps, one value has one image.
     The ends stand at half a row, not at infinity.
     """
     steps = np.linspace(0, 1, max(2, min(MOST_QUANTILES, len(values))))
-    knots, first, counts = np.unique(np.quantile(values, steps), return_index=True, return_counts=True)
-    probabilities = (steps[first] + steps[first + counts - 1]) / 2
+    ordered = np.sort(values)
+    places = steps * (len(values) - 1)
+    quantiles = (
+        np.interp(places, np.arange(len(values)), ordered) if len(values) < 10_000 else ordered[places.astype(int)]
+    )
+    first = np.flatnonzero(np.r_[True, np.diff(quantiles) > 0])
+    last = np.r_[first[1:], len(steps)] - 1
+    knots, probabilities = quantiles[first], (steps[first] + steps[last]) / 2
     edge = max(0.5 / len(values), 1e-7)
     return np.stack([knots, ndtri(np.clip(probabilities, edge, 1 - edge))])
 

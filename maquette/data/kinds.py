@@ -1,13 +1,15 @@
 """What a column holds: its kind, and its values read as that kind.
 
-Five kinds: "number", "boolean" (both float64, NaN missing), "date" (datetime64), "category" and "text" (strings, missing NaN).
-Text carries nothing a network could use: names, ids, sentences. A column is read the same way whether it comes as words in a
-file or as values from Parquet, Excel or a data frame, and whether it is read whole or in chunks; what only the whole column can
-tell (decimal comma, day before month) is its format, a string in `formats`, and must be handed to `convert` with the kinds.
+Five kinds: "number", "boolean" (both float64, NaN missing), "date" (datetime64), "category" and "text" (strings, NaN
+for missing). Text carries nothing a network could use: names, ids, sentences. A column is read the same way whether it
+comes as words in a file or as values from Parquet, Excel or a data frame, and whether it is read whole or in chunks;
+what only the whole column can tell (decimal comma, day before month) is its format, a string in `formats`, and must be
+handed to `convert` with the kinds.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ KINDS = ("number", "boolean", "category", "date", "text")
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "y", "t", "on"), ("false", "no", "n", "f", "off")
 EXACT_INTEGER = 2**53
 MOSTLY = 0.95  # share of the values that must read as numbers or dates; the rest counts as missing
+SOME = 1_000  # distinct words from which one sees that none is a number or a date
 LONG_WORDS = 60  # characters, on average, from which words that seldom repeat are sentences
 
 
@@ -49,9 +52,10 @@ def kind_of(series: pd.Series) -> str:
 def convert(frame: pd.DataFrame, kinds: Mapping[str, str], formats: Mapping[str, str] | None = None) -> pd.DataFrame:
     """A typed frame with exactly the columns of `kinds`, from words as they stand in a file or from native values.
 
-    `formats` is `Table.formats`: without it a chunk with decimal commas or days before months is read by its own evidence.
+    `formats` is `Table.formats`; without it decimal commas and days before months are guessed from this chunk alone.
     Values that cannot be read as the kind become missing; `frame.attrs["unreadable"]` counts them by column.
     """
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     columns: dict[str, pd.Series] = {}
     unreadable: dict[str, int] = {}
     for name, kind in kinds.items():
@@ -180,27 +184,29 @@ def _strings(column: pa.ChunkedArray) -> pd.Series:
         array = pc.if_else(column, "True", "False")
     else:
         array = pc.strftime(column, "%Y-%m-%d %H:%M:%S")
-    return array.to_pandas().astype("str")
+    return array.to_pandas()
 
 
-def _word(value: object) -> str | None:
+def _word(value: Any) -> str | None:
     """A value as it would stand in a file: whole numbers without a point, dates as ISO."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+    if value is None or value is pd.NaT or value is pd.NA or value != value:  # NaN alone differs from itself
         return None
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value) and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, float | np.floating) and abs(number := float(value)) < 1e15 and number.is_integer():
+        return str(int(number))
     return str(value)
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     """Distinct words and, for each row, which one; -1 where missing."""
-    encoded = pc.dictionary_encode(tidy(column)).unify_dictionaries()
-    if not encoded.num_chunks:
+    if not len(column):
         return pa.array([], pa.string()), np.zeros(0, int)
-    codes = [pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-    return encoded.chunk(0).dictionary, np.concatenate(codes)
+    # In one piece: dictionaries of many pieces are joined in quadratic time. Large, for over 2 GB of letters.
+    whole = tidy(column).cast(pa.large_string()).combine_chunks()
+    encoded = pc.dictionary_encode(pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole)
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.cast(pa.string()), codes
 
 
 def _spread(values: np.ndarray, codes: np.ndarray, missing: object) -> np.ndarray:
@@ -260,6 +266,9 @@ def _reading_as_plain_numbers(column: pa.ChunkedArray, name: str, separator: str
 
 
 def _reading_as_numbers(words: pa.Array, counts: np.ndarray, total: int, name: str, separator: str) -> Reading | None:
+    some = words.slice(0, SOME)
+    if all(numbers_from(some, style).null_count == len(some) for style in ("plain", "comma")):
+        return None
     plain, comma = numbers_from(words, "plain"), numbers_from(words, "comma")
     read_plain, read_comma = (int(counts[np.array(read.is_valid())].sum()) for read in (plain, comma))
     read = max(read_plain, read_comma)
@@ -295,6 +304,9 @@ def _are_codes(words: pa.Array) -> bool:
 
 
 def _reading_as_dates(words: pa.Array, counts: np.ndarray, total: int) -> Reading | None:
+    some = words.slice(0, SOME)
+    if all(np.isnat(dates_from(some, order)).all() for order in ("month first", "day first")):
+        return None
     orders = {order: dates_from(words, order) for order in ("month first", "day first")}
     read = {order: int(counts[~np.isnat(dates)].sum()) for order, dates in orders.items()}
     best = "day first" if read["day first"] > read["month first"] else "month first"

@@ -1,8 +1,10 @@
 """Words read as numbers and dates, on whole Arrow columns at once.
 
-Regular expressions are RE2's. What reads as a number here is what people and programs write: 1234.5, 1,234.5, 1.234,5, 1 234,5,
-$ 12, 12 %, -1e-3, inf. A percent sign is dropped, not divided out.
+Regular expressions are RE2's. What reads as a number here is what people and programs write: 1234.5, 1,234.5, 1.234,5,
+1 234,5, $ 12, 12 %, -1e-3, inf. A percent sign is dropped, not divided out.
 """
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -69,7 +71,7 @@ def words_of(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     return chunks, merged["counts_sum"].to_numpy()
 
 
-def numbers_from(column: pa.Array | pa.ChunkedArray, style: str, quick: bool = False):
+def numbers_from(column: pa.Array | pa.ChunkedArray, style: str, quick: bool = False) -> Any:
     """The column as doubles, null where a word is no number; `style` is "plain" (1,234.5) or "comma" (1.234,5).
 
     With `quick`, None as soon as a word is not an ordinary number: the caller then looks closer.
@@ -85,7 +87,8 @@ def numbers_from(column: pa.Array | pa.ChunkedArray, style: str, quick: bool = F
             return None
     group, point = _GROUP[style], _POINT[style]
     whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)(?:{point}\d*)?|{point}\d+"
-    pattern = rf"^(?i:[-+−]?{_CURRENCY}? ?[-+−]?(?:{whole})(?:e[-+]?\d+)? ?(?:%|{_CURRENCY})?|[-+]?(?:inf|infinity|∞))$"
+    before = rf"(?:[-+−]?(?:{_CURRENCY} ?)?|{_CURRENCY} ?[-+−])"
+    pattern = rf"^(?i:{before}(?:{whole})(?:e[-+]?\d+)? ?(?:%|{_CURRENCY})?|[-+]?(?:inf|infinity|∞))$"
     words = pc.if_else(pc.match_substring_regex(column, pattern), column, pa.scalar(None, pa.string()))
     if words.null_count == len(words):
         return words.cast(pa.float64())

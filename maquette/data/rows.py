@@ -43,10 +43,10 @@ def shared_rows(frame: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> int:
 def split_rows(
     rows: int, seed: int, valid: float = 0.2, test: float = 0.2, strata: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row numbers of the training, validation and test part, each sorted; sizes are shares of all rows, at least one row each.
+    """Row numbers of the training, validation and test part, each sorted.
 
-    With `strata` (one label a row) each part holds each class in its share, give or take one row, and the training part
-    holds every class. A share of 0 gives an empty part.
+    Sizes are shares of all rows, at least one row each; a share of 0 gives an empty part. With `strata` (one label
+    a row) each part holds each class in its share, give or take one row, and the training part holds every class.
     """
     wanted = [max(1, round(rows * share)) if share else 0 for share in (valid, test)]
     while sum(wanted) > max(rows - 1, 0) and max(wanted) > 1:
@@ -71,7 +71,7 @@ def split_rows(
 
 
 def _take_evenly(order: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """What is left, and `count` entries at equal distances: as many of each run in `order` as its share, give or take one."""
+    """What is left, and `count` entries at equal distances: of each run in `order` its share, give or take one."""
     taken = ((np.arange(count) + 0.5) * len(order) / max(count, 1)).astype(int)
     return np.delete(order, taken), order[taken]
 

@@ -19,7 +19,7 @@ SECONDS = 15  # without an answer before a download is given up
 class Source:
     """A data set. `files`: name -> (address, sha256); no address means that the file is always made here.
 
-    `make` is the function in standins.py that writes the stand-in (or the set itself, where there is no address) to a path;
+    `make` is the function in standins.py that writes the stand-in (or, where there is no address, the set itself);
     `standin` says what it is.
     """
 
@@ -44,7 +44,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """Data on disk. origin: "path", "MAQUETTE_DATA", "cache", "download" or "embedded"; `note` is a line for the user, or ""."""
+    """Data on disk; `origin`: path, MAQUETTE_DATA, cache, download or embedded; `note`: a line for the user."""
 
     path: Path
     origin: str
@@ -65,9 +65,9 @@ _SETS = (
             )
         },
         licence="Apache-2.0",
-        description="20,640 blocks of the Californian census of 1990, 10 columns, 1.4 MB; predict median_house_value (USD)",
+        description="20,640 blocks of the Californian census of 1990, 10 columns, 1.4 MB; predict median_house_value",
         example="-122.23, 37.88, 41, 880, 129, 322, 126, 8.3252, 452600, NEAR BAY",
-        standin="a simulated census of 20,640 blocks, made by Maquette's own generator; its scores say nothing about California",
+        standin="a simulated census of 20,640 blocks from Maquette's own generator, not the real California",
         make="simulated_census",
     ),
     Source(
@@ -153,8 +153,8 @@ def _search(source: Source) -> tuple[Found | None, str]:
         if path.is_file():
             if known and (actual := _sha256(path)) != known:
                 raise UserError(
-                    f"{path} is not the file it should be (sha256 {actual[:12]}..., not {known[:12]}...); fetch it again, "
-                    "or give it as --data PATH."
+                    f"{path} is not the file it should be (sha256 {actual[:9]}..., not {known[:9]}...); "
+                    "fetch it again, or give it as --data PATH."
                 )
             return Found(
                 path, "MAQUETTE_DATA", sha256=known or _sha256(path), name=source.name, licence=source.licence
@@ -200,7 +200,7 @@ def _embedded(source: Source, note: str) -> Found:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             getattr(standins, source.make)(temporary)
-            os.replace(temporary, path)
+            temporary.replace(path)
         except OSError:
             continue
         finally:
@@ -218,5 +218,5 @@ def _user() -> str:
 
 
 def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

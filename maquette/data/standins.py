@@ -21,8 +21,8 @@ CITY_SPREADS = np.array([0.33, 0.30, 0.18, 0.22, 0.30])  # degrees
 def simulated_census(path: Path) -> None:
     """A census that never was, in the columns of `housing.csv`: 20,640 blocks, 207 without `total_bedrooms`.
 
-    A coast, two big cities and three smaller ones; income, nearness to the sea and to a city drive the prices (USD), capped at
-    500,001. Income in units of 10,000 USD. The same file every time.
+    A coast, two big cities and three smaller ones; income, nearness to the sea and to a city drive the prices (USD),
+    capped at 500,001. Income in units of 10,000 USD. The same file every time.
     """
     g = np.random.default_rng(1990)
     longitude, latitude = _places(g)
@@ -44,7 +44,7 @@ def simulated_census(path: Path) -> None:
     population = np.maximum(3, np.round(households * people))
 
     shore = np.exp(-sea / 0.25)
-    log_price = 11.42 + 0.62 * np.log(income / 3.0) + 0.36 * shore + 0.34 * city + 0.16 * wealth
+    log_price = 11.66 + 0.52 * np.log(income / 3.0) + 0.72 * shore + 0.55 * city + 0.22 * wealth
     log_price += (
         0.03 * (income - 3.9)
         + 0.10 * np.tanh((age - 35) / 12) * city

@@ -1,4 +1,4 @@
-"""Tables in files: CSV and its kin, Parquet and Excel, read whole with types, or streamed as written; and written again."""
+"""Tables in files: CSV and its kin, Parquet and Excel, read whole with types, or streamed as they are written."""
 
 import difflib
 import hashlib
@@ -31,8 +31,8 @@ MISSING_SPELLINGS = sorted(
 class Table:
     """A typed table.
 
-    kinds: "number" and "boolean" are float64 with NaN for missing, "date" is datetime64, "category" and "text" are strings.
-    formats: for columns whose words say only as a whole how they are read (decimal comma, day first); `convert` takes it.
+    kinds: "number" and "boolean" are float64 with NaN for missing, "date" datetime64, "category" and "text" strings.
+    formats: how columns are read whose words say so only as a whole (decimal comma, day first); `convert` takes it.
     spellings: for booleans, the words for 0 and 1 in the file.
     notes: what was found and done while reading, as sentences.
     """
@@ -47,7 +47,7 @@ class Table:
 
 
 def read_table(path: str | Path) -> Table:
-    """The whole file, typed. Rows that do not fit are left out and counted; a file that holds no table is a `UserError`."""
+    """The whole file, typed. Rows that do not fit are left out and counted; what is no table is a `UserError`."""
     path = existing_file(path)
     format = format_of(path)
     left_out, separator, notes = 0, ",", []
@@ -80,7 +80,7 @@ def from_frame(frame: pd.DataFrame) -> Table:
 
 
 class ChunkReader:
-    """Frames of at most `rows` rows, in order, every column as words just as written (Parquet and Excel: native values).
+    """Frames of at most `rows` rows, in order, each column as words just as written (Parquet and Excel: native values).
 
     `columns` are the names; `notes` and `rows_left_out` are complete once all chunks were taken.
     """
@@ -138,7 +138,7 @@ def read_chunks(path: str | Path, rows: int = 65_536) -> ChunkReader:
 
 
 def sha256_of(path: str | Path) -> str:
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

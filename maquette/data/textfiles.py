@@ -1,7 +1,7 @@
 """Comma-separated files and their kin: what is in them, and their rows as words.
 
-Everything is read as words first, by Arrow; kinds come later (kinds.py), from whole columns. So a file streams the same way it is
-read, and no guess from its first block can be wrong about its last.
+Everything is read as words first, by Arrow; kinds come later (kinds.py), from whole columns. So a file streams the same
+way it is read, and no guess from its first block can be wrong about its last.
 """
 
 import codecs
@@ -24,9 +24,10 @@ from maquette.settings import UserError
 SEPARATORS = (
     "\t;|,"  # in this order where several fit: a comma may be a decimal mark, the others are seldom anything else
 )
-SAMPLE_BYTES = 1 << 18
+SAMPLE_BYTES = 1 << 20
 SAMPLE_ROWS = 200
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 20
+ROWS_A_BLOCK = 1_000  # of a very wide table, at some 8 letters a field
 LARGEST_BLOCK_BYTES = 1 << 28
 RAGGED_SHARE = 0.1
 NAMED_ROWS = 5
@@ -62,12 +63,12 @@ class TextFile:
 
 
 def inspect(path: Path) -> TextFile:
-    """Encoding, separator and column names of the file; every fault that shows without reading rows is a `UserError`."""
+    """Encoding, separator and column names of the file; a fault that shows without reading rows is a `UserError`."""
     start, encoding, quotes = _scan(path)
     if not start.strip(b" \t\r\n\0\xef\xbb\xbf"):
         raise UserError(f"{path} is empty; give a file with a header and rows.")
     _refuse_binary(path, start)
-    text = codecs.getincrementaldecoder(encoding)("replace" if encoding == "utf-8-sig" else "strict").decode(start)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
     complete = len(start) < SAMPLE_BYTES
     separator: str | None = None
     skip = 0
@@ -78,6 +79,8 @@ def inspect(path: Path) -> TextFile:
         rows, skip = rows[1:], skip + 1
     if not rows:
         raise UserError(f"{path} is empty; give a file with a header and rows.")
+    if len(rows) < 2 and not complete:
+        raise UserError(f"The first row of {path} is longer than 1 MB; check its quotation marks and line ends.")
     return _name_columns(TextFile(path, encoding, separator, [], skip, quotes), rows)
 
 
@@ -86,29 +89,31 @@ def batches(file: TextFile, missing: list[str] | None = None) -> Iterator[pa.Rec
 
     Rows with too many or too few fields are left out and counted in `file`; over a tenth of all is a `UserError`.
     """
-    block, given, last = BLOCK_BYTES, 0, None
+    block, given, last = max(BLOCK_BYTES, ROWS_A_BLOCK * 8 * len(file.names)), 0, None
     while True:
+        again = given
         try:
             for batch in _read(file, missing, block):
-                given, last = given + batch.num_rows, batch if batch.num_rows else last
-                yield batch
+                fresh = batch.slice(min(again, batch.num_rows))
+                again -= batch.num_rows - fresh.num_rows
+                if fresh.num_rows:
+                    given, last = given + fresh.num_rows, fresh
+                    yield fresh
             break
         except pa.ArrowInvalid as error:
-            if "straddling" not in str(error) or given:
-                raise _unreadable(file, error) from None
-            block *= 8
-            if block > LARGEST_BLOCK_BYTES:
+            block *= 8  # one row is longer than a block: from the start with longer ones, passing over what was given
+            if "straddling" not in str(error) or block > LARGEST_BLOCK_BYTES:
                 raise _unreadable(file, error) from None
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"{file.path} cannot be read to its end ({error}); make or fetch it again.") from None
         except UnicodeError as error:
             raise UserError(f"{file.path} is not {file.encoding} all through ({error}); save it as UTF-8.") from None
+    # What follows a mark that is never closed ends up in the last field of the last row, or in a row that is left out.
+    swallowed = last is not None and set("\r\n") & set(last.column(last.num_columns - 1)[-1].as_py() or "")
+    if file.quotes % 2 and (swallowed or file.left_out) and (line := _open_quote(file)):
+        raise _never_closed(file, line)
     if file.left_out:
         _report_ragged(file, given)
-    elif file.quotes % 2 and (row := _open_quote(file)):
-        raise UserError(
-            f'{file.path}, line {row}: a quotation mark (") is opened there and never closed; close or remove it.'
-        )
 
 
 def _read(file: TextFile, missing: list[str] | None, block: int) -> Iterator[pa.RecordBatch]:
@@ -161,9 +166,9 @@ class _Decoded(io.RawIOBase):
 
 
 def _open(path: Path) -> BinaryIO:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if zipped else open(path, "rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
 
 
 def _refuse_binary(path: Path, start: bytes) -> None:
@@ -185,14 +190,17 @@ def _scan(path: Path) -> tuple[bytes, str, int]:
     decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8-sig", "cp1252")}  # latin-1 takes all
     try:
         with _open(path) as file:
-            while chunk := file.read(1 << 20):
-                start = start or chunk[:SAMPLE_BYTES]
+            while True:
+                chunk = file.read(SAMPLE_BYTES)
+                start = start or chunk
                 quotes += chunk.count(b'"')
                 for name in list(decoders):
                     try:
-                        decoders[name].decode(chunk)
+                        decoders[name].decode(chunk, final=not chunk)
                     except UnicodeDecodeError:
                         del decoders[name]
+                if not chunk:
+                    break
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be read to its end ({error}); make or fetch it again.") from None
     if start.startswith(_UTF16):
@@ -205,16 +213,14 @@ def _sniff(text: str, complete: bool, separator: str | None) -> tuple[str, list[
     tried = {}
     for candidate in [separator] if separator else SEPARATORS:
         rows = _sample_rows(text, candidate, complete)
-        widths = [len(row) for row in rows if row]
-        if not widths:
-            continue
+        widths = [len(row) for row in rows if row] or [0]
         usual = max(set(widths), key=widths.count)
-        agree = sum(width == usual for width in widths) / len(widths)
-        tried[candidate] = (usual > 1, round(agree, 1) + (abs(widths[0] - usual) <= 1), rows)
-    if not tried:
-        return separator or ",", []
-    best = max(tried, key=lambda candidate: tried[candidate][:2])
-    return (best if tried[best][0] or separator else ","), tried[best][2]
+        agree = round(sum(width == usual for width in widths) / len(widths), 1)
+        near = abs(widths[0] - usual) <= 1  # row names without a heading, or a separator at the end of each line
+        # A header of one field over rows of two is one column of decimal commas or sentences: any other mark will do.
+        tried[candidate] = ((widths[0] > 1 and usual > 1), agree + near, candidate == "," and max(widths) < 2), rows
+    best = max(tried, key=lambda candidate: tried[candidate][0])
+    return best, tried[best][1]
 
 
 def _sample_rows(text: str, separator: str, complete: bool) -> list[list[str]]:
@@ -271,17 +277,16 @@ def _report_ragged(file: TextFile, kept: int) -> None:
     total = kept + file.left_out
     named = ", ".join(map(str, file.ragged)) + (" ..." if file.left_out > len(file.ragged) else "")
     what = "row has" if file.left_out == 1 else "rows have"
-    told = f"{file.left_out} of {total} {what} more or fewer than {len(file.names)} fields (row {named}, the header being row 1)"
+    told = f"{file.left_out:,} of {total:,} {what} more or fewer than {len(file.names)} fields"
+    told += f" (row {named}, the header being row 1)"
     if file.left_out > RAGGED_SHARE * total:
         raise UserError(f"{file.path}: {told}; check the separator {file.separator!r} and the quotation marks.")
     file.notes.append(f"{told}; left out.")
 
 
 def _unreadable(file: TextFile, error: Exception) -> UserError:
-    if row := _open_quote(file):
-        return UserError(
-            f'{file.path}, line {row}: a quotation mark (") is opened there and never closed; close or remove it.'
-        )
+    if line := _open_quote(file):
+        return _never_closed(file, line)
     reason = str(error).splitlines()[0]
     return UserError(f"{file.path} cannot be read as a table ({reason}); check how it was written.")
 
@@ -294,7 +299,7 @@ def _open_quote(file: TextFile) -> int:
     """The line where a quotation mark is opened that nothing closes, or 0. Slow: reads every field in Python."""
     csv.field_size_limit(1 << 30)
     with _open(file.path) as raw:
-        text = io.TextIOWrapper(raw, file.encoding, newline="")
+        text = io.TextIOWrapper(raw, file.encoding, "replace", newline="")
         reader = csv.reader(text, delimiter=file.separator, strict=True)
         line = 1
         try:

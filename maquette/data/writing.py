@@ -1,4 +1,4 @@
-"""Tables written in chunks to a temporary name and renamed when whole, so that a half-written file never bears its name."""
+"""Tables written in chunks to a temporary name and renamed when whole: no half-written file bears the name."""
 
 import errno
 import os
@@ -36,7 +36,7 @@ def write_chunks(path: str | Path, chunks: Iterable[pd.DataFrame]) -> int:
             return _write_text(temporary, chunks, "\t" if ending == ".tsv" else ",")
         if ending == ".xlsx":
             return _write_excel(temporary, chunks, path)
-        return _write_parquet(temporary, chunks)
+        return _write_parquet(temporary, chunks, path)
 
 
 @contextmanager
@@ -47,11 +47,11 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
-        with open(temporary, "rb+") as file:
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
             raise UserError(f"The disk is full: {path} was not written; make room or write elsewhere.") from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EFBIG, errno.ENAMETOOLONG):
             raise UserError(f"{path} cannot be written ({error.strerror}); write elsewhere.") from None
@@ -62,7 +62,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 def _write_text(path: Path, chunks: Iterable[pd.DataFrame], separator: str) -> int:
     count, names = 0, None
-    with open(path, "wb") as file:
+    with path.open("wb") as file:
         for chunk in chunks:
             if names is None:
                 names = list(chunk.columns)
@@ -107,25 +107,35 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
 
 def _quoted(words: pa.Array, separator: str) -> pa.Array:
     """Quotation marks only where a word needs them."""
-    needs = pc.match_substring_regex(words, rf'["\r\n{separator}]|^\s|\s$')
-    if not pc.any(needs).as_py():
+    letters = words.buffers()[2]
+    held = letters.to_pybytes() if letters else b""  # looked through at once, many times faster than word by word
+    if not any(mark in held for mark in (b'"', b"\r", b"\n", separator.encode())):
         return words
+    needs = pc.match_substring_regex(words, rf'["\r\n{separator}]')
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(words, '"', '""'), '"', "")
     return pc.if_else(needs, quoted, words)
 
 
-def _write_parquet(path: Path, chunks: Iterable[pd.DataFrame]) -> int:
+def _native(series: pd.Series) -> pa.Array | pa.ChunkedArray:
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # values of several kinds, as Excel may hold them
+        return _as_words(series)
+
+
+def _write_parquet(path: Path, chunks: Iterable[pd.DataFrame], shown: Path) -> int:
     count, writer = 0, None
     try:
         for chunk in chunks:
-            part = pa.Table.from_pandas(chunk, schema=writer.schema if writer else None, preserve_index=False)
-            part = part.replace_schema_metadata(None)
+            part = pa.table({str(name): _native(chunk.iloc[:, i]) for i, name in enumerate(chunk.columns)})
             if writer is None:
-                fields = [
-                    field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in part.schema
-                ]
-                part = part.cast(pa.schema(fields))
-                writer = pq.ParquetWriter(path, part.schema)
+                fields = [each.with_type(pa.string()) if pa.types.is_null(each.type) else each for each in part.schema]
+                writer = pq.ParquetWriter(path, pa.schema(fields))
+            try:
+                part = part.cast(writer.schema)
+            except pa.ArrowInvalid as error:
+                reason = str(error).splitlines()[0]
+                raise UserError(f"{shown} cannot hold columns that change their kind ({reason}); write .csv.") from None
             writer.write_table(part)
             count += len(chunk)
     finally:

@@ -17,13 +17,15 @@ from maquette.figures.style import (
     ORANGE,
     SIZE,
     SMALL,
+    bare,
     dress,
     figure,
     finite,
     label,
-    note,
     plain,
+    squares,
     tint,
+    title,
     width_of,
     write,
 )
@@ -53,16 +55,11 @@ def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, names: Sequence[str]
     right = np.eye(classes, dtype=bool)
     shades = np.where(right[..., None], tint(BLUE, share * 0.9), tint(ORANGE, np.sqrt(share) * 0.9))
     shades[counts == 0] = tint(GREY, np.array(0.1))
-    squares = [Rectangle((x - 0.48, y - 0.48), 0.96, 0.96) for y in range(classes) for x in range(classes)]
-    axes.add_collection(PatchCollection(squares, facecolor=list(shades.reshape(-1, 4)), edgecolor="none"))
-    axes.set(xlim=(-0.5, classes - 0.5), ylim=(classes - 0.5, -0.5), aspect="equal")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    squares(axes, shades)
     small = SMALL if classes <= 25 else 5.0
     turn: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
     axes.set_xticks(range(classes), words, fontsize=small, **turn)
     axes.set_yticks(range(classes), words, fontsize=small)
-    axes.tick_params(length=0)
     if classes <= 15:
         for y in range(classes):
             for x in range(classes):
@@ -79,8 +76,7 @@ def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, names: Sequence[str]
                     )
     label(axes, "actual class", "predicted class")
     total = counts.sum()
-    title = f"{int(np.trace(counts)):,} of {int(total):,} right" if total else "no rows"
-    axes.set_title(title, loc="left", fontsize=SMALL, color=INK)
+    title(axes, f"{int(np.trace(counts)):,} of {int(total):,} right" if total else "no rows")
     return page
 
 
@@ -92,8 +88,8 @@ def reliability(
     probabilities (N,) of the predicted class, 0..1; correct (N,). Below: how many predictions each bin holds.
     """
     sure, right = finite(probabilities, np.asarray(correct, dtype=np.float64))
-    page, (axes,) = figure(4.6, 4.4, left=0.75, bottom=1.35, top=0.25)
-    counted = page.add_axes((0.75 / 4.6, 0.55 / 4.4, 3.65 / 4.6, 0.6 / 4.4), facecolor="none")
+    page, (axes,) = figure(4.6, 4.5, left=0.75, bottom=1.35, top=0.3)
+    counted = page.add_axes((0.75 / 4.6, 0.55 / 4.5, 3.65 / 4.6, 0.6 / 4.5), facecolor="none")
     dress(counted, "none")
     place = np.clip((sure * bins).astype(int), 0, bins - 1)
     counts = np.bincount(place, minlength=bins)
@@ -108,8 +104,7 @@ def reliability(
     axes.tick_params(labelbottom=False)
     if len(sure):
         gap = float(np.sum(counts[filled] * np.abs(said - held)) / len(sure))
-        write(axes, 0.03, 0.95, f"{len(sure):,} predictions", va="top")
-        write(axes, 0.03, 0.88, f"mean gap to the diagonal {number(gap, digits=2)}", va="top")
+        title(axes, f"{len(sure):,} predictions, mean gap to the diagonal {number(gap, digits=2)}")
     counted.bar((np.arange(bins) + 0.5) / bins, counts, 0.9 / bins, color=GREY, alpha=0.8, linewidth=0)
     for at in np.flatnonzero(filled):
         write(counted, (at + 0.5) / bins, counts[at], f"{counts[at]:,}", ha="center", va="bottom", fontsize=SMALL - 1.5)
@@ -127,65 +122,49 @@ def softmax_steps(
     names: Sequence[str],
     labels: Sequence[str] | None = None,
 ) -> Figure:
-    """From logits over their exponentials to probabilities, one row an example (at most five), one bar a class (at most ten).
+    """From logits over exponentials to probabilities: a row an example (at most five), a bar a class (at most ten).
 
     logits, probabilities (N, C); labels: what each example really is.
     """
     raw = np.nan_to_num(np.asarray(logits, dtype=np.float64))[:5]
     parts = np.nan_to_num(np.asarray(probabilities, dtype=np.float64))[:5]
-    examples = len(raw)
     # with many classes, only those with most to say are drawn
     shown = np.sort(np.argsort(-parts.max(axis=0), kind="stable")[:10])
     words = [plain(names[at], 16) for at in shown]
-    tall = max(0.17 * len(shown), 0.5)
-    left = min(width_of(words) + 0.2, 1.8)
-    page, panels = figure(
-        7.2,
-        (tall + 0.35) * examples + 0.55,
-        3,
-        examples,
-        left=left,
-        right=0.5,
-        top=0.45,
-        bottom=0.1,
-        across=0.62,
-        down=0.35,
-        grid="none",
-    )
-    largest = np.exp(np.clip(raw, -700, 700))
-    steps = (("logits", raw), ("exponentials", largest), ("probabilities", parts))
-    for index, axes in enumerate(panels):
-        example, step = divmod(index, 3)
-        name, table = steps[step]
-        values = table[example, shown]
-        best = int(np.argmax(parts[example, shown]))
-        truth = labels is not None and str(labels[example]) == str(names[shown[best]])
-        colour = BLUE if labels is None else GREEN if truth else ORANGE
-        axes.barh(
-            np.arange(len(shown)),
-            values,
-            0.7,
-            color=[colour if at == best else GREY for at in range(len(shown))],
-            alpha=0.85,
-        )
-        width = max(float(np.abs(values).max()), 1e-300)
-        axes.set(
-            xlim=(min(0, 1.05 * values.min()), 1 if step == 2 else max(width * 1.05, 1e-300)),
-            ylim=(len(shown) - 0.4, -0.6),
-        )
-        axes.set_xticks([])
-        axes.set_yticks(range(len(shown)), words if step == 0 else [])
-        axes.tick_params(length=0)
-        axes.spines["bottom"].set_visible(False)
-        axes.spines["left"].set_visible(False)
-        axes.axvline(0, color=INK, linewidth=0.7, alpha=0.6)
-        for at, value in enumerate(values):
-            note(axes, max(value, 0), at, number(float(value), digits=3), 3, va="center", fontsize=SMALL - 1)
-        if example == 0:
-            axes.set_title(
-                name, loc="left", fontsize=SIZE, color=INK, fontweight="bold", pad=18 if labels is not None else 6
+    # all in one pair of axes, measured in inches: one for each little panel would take ten times as long
+    pitch, left, wide, apart = 0.17, min(width_of(words) + 0.15, 1.8), 1.2, 2.0
+    tall = pitch * len(shown) + 0.36
+    size = (left + 3 * apart, tall * len(raw) + 0.35)
+    page, (axes,) = figure(*size, left=0, right=0, top=0, bottom=0)
+    bare(axes)
+    axes.set(xlim=(0, size[0]), ylim=(-size[1], 0))
+    steps = (("logits", raw), ("exponentials", np.exp(np.clip(raw, -700, 700))), ("probabilities", parts))
+    bars: list[Rectangle] = []
+    colours: list[str] = []
+    for column, (name, table) in enumerate(steps):
+        write(axes, left + column * apart, -0.2, name, fontsize=SIZE, fontweight="bold")
+        for row, values in enumerate(table[:, shown]):
+            top = -0.35 - tall * row
+            best = int(np.argmax(parts[row, shown]))
+            told = labels is not None
+            right = told and str(labels[row]) == str(names[shown[best]])  # type: ignore[index]
+            colour = GREEN if right else ORANGE if told else BLUE
+            if column == 0 and labels is not None:
+                verdict = f"really {plain(labels[row], 20)}: {'right' if right else 'wrong'}"
+                write(axes, left, top - 0.13, verdict, color=colour, fontweight="bold")
+            low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+            scale = wide / (1.0 if name == "probabilities" else (high - low) or 1.0)
+            zero = left + column * apart - low * scale
+            for place, value in enumerate(values):
+                y = top - 0.28 - pitch * place
+                bars.append(Rectangle((zero + min(value, 0) * scale, y - 0.06), abs(value) * scale, 0.12))
+                colours.append(colour if place == best else GREY)
+                end = zero + max(value, 0) * scale + 0.05
+                write(axes, end, y, number(float(value), digits=3), va="center", fontsize=SMALL - 1)
+                if column == 0:
+                    write(axes, left - 0.08, y, words[place], ha="right", va="center", fontsize=SMALL - 0.5)
+            axes.plot(
+                [zero, zero], [top - 0.18, top - 0.38 - pitch * (len(shown) - 1)], color=INK, linewidth=0.7, alpha=0.6
             )
-        if step == 0 and labels is not None:
-            truth_text = f"really {plain(labels[example], 20)}: {'right' if truth else 'wrong'}"
-            note(axes, 0, 1, truth_text, up=4, within="axes fraction", color=colour, fontweight="bold")
+    axes.add_collection(PatchCollection(bars, facecolor=colours, edgecolor="none", alpha=0.85))
     return page

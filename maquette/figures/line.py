@@ -18,7 +18,6 @@ from maquette.figures.style import (
     ORANGE,
     SEQUENCE,
     SIZE,
-    SMALL,
     People,
     figure,
     finite,
@@ -27,6 +26,7 @@ from maquette.figures.style import (
     note,
     plain,
     span,
+    title,
     write,
 )
 
@@ -36,7 +36,7 @@ FEW = 800
 
 
 def _points(axes: Any, x: np.ndarray, y: np.ndarray) -> None:
-    """The data: ink when few; a middle grey when many, because dots drawn as a picture cannot follow the page's colour."""
+    """The data: ink when few; grey when many, because dots drawn as a picture cannot follow the page's colour."""
     if len(x) <= FEW:
         axes.plot(x, y, "o", color=INK, markersize=4.5, markeredgewidth=0, zorder=3)
     else:
@@ -63,7 +63,7 @@ def points_and_lines(
         )
     axes.set(xlim=limits, ylim=span(y, 0.15))
     if lines:
-        legend(axes, loc="best")
+        legend(axes, loc="best" if len(x) <= FEW else "upper left")
     label(axes, x_label, y_label)
     return page
 
@@ -78,7 +78,7 @@ def residuals(
 ) -> Figure:
     """The line `slope * x + intercept` and each point's distance to it as a bar: what least squares makes small."""
     x, y = finite(x, y)
-    page, (axes,) = figure(6.4, 3.8)
+    page, (axes,) = figure(6.4, 3.9, top=0.3)
     on_line = slope * x + intercept
     above = y >= on_line
     for chosen, colour, words in ((above, GREEN, "above the line"), (~above, ORANGE, "below the line")):
@@ -95,15 +95,16 @@ def residuals(
     axes.set(xlim=limits, ylim=span(np.concatenate([y, on_line]), 0.12))
     if len(x):
         total = float(np.sum((y - on_line) ** 2))
-        write(axes, 0.02, 0.96, f"sum of squares {number(total)}", transform=axes.transAxes, va="top")
+        title(axes, f"sum of squares {number(total)}")
     legend(axes, loc="lower right")
     label(axes, x_label, y_label)
     return page
 
 
-def _around(points: np.ndarray, best: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Limits that hold the points, with the best one as far from the edges as it can be without losing detail."""
-    reach = np.maximum(np.abs(points - best).max(axis=0), 1e-9 + 0.02 * np.abs(best)) * 1.25
+def _around(paths: Sequence[np.ndarray], best: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Limits that hold the paths, with the best point in the middle; of one that flies off, only the start counts."""
+    arrive = [path if np.linalg.norm(path[-1] - best) <= np.linalg.norm(path[0] - best) else path[:1] for path in paths]
+    reach = np.maximum(np.abs(np.concatenate(arrive) - best).max(axis=0), 1e-9 + 0.02 * np.abs(best)) * 1.25
     return (best[0] - reach[0], best[0] + reach[0]), (best[1] - reach[1], best[1] + reach[1])
 
 
@@ -123,7 +124,8 @@ def _bowl(
 
 def _path(axes: Any, path: np.ndarray, best: np.ndarray) -> None:
     limits = np.array([axes.get_xlim(), axes.get_ylim()])
-    far = np.clip(path, limits[:, 0] - 20 * np.ptp(limits, axis=1), limits[:, 1] + 20 * np.ptp(limits, axis=1))
+    away = np.flatnonzero(np.abs(path - best).max(axis=1) > 1e4 * np.ptp(limits, axis=1).max())
+    far = path[: away[0] + 1] if len(away) else path
     axes.plot(*far.T, "-", color=INK, linewidth=1.1, zorder=3)
     dots = [far[0]]
     for point in far:
@@ -141,20 +143,19 @@ def cost_bowl(
     x_label: str = "slope",
     y_label: str = "intercept",
 ) -> Figure:
-    """The cost over slope and intercept seen from above, with the path of the descent (S, 2) on it, from circle to cross.
+    """The cost over slope and intercept from above, with the path of the descent (S, 2) on it, from circle to cross.
 
-    cost takes two arrays and gives one of their shape; `best` is the lowest point, the path's end if not given. Neighbouring
-    curves are as far apart in the square root of the cost.
+    cost takes two arrays and gives one of their shape; `best` is the lowest point, the path's end if not given.
+    Neighbouring curves are equally far apart in the square root of the cost.
     """
     steps = _sound(path)
     lowest = np.asarray(best if best is not None else steps[-1], dtype=np.float64)
     page, (axes,) = figure(6.4, 4.4, top=0.3, grid="none")
-    _bowl(axes, cost, *_around(steps, lowest), lowest, 64)
+    _bowl(axes, cost, *_around([steps], lowest), lowest, 64)
     _path(axes, steps, lowest)
-    words = (
-        f"○ start, {len(steps) - 1:,} steps, + lowest cost at {number(float(lowest[0]))} and {number(float(lowest[1]))}"
-    )
-    axes.set_title(words, loc="left", fontsize=SMALL, color=INK)
+    place = f"{number(float(lowest[0]))} and {number(float(lowest[1]))}"
+    words = f"{len(steps) - 1:,} steps from the ring; the cross is the lowest cost, at {place}"
+    title(axes, words)
     label(axes, x_label, y_label)
     return page
 
@@ -166,21 +167,19 @@ def descent_rates(
     x_label: str = "slope",
     y_label: str = "intercept",
 ) -> Figure:
-    """The same descent with several rates side by side, at most four: title -> path (S, 2); one that flies off is cut at the edge."""
-    shown = {title: _sound(path) for title, path in list(paths.items())[:4]}
+    """The same descent with up to four rates side by side: title -> path (S, 2); one that flies off is cut."""
+    shown = {name: _sound(path) for name, path in list(paths.items())[:4]}
     lowest = np.asarray(best, dtype=np.float64)
-    # a path that flies off must not set the limits for those that arrive
-    seen = [path if _distance(path[-1], lowest) <= _distance(path[0], lowest) else path[:1] for path in shown.values()]
     page, panels = figure(
         2.45 * len(shown) + 0.75, 3.2, len(shown), left=0.75, across=0.2, top=0.45, right=0.15, grid="none"
     )
-    limits = _around(np.concatenate(seen), lowest)
-    for index, (axes, (title, path)) in enumerate(zip(panels, shown.items(), strict=True)):
+    limits = _around(list(shown.values()), lowest)
+    for index, (axes, (name, path)) in enumerate(zip(panels, shown.items(), strict=True)):
         _bowl(axes, cost, *limits, lowest, 40)
         _path(axes, path, lowest)
         axes.locator_params(nbins=4)
         label(axes, x_label, "" if index else y_label)
-        axes.set_title(plain(title, 34), loc="left", fontsize=SIZE, color=INK, fontweight="bold", pad=16)
+        axes.set_title(plain(name, 34), loc="left", fontsize=SIZE, color=INK, fontweight="bold", pad=16)
         if index:
             axes.tick_params(labelleft=False)
         end = float(cost(*path[-1][:, None])[0])
@@ -189,14 +188,10 @@ def descent_rates(
     return page
 
 
-def _distance(point: np.ndarray, best: np.ndarray) -> float:
-    return float(np.linalg.norm(point - best))
-
-
 def _sound(path: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
-    """The path up to where it stops being numbers."""
+    """The path up to where it stops being numbers, or leaves all that could be drawn."""
     steps = np.asarray(path, dtype=np.float64).reshape(-1, 2)
-    wrong = np.flatnonzero(~np.isfinite(steps).all(axis=1))
+    wrong = np.flatnonzero(~(np.abs(steps) < 1e100).all(axis=1))
     return steps[: wrong[0]] if len(wrong) and wrong[0] > 0 else np.nan_to_num(steps)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -36,9 +37,9 @@ def network(
 ) -> Figure:
     """Layers of nodes from left to right; of wide layers nine places are drawn, one of them for all that are left out.
 
-    sizes: nodes of each layer, input first; inputs, outputs: words beside their nodes; names: words below each layer, e.g.
-    `32 relu`. weights: one array (from, to) between two layers; they colour the edges (blue above, orange below zero), and up to
-    eight are written on them. A line is `network([2, 1], ["x", "1"], ["y"], [[[slope], [intercept]]])`.
+    sizes: nodes of each layer, input first; inputs, outputs: words beside their nodes; names: words below each layer,
+    e.g. `32 relu`. weights: one array (from, to) between two layers; they colour the edges (blue above, orange below
+    zero), up to eight are written on them. A line is `network([2, 1], ["x", "1"], ["y"], [[[slope], [intercept]]])`.
     """
     drawn = [_places(size) for size in sizes]
     most = max(len(places) for places in drawn)
@@ -91,7 +92,7 @@ def _places(size: int) -> list[int | None]:
 
 
 def _edges(
-    axes: object,
+    axes: Axes,
     before: list[int | None],
     after: list[int | None],
     starts: list[tuple[float, float]],

@@ -47,6 +47,8 @@ def duration(seconds: float | None) -> str:
     """`0.35 s`, `4.2 s`, `42 s`, `1 min 12 s`, `2 h 5 min`, `1 d 3 h`."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
+    if seconds < 0.0005:
+        return "under 1 ms"
     if seconds < 9.95:
         return f"{seconds:.2g} s" if seconds >= 0.0095 else f"{seconds * 1000:.2g} ms"
     whole = round(seconds)

@@ -1,8 +1,8 @@
 """The house style: colours, blank figures with thin axes, labels that are safe for any text, and saving.
 
-No pyplot and no global state: every figure is an object of its own, so figures may be drawn in several threads and need no
-display. Colours are of middle luminance (contrast at least 3 on white and on near-black), backgrounds are transparent, and all
-lines and letters have the one colour `INK`, which the report replaces by the colour of its text.
+No pyplot and no global state: every figure is an object of its own, so figures may be drawn in several threads and need
+no display. Colours are of middle luminance (contrast 3 or more on white and near-black), backgrounds are transparent,
+and all lines and letters have the one colour `INK`, which the report replaces by the colour of its text.
 """
 
 import base64
@@ -17,8 +17,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, MaxNLocator
 from PIL import Image
 
@@ -92,13 +94,18 @@ def bare(axes: Axes) -> None:
     axes.set_axis_off()
 
 
-def label(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
+def label(axes: Axes, x: str = "", y: str = "", heading: str = "") -> None:
     if x:
         axes.set_xlabel(plain(x, 80))
     if y:
         axes.set_ylabel(plain(y, 60))
-    if title:
-        axes.set_title(plain(title, 60), loc="left", fontsize=SIZE, color=INK, fontweight="bold", pad=6)
+    if heading:
+        axes.set_title(plain(heading, 60), loc="left", fontsize=SIZE, color=INK, fontweight="bold", pad=6)
+
+
+def title(axes: Axes, text: str) -> None:
+    """What the figure says in numbers, small above the axes, where it covers nothing."""
+    axes.set_title(plain(text, 110), loc="left", fontsize=SMALL, color=INK)
 
 
 def write(axes: Axes, x: float, y: float, text: str, **options: Any) -> None:
@@ -120,7 +127,7 @@ def legend(axes: Axes, **options: Any) -> None:
 
 
 def plain(text: object, length: int = 28) -> str:
-    """Text of any origin, made safe for a figure: no line breaks, no formulas, nothing XML forbids, at most `length` signs."""
+    """Text of any origin made safe for a figure: one line, no formulas, nothing XML forbids, at most `length` signs."""
     clean = "".join(sign if sign.isprintable() else " " for sign in str(text))
     clean = re.sub(r"\s+", " ", clean).strip()
     if len(clean) > length:
@@ -144,6 +151,20 @@ def tint(colour: str, alpha: np.ndarray) -> np.ndarray:
     shades[..., :3] = to_rgb(colour)
     shades[..., 3] = np.clip(np.nan_to_num(alpha), 0, 1)
     return shades
+
+
+def squares(axes: Axes, shades: np.ndarray) -> None:
+    """A matrix of colours (rows, columns, 4), the first row on top: squares when few, one picture when many."""
+    rows, columns = shades.shape[:2]
+    if rows * columns <= 256:
+        patches = [Rectangle((x - 0.48, y - 0.48), 0.96, 0.96) for y in range(rows) for x in range(columns)]
+        axes.add_collection(PatchCollection(patches, facecolor=list(shades.reshape(-1, 4)), edgecolor="none"))
+    else:
+        axes.imshow(shades, interpolation="nearest")
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
 
 
 def finite(*arrays: Sequence[float] | np.ndarray) -> tuple[np.ndarray, ...]:
@@ -191,7 +212,7 @@ class People(Formatter):
 
 def _alone(value: float) -> str:
     size, suffix = next(
-        ((s, n) for s, n in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if 10 * s <= abs(value) < 1e12), (1.0, "")
+        ((s, n) for s, n in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if max(s, 1e4) <= abs(value) < 1e12), (1.0, "")
     )
     return number(float(value / size), digits=3) + suffix
 

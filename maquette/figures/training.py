@@ -26,6 +26,8 @@ from maquette.figures.style import (
     note,
     plain,
     span,
+    title,
+    width_of,
     write,
 )
 
@@ -42,29 +44,35 @@ def losses(
 ) -> Figure:
     """Curves over the steps (or over `epoch`, `seconds`: any name in the records), with the best point of one marked.
 
-    curves: name in the records -> words beside the curve. `best` names the curve whose best point counts; the last one if not
-    given. The axis is logarithmic where the values span more than a factor of 50.
+    curves: name in the records -> words beside the curve. `best` names the curve whose best point counts; the last one
+    if not given. The axis is logarithmic where the values span more than a factor of 50.
     """
     lines = {}
     for name, words in curves.items():
         points = [(record[over], record[name]) for record in records if _is_number(record.get(name)) and over in record]
         x, y = finite(*np.array(points, dtype=np.float64).reshape(-1, 2).T)
         lines[words] = (x, y)
-    drawn = overlaid(
-        lines, x_label=over, y_label=labelled("loss" if len(curves) != 1 else next(iter(curves.values())), unit)
-    )
+    alone = len(lines) == 1
+    drawn = overlaid(lines, over, labelled(next(iter(lines)) if alone else "loss", unit), named=not alone)
     axes = drawn.axes[0]
-    marked = curves[best] if best else next((w for w in reversed(list(lines)) if len(lines[w][0]) > 1), "")
-    if marked and len(lines[marked][0]) > 1:
+    axes.locator_params(axis="x", integer=over != "seconds")
+    marked = curves[best] if best else next((words for words, (x, _) in reversed(lines.items()) if len(x) > 1), None)
+    if marked is not None and len(lines[marked][0]) > 1:
         x, y = lines[marked]
         at = int(np.argmax(y) if higher_is_better else np.argmin(y))
         colour = COLOURS[list(lines).index(marked) % len(COLOURS)]
-        axes.plot(x[at], y[at], "o", markersize=6, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=1.4)
-        late = x[at] > x.min() + 0.6 * (x.max() - x.min())
-        words = f"best {number(float(y[at]))} at {over} {number(float(x[at]))}"
-        note(
-            axes, x[at], y[at], words, 2 if late else 8, -14 if higher_is_better else 9, ha="right" if late else "left"
+        axes.plot(
+            x[at],
+            y[at],
+            "o",
+            markersize=6.5,
+            markerfacecolor="none",
+            markeredgecolor=colour,
+            markeredgewidth=1.5,
+            zorder=4,
         )
+        what = "best" if alone else f"best {marked}"
+        title(axes, f"{what} {number(float(y[at]))} at {over} {number(float(x[at]))}")
     return drawn
 
 
@@ -73,13 +81,13 @@ def _is_number(value: Any) -> bool:
 
 
 def overlaid(
-    lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x_label: str, y_label: str, width: float = 6.4
+    lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x_label: str, y_label: str, named: bool = True
 ) -> Figure:
-    """Named lines (x, y) in one pair of axes, each name written where its line ends; logarithmic beyond a factor of 50."""
+    """Named lines (x, y) in one pair of axes, each name where its line ends; logarithmic beyond a factor of 50."""
     words = [plain(name, 24) for name in lines]
-    crowded = len(lines) > 6
-    room = 0.25 if crowded else 0.3 + max((len(word) for word in words), default=0) * 0.067
-    page, (axes,) = figure(width, 3.3, right=min(room, 2.2))
+    crowded = len(lines) > 6 and named
+    room = 0.3 + width_of(words) * 1.1 if named and not crowded else 0.25
+    page, (axes,) = figure(6.4, 3.3, top=0.3, right=min(room, 2.2))
     values = np.concatenate([y for _, y in lines.values()]) if lines else np.zeros(0)
     if len(values) and values.min() > 0 and values.max() > 50 * values.min():
         axes.set_yscale("log")
@@ -88,14 +96,17 @@ def overlaid(
     for index, (word, (x, y)) in enumerate(zip(words, lines.values(), strict=True)):
         colour = COLOURS[index % len(COLOURS)]
         style = "-" if index < len(COLOURS) else "--"
-        axes.plot(x, y, style, color=colour, linewidth=1.5, label=word, marker="o" if len(x) < 16 else "", markersize=3)
+        width = 1.5 + 0.6 * min(len(lines) - 1 - index, 3)  # of two equal curves the lower one must still be seen
+        axes.plot(
+            x, y, style, color=colour, linewidth=width, label=word, marker="o" if len(x) < 16 else "", markersize=3
+        )
         if len(x):
             ends.append((float(x[-1]), float(y[-1]), word, colour))
     if not len(values):
         axes.text(0.5, 0.5, "no values were logged", transform=axes.transAxes, ha="center", color=INK, fontsize=SMALL)
     elif crowded:
         legend(axes, ncols=2)
-    else:
+    elif named:
         _name_ends(axes, ends)
     label(axes, x_label, y_label)
     return page
@@ -113,13 +124,15 @@ def _name_ends(axes: Any, ends: list[tuple[float, float, str, str]]) -> None:
     low, high = axes.get_ylim()
     logarithmic = axes.get_yscale() == "log"
     place = (lambda y: np.log(y / low) / np.log(high / low)) if logarithmic else (lambda y: (y - low) / (high - low))
-    last = -1.0
     placed = sorted(((float(place(y)), word, colour) for _, y, word, colour in ends), key=lambda end: end[0])
-    for height, word, colour in placed:
-        last = max(height, last + 0.065)
-        axes.text(
-            1.015, last, word, transform=axes.transAxes, color=colour, fontsize=SMALL, va="center", fontweight="bold"
-        )
+    heights = [height for height, _, _ in placed]
+    for index in range(1, len(heights)):
+        heights[index] = max(heights[index], heights[index - 1] + 0.065)
+    heights[-1] = min(heights[-1], 1.0)
+    for index in reversed(range(len(heights) - 1)):
+        heights[index] = min(heights[index], heights[index + 1] - 0.065)
+    for height, (_, word, colour) in zip(heights, placed, strict=True):
+        note(axes, 1.015, height, word, within="axes fraction", color=colour, va="center", fontweight="bold")
 
 
 def predicted_over_true(
@@ -129,8 +142,8 @@ def predicted_over_true(
     low: Sequence[float] | np.ndarray | None = None,
     high: Sequence[float] | np.ndarray | None = None,
 ) -> Figure:
-    """Predictions over the truth with the diagonal; many points are shown by their density, few with their interval low..high."""
-    page, (axes,) = figure(4.6, 4.4, left=0.8, bottom=0.6)
+    """Predictions over the truth with the diagonal; many points are shown as density, few with their interval."""
+    page, (axes,) = figure(4.6, 4.5, left=0.8, bottom=0.6, top=0.3)
     if low is not None and high is not None and len(true) <= 300:
         x, y, below, above = finite(true, predicted, low, high)
         axes.vlines(x, below, above, color=BLUE, alpha=0.3, linewidth=1, label="interval")
@@ -160,8 +173,8 @@ def predicted_over_true(
     axes.plot(limits, limits, color=INK, linewidth=0.8, alpha=0.7, dashes=(5, 3))
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     out = int(np.sum((x < limits[0]) | (x > limits[1]) | (y < limits[0]) | (y > limits[1])))
-    note = f"{len(x):,} rows" + (f", {out:,} outside the frame" if out else "")
-    axes.text(0.02, 0.98, note, transform=axes.transAxes, va="top", color=INK, fontsize=SMALL)
+    words = f"{len(x):,} rows" + (f", {out:,} outside the frame" if out else "")
+    title(axes, words)
     label(axes, labelled("true", unit), labelled("predicted", unit))
     return page
 
@@ -181,7 +194,7 @@ def _colour_scale(page: Figure, axes: Any, shown: Any, name: str) -> None:
 
 
 def error_histogram(errors: Sequence[float] | np.ndarray, unit: str = "", bins: int = 25) -> Figure:
-    """How often which error (predicted less true) was made, with zero and the median marked; the outermost bins hold the rest."""
+    """How often which error (predicted less true) occurs, zero and the median marked; the end bins hold the rest."""
     page, (axes,) = figure(4.6, 3.3, left=0.75, grid="y")
     (values,) = finite(errors)
     if len(values):
@@ -213,7 +226,7 @@ def error_histogram(errors: Sequence[float] | np.ndarray, unit: str = "", bins: 
 def error_over_columns(
     frame: pd.DataFrame, columns: Sequence[str], errors: Sequence[float] | np.ndarray, unit: str = ""
 ) -> Figure:
-    """The absolute error over each column, at most six: median and the middle half in up to 12 bins of equal numbers of rows."""
+    """The absolute error over up to six columns: median and middle half in up to 12 bins of equally many rows."""
     shown = list(columns)[:6]
     across = min(3, max(len(shown), 1))
     rows = max(-(-len(shown) // across), 1)

@@ -1,4 +1,4 @@
-"""Networks for tables: an ensemble in one network, fed with periodic columns and neighbours' targets."""
+"""The network for tables: an ensemble in one network, fed with encoded columns and neighbours' targets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+def bins_for(rows: int) -> int:
+    """The bins per column that `rows` training rows can fill: a third of their root, 3 to 32."""
+    return int(min(32, max(3, rows**0.5 / 3)))
 
 
 def squared_distances(queries: Tensor, points: Tensor) -> Tensor:
@@ -24,24 +29,32 @@ def squared_distances(queries: Tensor, points: Tensor) -> Tensor:
 
 @torch.no_grad()
 def choose_neighbour_columns(
-    numbers: Tensor, targets: Tensor, count: int = 1, candidates: int = 16, queries: int = 1000, rows: int = 4000
+    numbers: Tensor,
+    targets: Tensor,
+    count: int = 1,
+    *,
+    candidates: int = 16,
+    queries: int = 1000,
+    rows: int = 4000,
+    minimum: int = 1000,
 ) -> list[list[int]]:
     """The `count` pairs of columns whose nearest rows predict the targets best, best pair first.
 
     Only pairs that, alone, predict better than a linear model of all columns: such a pair is a map
     (longitude and latitude), while for others the neighbours' targets would be noise to fit.
     Each pair is scored by the leave-one-out squared error of the mean target of the eight nearest
-    rows (one more column is never tried: two numbers are what a map has). With more than
-    `candidates` columns only those that score best alone are paired. The first `rows` rows are
-    searched, the first `queries` of them asked, so the rows must come in random order.
+    rows; with more than `candidates` columns only those that score best alone are paired. The first
+    `rows` rows are searched, the first `queries` of them asked, so rows must come in random order.
 
     numbers: (N, columns) scaled alike, training rows only. targets: (N, outputs), standardised
-    numbers or one-hot classes. Returns [] for fewer than two columns or fewer than 32 rows.
+    numbers or one-hot classes. Returns [] when no pair is that good, for fewer than two columns of
+    more than two values, and for fewer than `minimum` rows (there the features did harm).
     """
+    enough = len(numbers) >= minimum
     numbers, targets = numbers[:rows], targets[:rows]
     asked, neighbours = min(queries, len(numbers)), 8
     varied = [column for column in range(numbers.shape[1]) if numbers[:, column].unique().numel() > 2]
-    if len(varied) < 2 or len(numbers) < 32 or count < 1:
+    if len(varied) < 2 or not enough or count < 1:
         return []
 
     def error(columns: tuple[int, ...]) -> float:
@@ -70,14 +83,16 @@ class NeighbourTargets(nn.Module):
     itself in the memory is left out of its own neighbours, else its feature would be its answer.
 
     The memory (at most `memory` rows) is a buffer, so it is saved with the weights. It is searched
-    through anchors: one remembered row in 64 keeps the list of its 512 nearest rows, and a query
-    looks only through the list of its nearest anchor. Up to 512 rows the search is exact; beyond,
-    it misses a neighbour only where the nearest ones stretch past eight times an anchor's share.
+    through anchors: one remembered row in 32 keeps the list of its 256 nearest rows, and a query
+    looks only through the list of its nearest anchor. Up to 256 rows the search is exact; beyond,
+    it may miss one where the nearest stretch far (on a map of 16,512 rows: one query in forty has a
+    sixteenth neighbour that is not the true one).
     """
 
     NEAREST = (4, 16)
-    SHARE = 64
-    LIST = 512
+    SHARE = 32
+    LIST = 256
+    CHUNK = 1024  # rows per search: what it gathers stays in the processor's cache
 
     def __init__(self, *, columns: list[list[int]], memory: int, outputs: int):
         super().__init__()
@@ -115,58 +130,45 @@ class NeighbourTargets(nn.Module):
             self.anchors[index] = points[torch.arange(self.anchors.shape[1]) % len(kept)]
             for start in range(0, self.anchors.shape[1], 256):
                 distances = squared_distances(self.anchors[index, start : start + 256], self.points[index])
-                self.lists[index, start : start + 256] = distances.topk(self.lists.shape[2], largest=False).indices
+                nearest = distances.topk(self.lists.shape[2], largest=False).indices  # (256, list)
+                self.lists[index, start : start + 256] = nearest
         if not keep_scale:
-            self.shift.zero_(), self.scale.fill_(1)
-            raw = torch.cat([self(*part) for part in zip(numbers[kept].split(4096), places[kept].split(4096))])
-            self.shift.copy_(raw.mean(0)), self.scale.copy_(raw.std(0).clamp_min(1e-6))
+            self.shift.zero_()
+            self.scale.fill_(1)
+            raw = self(numbers[kept], places[kept])
+            self.shift.copy_(raw.mean(0))
+            self.scale.copy_(raw.std(0).clamp_min(1e-6))
         return places
 
     @torch.no_grad()
     def forward(self, numbers: Tensor, places: Tensor | None = None) -> Tensor:
-        """(N, sets * 3 * outputs) for numbers (N, columns); places: (N,) as `remember` returned
-        them for training rows, None for rows that are not in the memory."""
+        """(N, sets * 3 * outputs) for numbers (N, columns); places: (N,) as `remember`
+        returned them for training rows (-1: not in the memory), None when no row is in the memory."""
         features = []
-        for index, columns in enumerate(self.columns):
-            queries = numbers[:, columns]  # (N, D)
-            anchor = squared_distances(queries, self.anchors[index]).argmin(1)
-            lists = self.lists[index, anchor]  # (N, list)
-            found = squared_distances(queries[:, None], self.points[index][lists])[:, 0]
-            if places is not None:
-                found = found.masked_fill(lists == places[:, None], math.inf)
-            nearest = lists.gather(1, found.topk(max(self.NEAREST), largest=False).indices)
-            values = self.targets[nearest]  # (N, nearest, outputs)
-            features += [values[:, :count].mean(1) for count in self.NEAREST] + [values.std(1)]
-        return (torch.cat(features, 1) - self.shift) / self.scale
+        for start in range(0, len(numbers), self.CHUNK):
+            part = numbers[start : start + self.CHUNK]
+            own = None if places is None else places[start : start + self.CHUNK, None]  # (n, 1)
+            features.append(torch.cat([self.search(part, own, index) for index in range(len(self.columns))], 1))
+        return (torch.cat(features) - self.shift) / self.scale
 
-
-class PeriodicColumns(nn.Module):
-    """Each number as a small vector: relu(W [cos 2 pi f x, sin 2 pi f x] + b), f and W learned per column.
-
-    (N, columns) -> (N, columns, width). The frequencies start normal with spread `sigma`, cut at three.
-    Source: Gorishniy et al. 2022, "On Embeddings for Numerical Features", eq. 2 and 3 (PLR).
-    """
-
-    def __init__(self, *, columns: int, frequencies: int, sigma: float, width: int):
-        super().__init__()
-        self.columns, self.frequencies, self.sigma, self.width = columns, frequencies, sigma, width
-        bound = (2 * frequencies) ** -0.5
-        self.frequency = nn.Parameter(torch.randn(columns, frequencies).clamp_(-3, 3) * sigma)
-        self.weight = nn.Parameter(torch.empty(columns, 2 * frequencies, width).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(columns, width).uniform_(-bound, bound))
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        angles = 2 * math.pi * numbers[..., None] * self.frequency  # (N, columns, frequencies)
-        waves = torch.cat([angles.cos(), angles.sin()], -1)
-        return functional.relu(torch.einsum("nca,cab->ncb", waves, self.weight) + self.bias)
+    def search(self, numbers: Tensor, own: Tensor | None, index: int) -> Tensor:
+        """The features (n, 3 * outputs) of one set of columns, before they are standardised."""
+        queries = numbers[:, self.columns[index]]  # (n, D)
+        lists = self.lists[index, squared_distances(queries, self.anchors[index]).argmin(1)]  # (n, list)
+        distances = squared_distances(queries[:, None], self.points[index][lists])[:, 0]  # (n, list)
+        if own is not None:
+            distances = distances.masked_fill(lists == own, math.inf)
+        nearest = lists.gather(1, distances.topk(max(self.NEAREST), largest=False).indices)
+        values = self.targets[nearest]  # (n, nearest, outputs)
+        return torch.cat([values[:, :count].mean(1) for count in self.NEAREST] + [values.std(1)], 1)
 
 
 class PiecewiseColumns(nn.Module):
-    """Each number as a small vector: relu(W e + b), where e counts how far the number has come through `bins` bins.
+    """Each number as a small vector: relu(W e + b), e how far the number has come through each of `bins` bins.
 
     (N, columns) -> (N, columns, width). e_t = clip(bins * u - t, 0, 1), u the normal distribution's
     value of the number: bins of equal counts for a column that was scaled to normal by its quantiles.
-    Source: Gorishniy et al. 2022, "On Embeddings for Numerical Features", eq. 1 (PLE), W per column.
+    Source: Gorishniy et al. 2022, "On Embeddings for Numerical Features", section 3.2 (PLE), W per column.
     """
 
     def __init__(self, *, columns: int, bins: int, width: int):
@@ -187,15 +189,18 @@ class TableNetwork(nn.Module):
     """`members` networks that share their matrices, and the columns' encoders, in one pass.
 
     forward gives (N, members, outputs): standardised targets, or logits of classes. Train every
-    member on its own (`loss`: the mean of the members' losses, not the loss of their mean) and
-    predict with their average (`combine`). Matrices are shared; each member has its own scale of
+    member on its own (the mean of the members' losses, not the loss of their mean) and predict with
+    the average of their values or probabilities. Matrices are shared; each member has its own scale of
     every layer's inputs and outputs, its own bias and its own head (Gorishniy et al. 2024, "TabM",
-    eq. 3, after Wen et al. 2020, "BatchEnsemble", eq. 5). Unlike there, the first layer has
+    section 3, after Wen et al. 2020, "BatchEnsemble", section 3). Unlike there, the first layer has
     no input scales, so its product is shared by all members; random output scales keep
     the members different. Neighbours' targets, if any, come in as further numbers.
 
     numbers: float (N, numbers), scaled. categories: long (N, len(category_sizes)), 0 for unknown,
-    category_sizes counting that 0. places: see NeighbourTargets. task: "regression" or "classification".
+    category_sizes counting that 0. neighbours: float
+    (N, neighbours.width), what `self.neighbours(numbers, places)` gives: training must pass it
+    (computed once, each row's own target left out); with None, right only for rows that are not in
+    the memory, it is looked up here. Raises ValueError for an empty network.
     """
 
     def __init__(
@@ -204,41 +209,37 @@ class TableNetwork(nn.Module):
         numbers: int,
         category_sizes: list[int],
         outputs: int,
-        task: str = "regression",
         neighbour_columns: list[list[int]] | None = None,
         memory: int = 0,
         members: int = 16,
         width: int = 128,
         layers: int = 3,
-        frequencies: int = 16,
-        sigma: float = 0.3,
         embedding: int = 8,
-        bins: int = 0,
+        bins: int = 32,
     ):
         super().__init__()
-        if task not in ("regression", "classification"):
-            raise ValueError(f"task is 'regression' or 'classification', not {task!r}")
-        if numbers + len(category_sizes) == 0 or min(outputs, members, width, layers) < 1:
-            raise ValueError("a table network needs a column, an output, a member, a unit and a layer")
-        self.numbers, self.category_sizes, self.outputs, self.task = numbers, category_sizes, outputs, task
+        if numbers + len(category_sizes) == 0 or min(outputs, members, width, layers, bins) < 1:
+            raise ValueError("a table network needs a column, an output, a member, a unit, a layer and a bin")
+        self.numbers, self.category_sizes, self.outputs = numbers, category_sizes, outputs
         self.neighbour_columns, self.memory = neighbour_columns, memory
         self.members, self.width, self.layers = members, width, layers
-        self.frequencies, self.sigma, self.embedding = frequencies, sigma, embedding
+        self.embedding, self.bins = embedding, bins
 
         self.neighbours = None
         if neighbour_columns:
             self.neighbours = NeighbourTargets(columns=neighbour_columns, memory=memory, outputs=outputs)
         columns = numbers + (self.neighbours.width if self.neighbours else 0)
-        if bins: self.periodic = PiecewiseColumns(columns=columns, bins=bins, width=embedding)
-        else: self.periodic = PeriodicColumns(columns=columns, frequencies=frequencies, sigma=sigma, width=embedding)
+        self.piecewise = PiecewiseColumns(columns=columns, bins=bins, width=embedding)
         self.category = nn.ModuleList(nn.Embedding(size, min(size, 2 * embedding)) for size in category_sizes)
+        for layer in self.category:
+            nn.init.zeros_(layer.weight[0])  # the unknown category: never trained, so it stays zero
         widths = [columns * (embedding + 1) + sum(min(size, 2 * embedding) for size in category_sizes)]
         widths += [width] * layers
 
         def uniform(inputs: int, *shape: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(*shape).uniform_(-1, 1) * inputs**-0.5)
 
-        steps = list(zip(widths, widths[1:]))
+        steps = list(itertools.pairwise(widths))
         self.weight = nn.ParameterList(uniform(a, a, b) for a, b in steps)
         self.bias = nn.ParameterList(uniform(a, members, 1, b) for a, b in steps)
         self.input_scale = nn.ParameterList(nn.Parameter(torch.ones(members, 1, a)) for a, _ in steps[1:])
@@ -249,29 +250,19 @@ class TableNetwork(nn.Module):
         self.head_weight = uniform(width, members, width, outputs)
         self.head_bias = nn.Parameter(torch.zeros(members, 1, outputs))
 
-    def forward(self, numbers: Tensor, categories: Tensor, places: Tensor | None = None) -> Tensor:
+    def forward(self, numbers: Tensor, categories: Tensor, neighbours: Tensor | None = None) -> Tensor:
         if self.neighbours is not None:
-            numbers = torch.cat([numbers, self.neighbours(numbers, places)], 1)
-        encoded = [self.periodic(numbers).flatten(1), numbers]
+            numbers = torch.cat([numbers, self.neighbours(numbers) if neighbours is None else neighbours], 1)
+        encoded = [self.piecewise(numbers).flatten(1), numbers]
         encoded += [layer(categories[:, index]) for index, layer in enumerate(self.category)]
         hidden = torch.cat(encoded, 1) @ self.weight[0]  # (N, width), the same for all members
-        hidden = functional.relu(hidden * self.output_scale[0] + self.bias[0])  # (members, N, width)
+        hidden = functional.relu(torch.addcmul(self.bias[0], hidden, self.output_scale[0]))  # (members, N, width)
         for index in range(1, self.layers):
-            hidden = (hidden * self.input_scale[index - 1]) @ self.weight[index]
-            hidden = functional.relu(hidden * self.output_scale[index] + self.bias[index])
-        return (hidden @ self.head_weight + self.head_bias).transpose(0, 1)  # (N, members, outputs)
-
-    def loss(self, predicted: Tensor, targets: Tensor) -> Tensor:
-        """Mean over rows and members: squared error to targets (N, outputs), or cross entropy to classes (N,)."""
-        if self.task == "regression":
-            return (predicted - targets[:, None]).square().mean()
-        repeated = targets[:, None].expand(-1, self.members)
-        return functional.cross_entropy(predicted.flatten(0, 1), repeated.flatten())
-
-    def combine(self, predicted: Tensor) -> Tensor:
-        """The members' average: values (N, outputs), or probabilities of classes (N, outputs)."""
-        return (predicted if self.task == "regression" else predicted.softmax(-1)).mean(1)
+            # scaling the member's matrix costs less than scaling the rows before and after it
+            weight = self.input_scale[index - 1].mT * self.weight[index] * self.output_scale[index]
+            hidden = functional.relu(torch.baddbmm(self.bias[index], hidden, weight))
+        return torch.baddbmm(self.head_bias, hidden, self.head_weight).transpose(0, 1)  # (N, members, outputs)
 
     def decayed(self) -> list[nn.Parameter]:
         """The parameters that weight decay acts on: the matrices."""
-        return [*self.weight, self.periodic.weight, self.head_weight]
+        return [*self.weight, self.piecewise.weight, self.head_weight]

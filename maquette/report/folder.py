@@ -52,6 +52,9 @@ def read_run(folder: Path) -> Facts:
     version = settings.get("format", FORMAT)
     if not isinstance(version, int):
         raise UserError(f"{folder / 'settings.json'} is damaged: its format is not a number.")
+    for name in ("settings", "versions", "hardware", "fields"):
+        if not isinstance(settings.get(name) or {}, dict):
+            raise UserError(f"{folder / 'settings.json'} is damaged: {name} is not names with values.")
     if version > FORMAT:
         raise UserError(
             f"{folder} was written by a newer Maquette ({settings.get('maquette', 'unknown')}): update to read it."
@@ -93,7 +96,9 @@ def _records(path: Path) -> list[dict[str, Any]]:
 
 def _check_findings(path: Path, findings: dict[str, Any]) -> None:
     framing, sections = findings.get("framing", {}), findings.get("sections", {})
-    sound = isinstance(framing, dict) and isinstance(sections, dict)
+    sound = (
+        isinstance(framing, dict) and isinstance(sections, dict) and isinstance(framing.get("score", ""), str | None)
+    )
     sound = sound and all(
         isinstance(blocks, list) and all(isinstance(b, dict) for b in blocks) for blocks in sections.values()
     )

@@ -1,7 +1,6 @@
 """The page of a tour: a card a recipe, with a picture, its scores, its time and the way to its report."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,12 @@ from maquette.report.words import is_number, verdict
 from maquette.settings import UserError
 
 
-@dataclass(frozen=True)
-class GalleryEntry:
-    """One recipe of the tour. `failure`: the sentence it failed with; `picture`: a file in the run folder, else one is chosen."""
+def write_gallery(entries: Sequence[Mapping[str, Any]], out: Path) -> Path:
+    """Writes the page and gives its path; a recipe that failed or cannot be read gets a card with its sentence.
 
-    recipe: str
-    folder: Path
-    kind: str = ""
-    line: str = ""
-    failure: str = ""
-    picture: str = ""
-
-
-def write_gallery(entries: Sequence[GalleryEntry], out: Path) -> Path:
-    """Writes the page and gives its path; an entry that failed, or whose folder cannot be read, gets a card with its sentence."""
+    entries: `recipe`, `folder`, and where known `kind` (tables, images ...), `line` (what it does), `error` (the
+    sentence it failed with), `picture` (a file in the folder; else one is chosen).
+    """
     out = Path(out)
     cards = [_card(entry, place, out) for place, entry in enumerate(entries)]
     kinds = list(dict.fromkeys(card["kind"] for card in cards))
@@ -50,38 +41,28 @@ def write_gallery(entries: Sequence[GalleryEntry], out: Path) -> Path:
     return out
 
 
-def _card(entry: GalleryEntry, place: int, out: Path) -> dict[str, Any]:
+def _card(entry: Mapping[str, Any], place: int, out: Path) -> dict[str, Any]:
+    folder = Path(entry["folder"])
     card: dict[str, Any] = {
-        "recipe": entry.recipe,
-        "kind": entry.kind,
-        "line": entry.line,
-        "failure": entry.failure,
+        "recipe": entry["recipe"],
+        "kind": entry.get("kind") or "",
+        "line": entry.get("line") or "",
+        "failure": entry.get("error") or "",
+        "report": link(folder / "report.html", out),
         "seconds": 0.0,
-        "took": "",
-        "verdict": None,
-        "picture": None,
-        "question": "",
-        "stand_in": False,
-        "report": link(Path(entry.folder) / "report.html", out),
     }
     try:
-        facts = read_run(entry.folder)
-        chosen = _picture(facts, entry.picture)
+        facts = read_run(folder)
+        chosen = _picture(facts, entry.get("picture") or "")
         if chosen is not None:
-            card["picture"] = embed(chosen, f"card{place}-", f"a picture from the report of {entry.recipe}")
+            card["picture"] = embed(chosen, f"card{place}-", f"a picture from the report of {entry['recipe']}")
     except UserError as error:
-        return card | {"failure": entry.failure or str(error)}
+        return card | {"failure": card["failure"] or str(error)}
     seconds = float(sum(v for v in facts.scores.get("seconds", {}).values() if is_number(v)))
-    stopped = (
-        ""
-        if facts.finished
-        else f"stopped at step {facts.last_step:,}"
-        if facts.last_step is not None
-        else "not finished"
-    )
+    stopped = f"stopped at step {facts.last_step:,}" if facts.last_step is not None else "not finished"
     return card | {
         "seconds": seconds,
-        "took": duration(seconds) if seconds else stopped,
+        "took": duration(seconds) if seconds else "" if facts.finished else stopped,
         "verdict": verdict(facts),
         "question": question(facts),
         "stand_in": _origin(facts)["stand_in"],

@@ -15,7 +15,7 @@ from maquette.figures.numbers import duration, number
 from maquette.files import write_text
 from maquette.report.folder import Facts, inside, read_run
 from maquette.report.pictures import embed
-from maquette.report.words import best_name, deciding, direction, inline, is_number, prose, unit_of, verdict
+from maquette.report.words import best_name, deciding, direction, inline, interval, is_number, prose, unit_of, verdict
 from maquette.settings import flag
 from maquette.steps import STEPS
 
@@ -23,7 +23,7 @@ MOST_ROWS = 200
 
 
 def write_report(folder: Path) -> Path:
-    """Writes `report.html` into a run folder from what the folder holds, also for a run that is not finished; gives its path.
+    """Writes `report.html` into a run folder from what the folder holds, finished or not, and gives its path.
 
     `UserError` if the folder is no run folder, a file in it is damaged, or a picture's name leads out of it.
     """
@@ -40,6 +40,7 @@ def write_report(folder: Path) -> Path:
             verdict=verdict(facts),
             standing=_standing(facts),
             origin=_origin(facts),
+            unit=unit_of(facts, str(facts.findings.get("framing", {}).get("score"))),
             meta=_meta(facts),
             sections=sections,
             scores=_score_table(facts),
@@ -75,7 +76,13 @@ def _section(facts: Facts, index: int, step: str, title: str) -> dict[str, Any]:
     blocks = list(facts.findings.get("sections", {}).get(step, []))
     parts = [_prepared(facts, f"{step}{place}-", block) for place, block in enumerate(blocks)]
     seconds = facts.scores.get("seconds", {}).get(step)
-    return {"number": index, "step": step, "title": title, "groups": list(_grouped(parts)), "seconds": seconds}
+    return {
+        "number": index,
+        "step": step,
+        "title": title,
+        "groups": list(_grouped(parts)),
+        "seconds": seconds if is_number(seconds) else None,
+    }
 
 
 def _prepared(facts: Facts, prefix: str, block: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +109,7 @@ def _prepared(facts: Facts, prefix: str, block: dict[str, Any]) -> dict[str, Any
 
 
 def table(block: dict[str, Any]) -> dict[str, Any]:
-    """A table ready to set: numbers written for people and marked, so that they stand on the right; at most 200 rows."""
+    """A table ready to set: numbers written for people and marked, so that they stand right; at most 200 rows."""
     rows = [list(row) if isinstance(row, list | tuple) else [row] for row in block.get("rows") or []]
     cells = [
         [{"text": number(value), "number": value is None or type(value) in (int, float)} for value in row]
@@ -158,7 +165,8 @@ def _score_table(facts: Facts) -> dict[str, Any] | None:
     if not scores:
         return None
     first = deciding(facts)
-    names = sorted(scores, key=lambda name: name != first)
+    ends = {f"{name}_{end}" for name in scores if interval(scores, name) for end in ("low", "high")}
+    names = sorted((name for name in scores if name not in ends), key=lambda name: name != first)
     rows = {"this model": scores, **facts.scores.get("baselines", {})}
     best = {
         name: best_name({who: row.get(name) for who, row in rows.items()}, direction(facts, name)) for name in names
@@ -172,7 +180,14 @@ def _score_table(facts: Facts) -> dict[str, Any] | None:
         {
             "name": who,
             "ours": place == 0,
-            "cells": [{"text": number(row.get(n)), "best": best[n] == who} for n in names],
+            "cells": [
+                {
+                    "text": number(row.get(n)),
+                    "best": best[n] is not None and row.get(n) == rows[best[n]].get(n),
+                    "interval": interval(row, n),
+                }
+                for n in names
+            ],
         }
         for place, (who, row) in enumerate(rows.items())
     ]
@@ -212,13 +227,18 @@ def _origin(facts: Facts) -> dict[str, Any]:
     data = facts.settings.get("data")
     data = data if isinstance(data, dict) else {}
     words = f"{data.get('origin') or ''} {data.get('note') or ''}".lower()
-    return {"data": data, "stand_in": bool(data.get("stand_in")) or "stand-in" in words or "stand in" in words}
+    told = [block.get("text") for block in facts.findings.get("sections", {}).get("collect", [])]
+    return {
+        "data": data,
+        "note": data.get("note") if data.get("note") not in told else None,
+        "stand_in": bool(data.get("stand_in")) or "stand-in" in words or "stand in" in words,
+    }
 
 
 def _meta(facts: Facts) -> list[tuple[str, str]]:
     found = facts.settings
     hardware = found.get("hardware") or {}
-    data = found.get("data") if isinstance(found.get("data"), dict) else {}
+    data = _origin(facts)["data"]
     total = sum(value for value in facts.scores.get("seconds", {}).values() if is_number(value))
     parts = [
         hardware.get("processor"),

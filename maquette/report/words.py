@@ -13,13 +13,12 @@ from maquette.report.folder import Facts
 
 @dataclass(frozen=True)
 class Verdict:
-    """The score that decides, beside the best baseline. `tone`: better, worse, same or none."""
+    """The score that decides, and how it stands to the best baseline. `tone`: better, worse, same or none."""
 
     score: str
     value: str
     unit: str
-    baseline: str
-    baseline_value: str
+    interval: str
     sentence: str
     tone: str
 
@@ -59,6 +58,12 @@ def best_name(values: dict[str, Any], way: str | None) -> str | None:
     return (max if way == "higher" else min)(numbers, key=lambda name: numbers[name])
 
 
+def interval(scores: dict[str, Any], score: str) -> str:
+    """`0.41 to 0.77` where the scores hold `<score>_low` and `<score>_high`, else nothing."""
+    low, high = scores.get(f"{score}_low"), scores.get(f"{score}_high")
+    return f"{number(low, digits=3)} to {number(high, digits=3)}" if is_number(low) and is_number(high) else ""
+
+
 def verdict(facts: Facts) -> Verdict | None:
     """How the model stands; nothing for a run without scores."""
     score = deciding(facts)
@@ -71,22 +76,27 @@ def verdict(facts: Facts) -> Verdict | None:
     rival = best_name({**others, "": None}, way) or (next(iter(others)) if len(others) == 1 else None)
     if rival is None or way is None or not is_number(value):
         return Verdict(
-            score, number(value), unit, "", "", "There is no baseline to compare with." if not others else "", "none"
+            score,
+            number(value),
+            unit,
+            interval(facts.scores["scores"], score),
+            "There is no baseline to compare with." if not others else "",
+            "none",
         )
-    tone, sentence = _compared(float(value), float(others[rival]), way, rival)
-    return Verdict(score, number(value), unit, rival, number(others[rival]), sentence, tone)
+    tone, sentence = _compared(float(value), float(others[rival]), way, f"{rival} ({number(others[rival], unit)})")
+    return Verdict(score, number(value), unit, interval(facts.scores["scores"], score), sentence, tone)
 
 
-def _compared(value: float, rival: float, way: str, name: str) -> tuple[str, str]:
+def _compared(value: float, rival: float, way: str, rival_words: str) -> tuple[str, str]:
     gain = value - rival if way == "higher" else rival - value
     if number(value) == number(rival):
-        return "same", f"No better and no worse than the best baseline, {name}."
+        return "same", f"No better and no worse than the best baseline, {rival_words}."
     size = f"{number(100 * abs(gain) / abs(rival), digits=2)} %" if rival > 0 else number(abs(gain), digits=3)
     if gain > 0:
-        return "better", f"Better than the best baseline, {name}, by {size}."
+        return "better", f"Better than the best baseline, {rival_words}, by {size}."
     return (
         "worse",
-        f"Worse than the best baseline, {name}, by {size}: for this data, prefer the baseline or train longer.",
+        f"Worse than the best baseline, {rival_words}, by {size}.",
     )
 
 

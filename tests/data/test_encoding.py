@@ -72,7 +72,13 @@ def test_what_stands_in_the_test_part_changes_nothing(rows, seed, random):
 
 def test_standard_and_minmax_are_what_they_say():
     generator = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": generator.normal(1e6, 3, 1000), "b": generator.exponential(1e-9, 1000), "c": generator.integers(0, 2, 1000)})
+    frame = pd.DataFrame(
+        {
+            "a": generator.normal(1e6, 3, 1000),
+            "b": generator.exponential(1e-9, 1000),
+            "c": generator.integers(0, 2, 1000),
+        }
+    )
     frame.loc[::7, "a"] = np.nan
     kinds = dict.fromkeys(frame, "number")
     numbers, _ = TableEncoder.fit(frame, kinds, "standard", indicators=False).transform(frame)
@@ -84,7 +90,9 @@ def test_standard_and_minmax_are_what_they_say():
 
 def test_quantiles_become_normal_whatever_the_shape():
     generator = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": np.exp(3 * generator.normal(size=20_000)), "zeros": np.maximum(generator.normal(size=20_000), 0)})
+    frame = pd.DataFrame(
+        {"a": np.exp(3 * generator.normal(size=20_000)), "zeros": np.maximum(generator.normal(size=20_000), 0)}
+    )
     encoder = TableEncoder.fit(frame, dict.fromkeys(frame, "number"), "quantile")
     numbers, _ = encoder.transform(frame)
     for share in (0.01, 0.1, 0.5, 0.9, 0.99):
@@ -169,7 +177,9 @@ def test_too_few_rows_to_split():
 
 
 def test_rows_standing_in_both_parts():
-    frame = pd.DataFrame({"a": [1.0, 2, 1, np.nan, np.nan], "w": ["x", "y", "x", None, None], "d": pd.to_datetime(["2020-01-01"] * 5)})
+    frame = pd.DataFrame(
+        {"a": [1.0, 2, 1, np.nan, np.nan], "w": ["x", "y", "x", None, None], "d": pd.to_datetime(["2020-01-01"] * 5)}
+    )
     assert shared_rows(frame, np.array([0, 1]), np.array([2, 3])) == 1
     assert shared_rows(frame, np.array([3]), np.array([4, 0])) == 1
     assert shared_rows(frame, np.array([0]), np.array([1])) == 0

@@ -90,7 +90,7 @@ def test_no_answer_gives_a_note_and_no_partial_file(tmp_path, monkeypatch):
     monkeypatch.setitem(sources.SOURCES, source.name, sources.Source(**{**vars(source), "files": nobody}))
     found = sources.find("california_housing")
     assert found.origin == "embedded" and "does not answer" in found.note and "\n" not in found.note
-    assert os.listdir(tmp_path / "cache" / "california_housing") == ["simulated_housing.csv"]
+    assert [path.name for path in (tmp_path / "cache" / source.name).iterdir()] == ["simulated_housing.csv"]
 
 
 def test_a_download_is_checked_kept_and_found_again(tmp_path, monkeypatch):
@@ -119,7 +119,7 @@ def test_a_download_is_checked_kept_and_found_again(tmp_path, monkeypatch):
         assert [sources.find(source.name).origin for _ in origins] == origins
     server.shutdown()
     folder = tmp_path / "cache" / source.name
-    assert not [name for name in os.listdir(folder) if name not in ("housing.csv", "simulated_housing.csv")]
+    assert {path.name for path in folder.iterdir()} == {"housing.csv", "simulated_housing.csv"}
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path, monkeypatch):

@@ -41,7 +41,9 @@ def test_the_course_s_nine_points():
 @settings(max_examples=50, deadline=None)
 def test_the_line_is_numpys(table):
     x, y = table
-    assert np.allclose(np.polyval(fit_line(x, y), x), np.polyval(np.polyfit(x, y, 1), x), rtol=1e-6, atol=1e-6 * np.ptp(y))
+    assert np.allclose(
+        np.polyval(fit_line(x, y), x), np.polyval(np.polyfit(x, y, 1), x), rtol=1e-6, atol=1e-6 * np.ptp(y)
+    )
 
 
 @given(tables())

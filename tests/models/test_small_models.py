@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 import torch
+from torch import nn
 
 from maquette.models import MLP, Polynomial
 
@@ -29,3 +31,17 @@ def test_polynomial_is_numpys_chebyshev():
         x = np.linspace(10, 15, 50)
         expected = np.polynomial.chebyshev.chebval(2 * (x - 10) / 5 - 1, model.coefficients.detach().numpy())
         assert np.allclose(model(torch.from_numpy(x)).detach().numpy(), expected)
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (5, 3), (6, 5, 4)])
+def test_mlp_has_the_values_and_gradients_of_the_plain_layers(hidden):
+    model = MLP(inputs=3, hidden=hidden, outputs=2).double()
+    x = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
+    found, expected = model(x), nn.Sequential.forward(model, x)
+    torch.testing.assert_close(found, expected)
+    pull = torch.randn_like(found)
+    ours = torch.autograd.grad(found, [x, *model.parameters()], pull)
+    theirs = torch.autograd.grad(expected, [x, *model.parameters()], pull)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)
+    assert torch.autograd.gradcheck(model, (x,))

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     y: str | None = option(None, "column to predict")
     degree: int = option(1, "degree of the polynomial that is kept; 1 is a line", ge=0, le=20)
     highest_degree: int = option(20, "highest degree in the comparison of degrees", ge=2, le=20)
-    learning_rate: float = option(0.4, "step of the descent, both columns scaled to 0..1; above 0.5 it may run away", gt=0)
+    learning_rate: float = option(
+        0.4, "step of the descent, both columns scaled to 0..1; above 0.5 it may run away", gt=0
+    )
     steps: int = option(20_000, "most steps of the descent; it ends where the line no longer moves", ge=1)
 
 
@@ -70,7 +72,9 @@ def collect(settings: Settings, run: Run) -> Points:
         run.warn(f"{len(table.frame) - len(whole)} rows without both numbers were left out.")
     if whole[x_name].nunique() < 2:
         raise UserError(f"A line needs two different values of {x_name}; {found.path} has {whole[x_name].nunique()}.")
-    return Points(whole[x_name].to_numpy(copy=True), whole[y_name].to_numpy(copy=True), x_name, y_name, found.name == SOURCE)
+    return Points(
+        whole[x_name].to_numpy(copy=True), whole[y_name].to_numpy(copy=True), x_name, y_name, found.name == SOURCE
+    )
 
 
 def choose_columns(given: tuple[str | None, str | None], numbers: list[str], names: list[str]) -> tuple[str, str]:
@@ -154,7 +158,11 @@ def show_deck(points: Points, run: Run) -> None:
     run.table("What the course prints, and what is right", pd.DataFrame(rows))
     g = least_squares.fit_gravity(time, distance)
     law = {f"{value:.4g}": float(np.sum((distance - 0.5 * value * time**2) ** 2)) for value in (EARTH, g)}
-    run.say("Squared error of the law g time^2 / 2: " + ", ".join(f"{error:.4g} with g = {g}" for g, error in law.items()) + ".")
+    run.say(
+        "Squared error of the law g time^2 / 2: "
+        + ", ".join(f"{error:.4g} with g = {g}" for g, error in law.items())
+        + "."
+    )
     run.warn("The slide's t = 0.06 d - 0.7 is misprinted: with + 0.7 its squared error falls from 17 to 0.8.")
 
 
@@ -201,7 +209,9 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     apart = np.abs((reached[0] - slope) * ends + reached[1] - intercept).max() / scale.y_span
     run.fact("The two lines are apart by at most", float(apart), "of the range of y")
     if apart > 1e-6:
-        run.warn("The descent has not arrived at the closed form yet: give it more --steps, or a larger --learning-rate.")
+        run.warn(
+            "The descent has not arrived at the closed form yet: give it more --steps, or a larger --learning-rate."
+        )
     run.picture(
         "network",
         network([2, 1], [points.x_name, "1"], [points.y_name], [np.array([[slope], [intercept]])]),
@@ -223,9 +233,13 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     without = (y.sum() - y) / max(1, len(y) - 1)
     baselines = {"mean": {"rmse": root(y - without), "mae": float(np.abs(y - without).mean())}}
     if points.gravity:
-        law = y - np.array([0.5 * least_squares.fit_gravity(np.delete(x, i), np.delete(y, i)) * x[i] ** 2 for i in range(len(x))])
+        law = y - np.array(
+            [0.5 * least_squares.fit_gravity(np.delete(x, i), np.delete(y, i)) * x[i] ** 2 for i in range(len(x))]
+        )
         baselines["law of free fall, g fitted"] = {"rmse": root(law), "mae": float(np.abs(law).mean())}
-    run.say("rmse and mae are of points left out of the fit, one at a time; training_rmse and r2 of all points at once.")
+    run.say(
+        "rmse and mae are of points left out of the fit, one at a time; training_rmse and r2 of all points at once."
+    )
     unit = "m" if points.gravity else ""
     return Scores(values, baselines, {"rmse": unit, "mae": unit, "training_rmse": unit})
 
@@ -285,7 +299,9 @@ def show_descent(cost: Any, found: np.ndarray, settings: Settings, run: Run) -> 
         "Three learning rates, forty steps each",
         "Too small hardly moves; too large overshoots further at every step.",
     )
-    run.picture("losses", losses(run.metrics(), {"loss": "mean squared error, scaled"}), "Error over the steps of the descent")
+    run.picture(
+        "losses", losses(run.metrics(), {"loss": "mean squared error, scaled"}), "Error over the steps of the descent"
+    )
 
 
 def show_degrees(points: Points, model: Any, settings: Settings, run: Run) -> None:
@@ -297,7 +313,10 @@ def show_degrees(points: Points, model: Any, settings: Settings, run: Run) -> No
 
     x, y = points.x, points.y
     grid = np.linspace(x.min(), x.max(), 500)
-    fits = {degree: least_squares.fit_polynomial(x, y, degree, model.low, model.span) for degree in range(settings.highest_degree + 1)}
+    fits = {
+        degree: least_squares.fit_polynomial(x, y, degree, model.low, model.span)
+        for degree in range(settings.highest_degree + 1)
+    }
 
     def curve(degree: int, at: np.ndarray) -> np.ndarray:
         return least_squares.polynomial_basis(at, degree, model.low, model.span) @ fits[degree]
@@ -312,7 +331,8 @@ def show_degrees(points: Points, model: Any, settings: Settings, run: Run) -> No
     tried = list(fits)
     training = [float(np.mean((curve(degree, x) - y) ** 2)) for degree in tried]
     left_out = [
-        float(np.mean(least_squares.leave_one_out(x[few], y[few], degree, model.low, model.span) ** 2)) for degree in tried
+        float(np.mean(least_squares.leave_one_out(x[few], y[few], degree, model.low, model.span) ** 2))
+        for degree in tried
     ]
     run.picture(
         "error_over_degree",
@@ -330,7 +350,6 @@ def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.
 
     from maquette.data.answers import add_columns
     from maquette.data.columns import check_columns, convert
-
 
     x_name = processing["x"]
     check_columns(list(inputs), [x_name])

@@ -79,7 +79,7 @@ def process(data: tuple[Table, str], settings: Settings, run: Run) -> Prepared:
 
 
 def build(prepared: Prepared, settings: Settings) -> Any:
-    return shared.build_network(prepared, settings, "regression", 1)
+    return shared.build_network(prepared, settings, 1)
 
 
 def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
@@ -94,6 +94,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     processing, valid, test = prepared.processing, prepared.valid, prepared.test
     value, spread = answer(model, processing, valid.numbers, valid.categories)
     processing["radius"] = conformal_radius(valid.answers - value, spread, settings.coverage)
+    shared.remember_validation(model, prepared, run)
     value, spread = answer(model, processing, test.numbers, test.categories)
     low, high = value - processing["radius"] * spread, value + processing["radius"] * spread
     values = number_scores(test.answers, value)

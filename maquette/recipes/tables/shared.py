@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from maquette.settings import Settings, UserError, option
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from maquette.run import Run
 
 Task = Literal["regression", "classification"]
+MOST_REMEMBERED = 65_536  # rows whose targets the network can look up
 MOST_SHOWN = 40  # rows of a table in the report
 
 
@@ -29,12 +31,14 @@ class TableSettings(Settings):
     scaling: Literal["quantile", "standard", "minmax"] = option("quantile", "how columns of numbers are scaled")
     epochs: int | None = option(None, "times the training rows are seen; by the number of rows if not set", ge=1)
     batch_size: int | None = option(None, "rows a step; by the number of rows if not set", "rows", ge=1)
-    learning_rate: float = option(0.004, "size of the steps", gt=0)
+    learning_rate: float = option(0.006, "size of the steps; the ensemble's is for batches of 256 rows", gt=0)
     patience: int | None = option(None, "stop when so many epochs brought nothing better on the validation part", ge=1)
     keep_best: bool = option(True, "keep the weights that did best on the validation part, not the last ones")
     valid_share: float = option(0.16, "part of the rows for validation", gt=0, lt=0.5)
     test_share: float = option(0.2, "part of the rows kept for the scores", gt=0, lt=0.5)
-    ordinal: bool = option(False, "categories as one number each, and rows with missing values dropped, as in the course")
+    ordinal: bool = option(
+        False, "categories as one number each, and rows with missing values dropped, as in the course"
+    )
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def collect_table(settings: Any, run: Run, default: str, default_target: str, ta
             run.say(f"{int((~whole).sum()):,} rows with missing values were dropped, as in the course.")
             table.frame = table.frame[whole].reset_index(drop=True)
     if len(table.frame) < 5:
-        raise UserError(f"{found.path} has {len(table.frame)} usable rows; training, validation and test need at least 5.")
+        raise UserError(
+            f"{found.path} has {len(table.frame)} usable rows; training, validation and test need at least 5."
+        )
     return table, target
 
 
@@ -83,7 +89,7 @@ def analyze_table(table: Table, target: str, run: Run, task: Task) -> dict[str, 
     frame, kinds = table.frame, table.kinds
     for warning in warnings_of(table, target, task):
         run.warn(warning)
-    description = describe(table, target)
+    description = describe(table, target).rename_axis("column").reset_index()
     more = f"The first {MOST_SHOWN} of {len(description)} columns." if len(description) > MOST_SHOWN else ""
     run.table("Columns", description.head(MOST_SHOWN), more)
     missing = {name: int(count) for name, count in frame.isna().sum().items() if count}
@@ -135,7 +141,9 @@ def prepare_parts(
     for name, part in zip(("Training", "Validation", "Test"), made, strict=True):
         run.fact(f"{name} rows", len(part.answers))
     run.fact("Inputs", len(encoder.number_names) + len(encoder.category_names))
-    run.say(f"Split by the seed; everything is fitted on the training part only. Numbers are scaled: {SCALINGS[settings.scaling]}.")
+    run.say(
+        f"Split by the seed; everything is fitted on the training part only. Numbers are scaled: {SCALINGS[settings.scaling]}."
+    )
     for note in encoder.notes:
         run.say(note)
     twins = shared_rows(frame[list(kinds)], parts[0], parts[2])
@@ -164,33 +172,27 @@ def split(rows: int, settings: Any, strata: np.ndarray | None) -> tuple[np.ndarr
     return split_rows(rows, settings.seed, settings.valid_share, settings.test_share, strata)
 
 
-def build_network(prepared: Prepared, settings: Any, task: Task, outputs: int) -> nn.Module:
+def build_network(prepared: Prepared, settings: Any, outputs: int) -> nn.Module:
     """A plain network, or the ensemble with the neighbours' targets on the pair of columns that says most."""
-    import torch
-
     from maquette import models
     from maquette.data.encoding import TableEncoder
-    from maquette.models.tabular import choose_neighbour_columns
+    from maquette.models.tabular import bins_for, choose_neighbour_columns
 
     train: Part = prepared.train
     if settings.network == "mlp":
         if train.categories.shape[1]:
             raise UserError("--network mlp takes numbers only; add --ordinal, or take --network ensemble.")
         return models.MLP(inputs=train.numbers.shape[1], outputs=outputs)
+    rows = len(train.target)
     known = known_answers(train.target, outputs)
-    pairs = choose_neighbour_columns(train.numbers, known) if outputs <= 16 else []
-    network = models.TableNetwork(
+    return models.TableNetwork(
         numbers=train.numbers.shape[1],
         category_sizes=TableEncoder.from_state(prepared.processing["encoder"]).cardinalities,
         outputs=outputs,
-        task=task,
-        neighbour_columns=pairs,
-        memory=min(65_536, len(known)),
+        neighbour_columns=choose_neighbour_columns(train.numbers, known) if outputs <= 16 else [],
+        memory=min(MOST_REMEMBERED, rows + len(prepared.valid.target)),
+        bins=bins_for(rows),
     )
-    if network.neighbours is not None:
-        network.places = network.neighbours.remember(train.numbers, known)
-    assert isinstance(network, torch.nn.Module)
-    return network
 
 
 def known_answers(target: Tensor, outputs: int) -> Tensor:
@@ -200,64 +202,87 @@ def known_answers(target: Tensor, outputs: int) -> Tensor:
     return target if target.is_floating_point() else torch.nn.functional.one_hot(target, outputs).float()
 
 
-def inputs_of(network: nn.Module, part: Part) -> tuple[Tensor, ...]:
-    return (part.numbers, part.categories) if hasattr(network, "combine") else (part.numbers,)
-
-
-def train_network(network: nn.Module, prepared: Prepared, settings: Any, run: Run) -> nn.Module:
-    """The course's training for the plain network; AdamW over a warm cosine for the ensemble."""
-    from torch.nn import functional
-
+def train_network(
+    network: nn.Module, prepared: Prepared, settings: Any, run: Run, weights: Tensor | None = None
+) -> nn.Module:
+    """The course's training for the plain network, AdamW over a warm cosine for the ensemble. `weights`: of classes."""
     from maquette.methods.optimizers import AdamW, RMSprop, flat_parameter
+    from maquette.models import MLP
     from maquette.training import fit, warm_cosine
 
     train, valid = prepared.train, prepared.valid
     rows = len(train.target)
     batch_size = settings.batch_size or int(min(1024, max(32, 2 ** round(math.log2(max(rows, 1) / 50)))))
-    epochs = settings.epochs or max(25, math.ceil(1000 / max(1, rows // batch_size)))
+    epochs = settings.epochs or int(min(40, max(3, round(2800 / math.sqrt(rows)))))
+    loss = squared_error if train.target.is_floating_point() else partial(cross_entropy, weights=weights)
+    plain = isinstance(network, MLP)
+    rate = settings.learning_rate * (1 if plain else math.sqrt(batch_size / 256))
+    run.fact("Batch size", batch_size, "rows")
+    run.fact("Epochs", epochs)
+    run.fact("Learning rate", rate)
+    run.fact("Optimizer", "RMSprop" if plain else "AdamW, weight decay 0.003, warm-up and cosine")
     common: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
         "patience": settings.patience,
         "keep_best": settings.keep_best,
     }
-    run.fact("Batch size", batch_size, "rows")
-    run.fact("Epochs", epochs)
-    run.fact("Learning rate", settings.learning_rate)
-    if settings.network == "mlp":
-        run.fact("Optimizer", "RMSprop")
-        loss = functional.mse_loss if train.target.is_floating_point() else functional.cross_entropy
+    if plain:
         data = ((train.numbers,), train.target), ((valid.numbers,), valid.target)
         return fit(
             network,
             loss,
             *data,
             run,
-            optimizer=lambda model: RMSprop([flat_parameter(model.parameters())], settings.learning_rate),
+            optimizer=lambda model: RMSprop([flat_parameter(model.parameters())], rate),
             **common,
         )
-    run.fact("Optimizer", "AdamW, weight decay 0.003, warm-up and cosine")
 
     def optimizer(model: Any) -> AdamW:
         decayed = model.decayed()
         others = [weight for weight in model.parameters() if all(weight is not other for other in decayed)]
         flats = [flat_parameter(decayed), flat_parameter(others)]
-        return AdamW(flats, settings.learning_rate, betas=(0.9, 0.99), weight_decay=(0.003, 0.0))
+        return AdamW(flats, rate, betas=(0.9, 0.99), weight_decay=(0.003, 0.0))
 
-    inputs = inputs_of(network, train)
+    seen, unseen = (train.numbers, train.categories), (valid.numbers, valid.categories)
     if network.neighbours is not None:
-        inputs += (network.places,)
-    return fit(
-        network,
-        network.loss,
-        (inputs, train.target),
-        (inputs_of(network, valid), valid.target),
-        run,
-        optimizer=optimizer,
-        schedule=warm_cosine,
-        clip=1.0,
-        **common,
-    )
+        names = [prepared_names(prepared)[column] for column in network.neighbours.columns[0]]
+        run.say(f"The targets of the nearest rows by {' and '.join(names)} come in as further numbers.")
+        places = network.neighbours.remember(train.numbers, known_answers(train.target, network.outputs))
+        seen += (network.neighbours(train.numbers, places),)  # once: they do not change while training
+        unseen += (network.neighbours(valid.numbers),)
+    data = (seen, train.target), (unseen, valid.target)
+    return fit(network, loss, *data, run, optimizer=optimizer, schedule=warm_cosine, clip=1.0, **common)
+
+
+def remember_validation(network: nn.Module, prepared: Prepared, run: Run) -> None:
+    """Let a trained network look up the validation rows' targets too: more neighbours, nothing trained anew."""
+    import torch
+
+    if getattr(network, "neighbours", None) is not None:
+        parts = prepared.train, prepared.valid
+        run.seed_everything("remember")
+        known = torch.cat([known_answers(part.target, network.outputs) for part in parts])
+        network.neighbours.remember(torch.cat([part.numbers for part in parts]), known, keep_scale=True)
+
+
+def prepared_names(prepared: Prepared) -> list[str]:
+    return list(prepared.processing["encoder"]["number_names"])
+
+
+def squared_error(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean over rows, and over members where there are: (N, 1) or (N, members, 1), target (N, 1)."""
+    return (predicted - (target if predicted.dim() == target.dim() else target[:, None])).square().mean()
+
+
+def cross_entropy(predicted: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean over rows, and over members where there are: logits (N, C) or (N, members, C), classes (N,)."""
+    logs = predicted.log_softmax(-1)
+    index = target.view(-1, *[1] * (predicted.dim() - 1)).expand(*predicted.shape[:-1], 1)
+    losses = -logs.gather(-1, index)
+    if weights is not None:
+        losses = losses * weights[target].view(-1, *[1] * (predicted.dim() - 1))
+    return losses.mean()
 
 
 def encode(processing: dict[str, Any], frame: pd.DataFrame) -> tuple[Tensor, Tensor]:
@@ -275,17 +300,19 @@ def encode(processing: dict[str, Any], frame: pd.DataFrame) -> tuple[Tensor, Ten
     return torch.from_numpy(numbers), torch.from_numpy(categories)
 
 
-def outputs_of(network: nn.Module, numbers: Tensor, categories: Tensor, rows: int = 8192) -> Tensor:
+def outputs_of(network: nn.Module, numbers: Tensor, categories: Tensor, rows: int = 4096) -> Tensor:
     """What the network says of each row: (N, members, outputs), a plain network being one member."""
     import torch
 
-    ensemble = hasattr(network, "combine")
-    pieces = []
+    from maquette.models import MLP
+
+    plain = isinstance(network, MLP)
+    pieces = [torch.zeros(0, 1 if plain else network.members, network.outputs)]
     with torch.no_grad():
         for start in range(0, len(numbers), rows):
             part = slice(start, start + rows)
-            pieces.append(network(numbers[part], categories[part]) if ensemble else network(numbers[part])[:, None])
-    return torch.cat(pieces) if pieces else torch.zeros(0, 1, 1)
+            pieces.append(network(numbers[part])[:, None] if plain else network(numbers[part], categories[part]))
+    return torch.cat(pieces)
 
 
 def show_baselines(prepared: Prepared, settings: Any, run: Run, task: Task, scores: Any) -> dict[str, dict[str, float]]:

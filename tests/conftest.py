@@ -1,0 +1,22 @@
+import os
+from pathlib import Path
+
+import pytest
+from support import make_houses
+
+os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """Stand-ins are made in a folder of the tests' own, not in the user's cache."""
+    if "MAQUETTE_CACHE" not in os.environ:
+        os.environ["MAQUETTE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def houses(tmp_path) -> Path:
+    """A small table of everything: numbers, categories, dates, booleans, ids, missing values, and a price to learn."""
+    path = tmp_path / "houses.csv"
+    make_houses(240).to_csv(path, index=False)
+    return path

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from maquette.methods.optimizers import RMSprop, flat_parameter
+from maquette.run import Run
+from maquette.settings import Settings
+from maquette.training import Batches, Best, evaluate, fit, update, warm_cosine
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 100), st.integers(0, 30))
+@settings(max_examples=60, deadline=None)
+def test_batches_see_every_row_once_an_epoch_and_resume(rows, size, seed, stop):
+    batches = Batches(rows, size, seed)
+    for _ in range(2):
+        epoch = torch.cat([next(batches) for _ in range(len(batches))])
+        assert sorted(epoch.tolist()) == list(range(rows)) and batches.position == 0
+    for _ in range(stop):
+        next(batches)
+    other = Batches(rows, size, seed + 1)
+    other.load_state_dict(batches.state_dict())
+    assert all(torch.equal(next(batches), next(other)) for _ in range(2 * len(batches) + 1))
+
+
+@given(st.integers(1, 40), st.integers(1, 16), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_processes_share_each_batch_and_their_mean_is_the_whole_one(rows, size, processes):
+    values = torch.randn(rows, dtype=torch.float64)
+    whole = Batches(rows, size, 0)
+    shares = [Batches(rows, size, 0, rank=rank, processes=processes) for rank in range(processes)]
+    for _ in range(len(whole)):
+        batch, parts = next(whole), [next(share) for share in shares]
+        mean = (
+            sum(float(values[part].mean()) * share.weight for part, share in zip(parts, shares, strict=True))
+            / processes
+        )
+        assert mean == pytest.approx(float(values[batch].mean()), abs=1e-12)
+
+
+def test_update_is_one_step_of_gradient_descent_with_a_clipped_gradient():
+    class Descent(RMSprop):
+        def move(self, index, weight, gradient, memory):
+            weight -= 0.1 * gradient
+
+    weight = nn.Parameter(torch.tensor([3.0, 4.0]))
+    update(Descent([weight]), (weight**2).sum() / 2)
+    assert torch.allclose(weight, torch.tensor([2.7, 3.6]))
+    update(Descent([weight]), (weight**2).sum() / 2, clip=1.0)
+    assert torch.allclose(weight, torch.tensor([2.7 - 0.06, 3.6 - 0.08]), atol=1e-5)
+
+
+def test_best_brings_back_the_best_weights():
+    model = nn.Linear(1, 1)
+    best = Best(model)
+    for loss in (3.0, 1.0, 2.0, 5.0):
+        nn.init.constant_(model.weight, loss)
+        best.see(loss)
+    assert best.epochs_since == 2
+    best.restore()
+    assert model.weight.item() == 1.0
+
+
+def test_evaluate_is_the_mean_over_all_rows():
+    x, y = torch.randn(23, 2), torch.randn(23, 1)
+    model = nn.Linear(2, 1)
+    expected = functional.mse_loss(model(x), y).item()
+    assert evaluate(model, functional.mse_loss, ((x,), y), batch_size=5) == pytest.approx(expected, rel=1e-6)
+
+
+def test_warm_cosine_rises_then_falls():
+    factors = [warm_cosine(progress) for progress in np.linspace(0, 1, 200)]
+    assert factors[0] == pytest.approx(0.1) and max(factors) > 0.99 and factors[-1] == pytest.approx(0, abs=1e-9)
+    top = int(np.argmax(factors))
+    assert factors[:top] == sorted(factors[:top]) and factors[top:] == sorted(factors[top:], reverse=True)
+
+
+def test_fit_learns_eight_examples_by_heart(tmp_path):
+    torch.manual_seed(0)
+    x, y = torch.randn(8, 3), torch.randn(8, 1)
+    model = nn.Sequential(nn.Linear(3, 64), nn.Tanh(), nn.Linear(64, 1))
+    part = ((x,), y)
+    fit(
+        model,
+        functional.mse_loss,
+        part,
+        part,
+        Run(tmp_path, Settings()),
+        optimizer=lambda model: RMSprop([flat_parameter(model.parameters())]),
+        epochs=1500,
+        batch_size=8,
+    )
+    assert evaluate(model, functional.mse_loss, part) < 1e-3
+
+
+def test_patience_ends_training(tmp_path):
+    x, y = torch.randn(64, 1), torch.randn(64, 1)  # nothing to learn
+    run = Run(tmp_path, Settings())
+    fit(
+        nn.Linear(1, 1),
+        functional.mse_loss,
+        ((x,), y),
+        ((x[:8],), -y[:8]),
+        run,
+        optimizer=lambda model: RMSprop([flat_parameter(model.parameters())], 0.1),
+        epochs=500,
+        batch_size=16,
+        patience=4,
+    )
+    assert len(run.metrics()) < 500
