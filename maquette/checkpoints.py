@@ -95,7 +95,7 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
     for key, tensor in sorted(tensors.items()):
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
         if tensor.numel():  # torch cannot look at the bytes of an empty tensor
-            digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -103,9 +103,8 @@ def run_recipe(arguments: list[str]) -> int:
     from maquette.settings import UserError
 
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(
-            f"maquette run RECIPE [--SETTING VALUE ...]\n\nrecipes: {', '.join(RECIPES)}\n\nmaquette run RECIPE --help shows a recipe's settings."
-        )
+        print("maquette run RECIPE [--SETTING VALUE ...]\n\nrecipes:", ", ".join(RECIPES))
+        print("\nmaquette run RECIPE --help shows a recipe's settings.")
         return 0
     if arguments[0].startswith("-"):
         raise UserError(f"Name a recipe first: maquette run RECIPE {arguments[0]} ... (maquette list shows all)")
@@ -144,7 +143,7 @@ def train(
 
 def finish(work: Any) -> int:
     """Do the work of run or resume, then say what was made, where, and what to do next."""
-    from maquette.run import Interrupted
+    from maquette.runs import Interrupted
 
     try:
         folder, scores, baselines, report = work()
@@ -153,16 +152,17 @@ def finish(work: Any) -> int:
         return 130
     if report is None:  # not the first of several processes
         return 0
+    from maquette.figures.numbers import number
     from maquette.files import read_json
 
     framing = read_json(folder / "findings.json")["framing"]
     units = read_json(folder / "scores.json")["units"]
     name = framing["score"]
-    said = f"{name} {scores[name]:.4g} {units.get(name, '')}".strip()
+    said = f"{name} {number(scores[name], units.get(name, ''))}"
     others = {other: score[name] for other, score in baselines.items() if name in score}
     if others:
         best = (max if framing["higher_is_better"] else min)(others, key=lambda other: others[other])
-        said += f" (best baseline: {best}, {others[best]:.4g})"
+        said += f" (best baseline: {best}, {number(others[best])})"
     print(f"Made {folder}: {said}. Look at {report}; use it with: maquette predict {folder} INPUT --out OUTPUT")
     return 0
 
@@ -255,13 +255,13 @@ def tour(arguments: list[str]) -> int:
     from maquette.report import write_gallery
 
     entries, failed = [], []
-    for number, name in enumerate(RECIPES, 1):
+    for count, (name, entry) in enumerate(RECIPES.items(), 1):
         folder = values.out / name
         has_preset = values.preset and values.preset in load_recipe(name).PRESETS
         command = ["run", name, "--out", str(folder), *(["--preset", values.preset] if has_preset else [])]
         if (folder / "settings.json").exists():
             command = ["report" if (folder / "scores.json").exists() else "resume", str(folder)]
-        print(f"[{number}/{len(RECIPES)}] maquette {shlex.join(command)}", flush=True)
+        print(f"[{count}/{len(RECIPES)}] maquette {shlex.join(command)}", flush=True)
         done = subprocess.run([sys.executable, "-m", "maquette", *command], stderr=subprocess.PIPE, text=True)
         sentence = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("maquette: ")
         if done.returncode == 130:
@@ -269,7 +269,8 @@ def tour(arguments: list[str]) -> int:
         if done.returncode:
             print(f"    failed: {sentence}", flush=True)
             failed.append(name)
-        entries.append({"recipe": name, "folder": folder, "error": sentence if done.returncode else None})
+        error = sentence if done.returncode else None
+        entries.append({"recipe": name, "folder": folder, "kind": entry.kind, "line": entry.summary, "error": error})
     page = write_gallery(entries, values.out / "index.html")
     print(f"Made {page}, a gallery of {len(entries) - len(failed)} reports; open it in a browser.")
     if failed:
@@ -300,16 +301,10 @@ def add_flag(parser: Parser, name: str, field: Any) -> None:
     ]
     choices = getattr(field.annotation, "__args__", None) if "Literal" in str(field.annotation) else None
     notes = [str(extra.get("unit") or ""), *bounds, " | ".join(map(str, choices)) if choices else ""]
-    default = "not set" if field.default is None else field.default
+    default = "not set" if field.default in (None, "") else field.default
     text = f"{field.description} [{'; '.join([note for note in notes if note] + [f'default {default}'])}]"
-    is_switch = field.annotation is bool
-    parser.add_argument(
-        flag(name),
-        dest=name,
-        help=text.replace("%", "%%"),
-        metavar="VALUE",
-        **({"nargs": "?", "const": "true"} if is_switch else {}),
-    )
+    switch: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+    parser.add_argument(flag(name), dest=name, help=text.replace("%", "%%"), metavar="VALUE", **switch)
 
 
 BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}

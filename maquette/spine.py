@@ -19,7 +19,7 @@ from maquette.checkpoints import load_model, load_state, save_model, save_state
 from maquette.files import cannot_write, read_json, write_json
 from maquette.measures import HIGHER_IS_BETTER
 from maquette.recipes import RECIPES, load_recipe, recipe_settings
-from maquette.run import Run
+from maquette.runs import Run
 from maquette.settings import Settings, UserError
 
 FORMAT = 1  # of the run folder; raised when an older Maquette could no longer read it

@@ -42,7 +42,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Scores:
-    """What training reached on the test part, beside what others reach on the same rows, and the units of the scores."""
+    """What training reached on the test part, what others reach on the same rows, and the units of the scores."""
 
     values: dict[str, float]
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)

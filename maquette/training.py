@@ -10,15 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from maquette.methods.optimizers import Optimizer
-from maquette.run import Run
+from maquette.runs import Run
 
 SMALL_WORK = 2e7  # multiplications a step below which starting a second thread costs more than it saves
 
 
 def update(optimizer: Optimizer, loss: Tensor, clip: float | None = None) -> None:
-    """Clear the gradients, go backward, average over processes, clip to the norm `clip`, and step."""
+    """Clear the gradients, go backward, then `advance`."""
     optimizer.clear()
     loss.backward()
+    advance(optimizer, clip)
+
+
+def advance(optimizer: Optimizer, clip: float | None = None) -> None:
+    """Average the gradients over processes, clip them to the norm `clip`, and step."""
     if is_distributed():
         for weight in optimizer.parameters:
             if weight.grad is not None:
@@ -65,6 +70,7 @@ class Batches:
         self.position += self.batch_size
         if self.position >= self.rows:
             self.position = 0
+        self.size = len(batch)
         if self.processes == 1:
             return batch
         share = batch[self.rank :: self.processes]
@@ -148,14 +154,23 @@ def fit(
     total = Total(run.device)
     run.keep(model=model, optimizer=stepper, batches=batches, best=best, total=total)
     per_epoch = len(batches)
+    slope = getattr(loss, "slope", None)
+    learn = getattr(model, "learn", None) if slope and run.processes == 1 else None  # a gradient of the model's own
     model.train()
     for step in run.loop(epochs * per_epoch):
         rows = next(batches)
-        value = loss(model(*(part[rows] for part in inputs)), target[rows])
         if schedule is not None:
             stepper.learning_rate = learning_rate * schedule(step.progress)
-        update(stepper, value * batches.weight if run.processes > 1 else value, clip)
-        total.add(value, len(rows))
+        batch = [part[rows] for part in inputs]
+        if learn is not None:
+            value = learn(*batch, target[rows], slope)
+            advance(stepper, clip)
+        else:
+            value = loss(model(*batch), target[rows])
+            if run.processes > 1:
+                value = value * batches.weight
+            update(stepper, value, clip)
+        total.add(value, batches.size)
         if batches.position == 0 or step.is_last:
             validation = evaluate(model, loss, valid)
             run.log(step, epoch=step.number / per_epoch, loss=total.mean(), valid_loss=validation)
@@ -174,16 +189,18 @@ class Total:
         self._value, self._rows = torch.zeros((), device=device), 0
 
     def add(self, value: Tensor, rows: int) -> None:
+        """Count a batch of `rows` rows, all processes' shares together, whose mean loss is `value`."""
         self._value.add_(value.detach(), alpha=rows)
         self._rows += rows
 
     def mean(self) -> float:
-        """The mean over all rows, of all processes, since the last call."""
-        sums = torch.stack([self._value.double(), torch.tensor(float(self._rows), device=self._value.device).double()])
+        """The mean over all rows, and over all processes, since the last call."""
         if is_distributed():
-            torch.distributed.all_reduce(sums)
+            torch.distributed.all_reduce(self._value)
+            self._value /= torch.distributed.get_world_size()
+        mean = float(self._value) / self._rows
         self._value, self._rows = torch.zeros_like(self._value), 0
-        return float(sums[0] / sums[1])
+        return mean
 
     def state_dict(self) -> dict[str, Any]:
         return {"value": self._value, "rows": self._rows}

@@ -44,7 +44,7 @@ def test_state_comes_back_to_the_last_bit(tmp_path_factory, tree):
 
 
 def test_generator_states_come_back(tmp_path):
-    from maquette.run import random_state, set_random_state
+    from maquette.runs import random_state, set_random_state
 
     save_state(random_state(), tmp_path, "state")
     expected = torch.rand(3), np.random.rand(3)

@@ -60,7 +60,7 @@ def test_every_setting_is_a_flag_with_its_meaning_and_default(capsys):
     for words in (
         "--learning-rate",
         "size of the steps",
-        "default 0.004",
+        "default 0.006",
         "above 0",
         "--preset",
         "small, course, full",
@@ -222,7 +222,7 @@ def test_compare_and_report(trained, tmp_path, capsys, refused):
     assert main(["compare", str(trained), str(folder), "--out", str(tmp_path / "both.html")]) == 0
     assert "rmse" in (tmp_path / "both.html").read_text(encoding="utf-8")
     assert "two run folders" in refused("compare", trained)
-    assert "no run folder" in refused("compare", trained, tmp_path / "nowhere")
+    assert "no folder" in refused("compare", trained, tmp_path / "nowhere")
 
 
 @pytest.mark.slow

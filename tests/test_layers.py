@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1] / "maquette"
 LEVELS = [
     {"settings", "steps", "files", "progress"},
     {"models", "methods", "graphics", "kernels", "data", "measures", "figures"},
-    {"run", "training", "checkpoints"},
+    {"runs", "training", "checkpoints"},
     {"recipes"},
     {"spine", "serving", "report"},
     {"cli", "studio"},
@@ -20,8 +20,8 @@ BESIDE = {
     "models": {"graphics", "kernels"},
     "kernels": {"graphics"},
     "checkpoints": set(),
-    "run": {"checkpoints"},
-    "training": {"run", "checkpoints"},
+    "runs": {"checkpoints"},
+    "training": {"runs", "checkpoints"},
     "serving": {"spine"},
 }
 

@@ -17,11 +17,17 @@ from maquette.cli import main
 from maquette.recipes import RECIPES, load_recipe
 from maquette.steps import STEPS
 
+OWN = {
+    "regression": ["--target", "price"],
+    "classification": ["--target", "town"],
+    "line": ["--x", "area_m2", "--y", "price"],
+}
+
 # Settings with which the small preset trains for a few seconds, so that it can be killed on the way.
 LONGER = {
     "line": ["--learning-rate", "1e-7", "--steps", "150000"],
-    "regression": ["--epochs", "25", "--batch-size", "32"],
-    "classification": ["--epochs", "400", "--batch-size", "4"],
+    "regression": ["--network", "ensemble", "--epochs", "30"],
+    "classification": ["--network", "ensemble", "--epochs", "30", "--balance"],
 }
 
 
@@ -94,20 +100,21 @@ def test_a_run_leaves_a_whole_folder_and_can_be_used(name, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_same_seed_gives_the_same_run_and_another_seed_another(name, tmp_path):
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(name, tmp_path, houses):
+    data = ["--data", str(houses), *OWN[name]]
     for folder, seed in (("a", "1"), ("b", "1")):
-        run_small(name, tmp_path / folder, "--seed", seed)
+        run_small(name, tmp_path / folder, "--seed", seed, *data)
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
     assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
     if name != "line":  # the closed form has no chance in it
-        run_small(name, tmp_path / "c", "--seed", "2")
+        run_small(name, tmp_path / "c", "--seed", "2", *data)
         assert weights(tmp_path / "a") != weights(tmp_path / "c")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_killed_and_resumed_is_bit_for_bit_never_stopped(name, tmp_path):
-    flags = ["run", name, "--preset", "small", *LONGER[name]]
+def test_killed_and_resumed_is_bit_for_bit_never_stopped(name, tmp_path, houses):
+    flags = ["run", name, "--preset", "small", "--data", str(houses), *OWN[name], *LONGER[name]]
     assert main([*flags, "--out", str(tmp_path / "whole")]) == 0
     folder = tmp_path / "killed"
     environment = {**os.environ, "MAQUETTE_SAVE_SECONDS": "0.01"}
@@ -177,8 +184,8 @@ def test_python_takes_a_data_frame_and_gives_plain_objects(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives(tmp_path):
-    flags = ["regression", "--preset", "small", "--epochs", "3"]
+def test_two_processes_give_what_one_gives(tmp_path, houses):
+    flags = ["regression", "--preset", "small", "--epochs", "3", "--data", str(houses), "--target", "price"]
     assert main(["run", *flags, "--out", str(tmp_path / "one")]) == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -188,7 +195,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["houses.csv", "one", "two"]
     one, two = numbers(tmp_path / "one")[0], numbers(tmp_path / "two")[0]
     for name, value in one.items():
         assert two[name] == pytest.approx(value, rel=1e-3), name

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from maquette.methods.optimizers import RMSprop, flat_parameter
-from maquette.run import Run
+from maquette.runs import Run
 from maquette.settings import Settings
 from maquette.training import Batches, Best, evaluate, fit, update, warm_cosine
 

@@ -1,62 +1,50 @@
 """Multi-layer perceptron: dense layers with relu between them."""
 
-from collections.abc import Sequence
-from typing import Any
+import itertools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+
+Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class MLP(nn.Sequential):
     """Dense layers with relu between them, none after the last: (N, inputs) to (N, outputs).
 
     Weights start uniform in +-sqrt(6 / (fan in + fan out)) and biases at zero, as Keras does;
-    Glorot and Bengio 2010, equation (16). Called as a plain `nn.Sequential` it gives the same values and gradients;
-    here the whole network is one node of the graph, because for a thousand weights the graph costs more than the sums.
+    Glorot and Bengio 2010, equation (16).
     """
 
     def __init__(self, *, inputs: int, hidden: Sequence[int] = (32, 32), outputs: int = 1):
-        sizes = [inputs, *hidden, outputs]
         layers: list[nn.Module] = []
-        for size, following in zip(sizes[:-1], sizes[1:], strict=True):
+        for size, following in itertools.pairwise([inputs, *hidden, outputs]):
             layers += [nn.Linear(size, following), nn.ReLU()]
         super().__init__(*layers[:-1])
         self.inputs, self.hidden, self.outputs = inputs, list(hidden), outputs
-        for layer in self:
-            if isinstance(layer, nn.Linear):
-                nn.init.xavier_uniform_(layer.weight)
-                nn.init.zeros_(layer.bias)
+        self.pairs = [(layer.weight, layer.bias) for layer in self if isinstance(layer, nn.Linear)]
+        for weight, bias in self.pairs:
+            nn.init.xavier_uniform_(weight)
+            nn.init.zeros_(bias)
 
-    def forward(self, numbers: Tensor) -> Tensor:
-        return DenseLayers.apply(numbers, *self.parameters())
+    @torch.no_grad()
+    def learn(self, numbers: Tensor, target: Tensor, slope: Slope) -> Tensor:
+        """The loss of a batch, and its gradient left in the parameters' `grad`, which must be there already.
 
-
-class DenseLayers(torch.autograd.Function):
-    """h_k = relu(h_(k-1) W_k^T + b_k), the last without relu, and its gradient by the chain rule.
-
-    Rumelhart, Hinton and Williams 1986. Arguments: h_0 (N, inputs), then W_1 (outputs, inputs), b_1 (outputs,), W_2 ...
-    """
-
-    @staticmethod
-    def forward(ctx: Any, numbers: Tensor, *weights: Tensor) -> Tensor:
+        The same as `loss(self(numbers), target).backward()` on cleared gradients, by the chain rule written out
+        (Rumelhart, Hinton and Williams 1986): for a thousand weights, recording a graph costs more than the sums.
+        `slope(predicted, target)` gives the loss and its derivative by `predicted`.
+        """
         hidden = [numbers]
-        last = len(weights) - 2
-        for index in range(0, len(weights), 2):
-            sums = torch.addmm(weights[index + 1], hidden[-1], weights[index].t())
-            hidden.append(sums if index == last else sums.relu_())
-        ctx.save_for_backward(*hidden[:-1], *weights[::2])
-        return hidden[-1]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        layers = len(ctx.saved_tensors) // 2
-        hidden, matrices = ctx.saved_tensors[:layers], ctx.saved_tensors[layers:]
-        found: list[Tensor | None] = []
-        for index in reversed(range(layers)):
-            found += [gradient.sum(0), gradient.t().mm(hidden[index])]
+        for weight, bias in self.pairs:
+            hidden.append(torch.addmm(bias, hidden[-1], weight.t()))
+            if len(hidden) <= len(self.pairs):
+                hidden[-1].relu_()
+        value, pull = slope(hidden.pop(), target)
+        for index in reversed(range(len(hidden))):
+            weight, bias = self.pairs[index]
+            torch.sum(pull, 0, out=bias.grad)
+            torch.mm(pull.t(), hidden[index], out=weight.grad)
             if index > 0:
-                gradient = torch.ops.aten.threshold_backward(gradient.mm(matrices[index]), hidden[index], 0)
-        found.append(gradient.mm(matrices[0]) if ctx.needs_input_grad[0] else None)
-        return tuple(found[::-1])
+                pull = torch.ops.aten.threshold_backward(pull.mm(weight), hidden[index], 0)
+        return value

@@ -94,6 +94,13 @@ class NeighbourTargets(nn.Module):
     LIST = 256
     CHUNK = 1024  # rows per search: what it gathers stays in the processor's cache
 
+    targets: Tensor
+    points: Tensor
+    anchors: Tensor
+    lists: Tensor
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, *, columns: list[list[int]], memory: int, outputs: int):
         super().__init__()
         if memory <= max(self.NEAREST):
@@ -171,6 +178,8 @@ class PiecewiseColumns(nn.Module):
     Source: Gorishniy et al. 2022, "On Embeddings for Numerical Features", section 3.2 (PLE), W per column.
     """
 
+    starts: Tensor
+
     def __init__(self, *, columns: int, bins: int, width: int):
         super().__init__()
         self.columns, self.bins, self.width = columns, bins, width
@@ -203,6 +212,8 @@ class TableNetwork(nn.Module):
     the memory, it is looked up here. Raises ValueError for an empty network.
     """
 
+    neighbours: NeighbourTargets | None
+
     def __init__(
         self,
         *,
@@ -230,9 +241,10 @@ class TableNetwork(nn.Module):
             self.neighbours = NeighbourTargets(columns=neighbour_columns, memory=memory, outputs=outputs)
         columns = numbers + (self.neighbours.width if self.neighbours else 0)
         self.piecewise = PiecewiseColumns(columns=columns, bins=bins, width=embedding)
-        self.category = nn.ModuleList(nn.Embedding(size, min(size, 2 * embedding)) for size in category_sizes)
-        for layer in self.category:
+        embeddings = [nn.Embedding(size, min(size, 2 * embedding)) for size in category_sizes]
+        for layer in embeddings:
             nn.init.zeros_(layer.weight[0])  # the unknown category: never trained, so it stays zero
+        self.category = nn.ModuleList(embeddings)
         widths = [columns * (embedding + 1) + sum(min(size, 2 * embedding) for size in category_sizes)]
         widths += [width] * layers
 

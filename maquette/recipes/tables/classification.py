@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from maquette.data.tables import Table
-    from maquette.run import Run
+    from maquette.runs import Run
 
 SOURCE, TARGET = "iris", "species"
 
@@ -111,7 +111,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     values = class_scores(test.answers, probabilities)
     for name, (low, high) in resampled(class_scores, test.answers, probabilities, run.random("resample")).items():
         values |= {f"{name}_low": low, f"{name}_high": high}
-    run.say("The ends _low and _high hold 95 % of the scores when the test rows are drawn again with replacement.")
+    run.say("The range under each score holds 95 % of the scores when the test rows are drawn again with replacement.")
     with run.section("predict"):
         show(prepared, probabilities, logits, before, run)
         show_importance(model, prepared, run)

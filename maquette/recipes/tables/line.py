@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from maquette.run import Run, Step
+    from maquette.runs import Run, Step
 
 SOURCE = "gravity"
 EARTH = 9.81  # m/s^2

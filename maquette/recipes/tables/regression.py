@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from maquette.data.tables import Table
-    from maquette.run import Run
+    from maquette.runs import Run
 
 SOURCE, TARGET, UNIT = "california_housing", "median_house_value", "USD"
 
@@ -100,13 +100,13 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     values = number_scores(test.answers, value)
     values |= {"coverage": covered(test.answers, low, high), "interval_width": float((high - low).mean())}
     run.say(
-        f"Intervals reach as far as was needed for {settings.coverage:.0%} of the validation rows (conformal prediction); "
-        f"they hold {values['coverage']:.1%} of the test rows."
+        f"Intervals reach as far as was needed for {settings.coverage:.0%} of the validation rows (conformal "
+        f"prediction); they hold {values['coverage']:.1%} of the test rows."
     )
-    with run.section("predict"):
-        show(test, value, low, high, unit_of(settings, run), run)
-        show_importance(model, processing, test, run)
     unit = unit_of(settings, run)
+    with run.section("predict"):
+        show(test, value, low, high, unit, run)
+        show_importance(model, processing, test, unit, run)
     units = {"mae": unit, "rmse": unit, "interval_width": unit, "mse": f"{unit}²" if unit else ""}
     return Scores(values, shared.show_baselines(prepared, settings, run, "regression", number_scores), units)
 
@@ -140,7 +140,7 @@ def show(test: shared.Part, value: np.ndarray, low: np.ndarray, high: np.ndarray
     run.picture("errors", error_histogram(errors, unit), "How often which error was made")
 
 
-def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, run: Run) -> None:
+def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, unit: str, run: Run) -> None:
     """Which columns matter, and how the error runs over those that matter most."""
     import numpy as np
 
@@ -155,7 +155,7 @@ def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, r
         return
     run.picture(
         "importance",
-        bars(means, "added root mean squared error", deviations),
+        bars(means, "added root mean squared error", deviations, unit=unit),
         "What each column is worth",
         "The error that is added when the column's values are dealt to the rows anew (three times).",
     )
@@ -163,7 +163,7 @@ def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, r
     columns = list(means)[:6]
     run.picture(
         "error_over_columns",
-        error_over_columns(test.frame, columns, value - test.answers, ""),
+        error_over_columns(test.frame, columns, value - test.answers, unit),
         "Where the errors are",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from maquette.settings import Settings, UserError, option
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from maquette.data.tables import Table
-    from maquette.run import Run
+    from maquette.runs import Run
 
 Task = Literal["regression", "classification"]
 MOST_REMEMBERED = 65_536  # rows whose targets the network can look up
@@ -142,7 +141,8 @@ def prepare_parts(
         run.fact(f"{name} rows", len(part.answers))
     run.fact("Inputs", len(encoder.number_names) + len(encoder.category_names))
     run.say(
-        f"Split by the seed; everything is fitted on the training part only. Numbers are scaled: {SCALINGS[settings.scaling]}."
+        "Split by the seed; everything is fitted on the training part only. "
+        f"Numbers are scaled {SCALINGS[settings.scaling]}."
     )
     for note in encoder.notes:
         run.say(note)
@@ -156,7 +156,8 @@ def prepare_parts(
         "formats": {name: form for name, form in table.formats.items() if name in columns},
         "encoder": encoder.state(),
     }
-    return Prepared(*made, processing, made[2].frame.drop(columns=target).head(5))
+    train, valid, test = made
+    return Prepared(train, valid, test, processing, test.frame.drop(columns=target).head(5))
 
 
 SCALINGS = {
@@ -203,9 +204,10 @@ def known_answers(target: Tensor, outputs: int) -> Tensor:
 
 
 def train_network(
-    network: nn.Module, prepared: Prepared, settings: Any, run: Run, weights: Tensor | None = None
+    network: Any, prepared: Prepared, settings: Any, run: Run, weights: Tensor | None = None
 ) -> nn.Module:
     """The course's training for the plain network, AdamW over a warm cosine for the ensemble. `weights`: of classes."""
+    from maquette.methods.losses import CrossEntropy, SquaredError
     from maquette.methods.optimizers import AdamW, RMSprop, flat_parameter
     from maquette.models import MLP
     from maquette.training import fit, warm_cosine
@@ -214,7 +216,7 @@ def train_network(
     rows = len(train.target)
     batch_size = settings.batch_size or int(min(1024, max(32, 2 ** round(math.log2(max(rows, 1) / 50)))))
     epochs = settings.epochs or int(min(40, max(3, round(2800 / math.sqrt(rows)))))
-    loss = squared_error if train.target.is_floating_point() else partial(cross_entropy, weights=weights)
+    loss = SquaredError() if train.target.is_floating_point() else CrossEntropy(weights)
     plain = isinstance(network, MLP)
     rate = settings.learning_rate * (1 if plain else math.sqrt(batch_size / 256))
     run.fact("Batch size", batch_size, "rows")
@@ -244,18 +246,18 @@ def train_network(
         flats = [flat_parameter(decayed), flat_parameter(others)]
         return AdamW(flats, rate, betas=(0.9, 0.99), weight_decay=(0.003, 0.0))
 
-    seen, unseen = (train.numbers, train.categories), (valid.numbers, valid.categories)
+    seen, unseen = [train.numbers, train.categories], [valid.numbers, valid.categories]
     if network.neighbours is not None:
         names = [prepared_names(prepared)[column] for column in network.neighbours.columns[0]]
         run.say(f"The targets of the nearest rows by {' and '.join(names)} come in as further numbers.")
         places = network.neighbours.remember(train.numbers, known_answers(train.target, network.outputs))
-        seen += (network.neighbours(train.numbers, places),)  # once: they do not change while training
-        unseen += (network.neighbours(valid.numbers),)
-    data = (seen, train.target), (unseen, valid.target)
-    return fit(network, loss, *data, run, optimizer=optimizer, schedule=warm_cosine, clip=1.0, **common)
+        seen += [network.neighbours(train.numbers, places)]  # once: they do not change while training
+        unseen += [network.neighbours(valid.numbers)]
+    parts = (tuple(seen), train.target), (tuple(unseen), valid.target)
+    return fit(network, loss, *parts, run, optimizer=optimizer, schedule=warm_cosine, clip=1.0, **common)
 
 
-def remember_validation(network: nn.Module, prepared: Prepared, run: Run) -> None:
+def remember_validation(network: Any, prepared: Prepared, run: Run) -> None:
     """Let a trained network look up the validation rows' targets too: more neighbours, nothing trained anew."""
     import torch
 
@@ -268,21 +270,6 @@ def remember_validation(network: nn.Module, prepared: Prepared, run: Run) -> Non
 
 def prepared_names(prepared: Prepared) -> list[str]:
     return list(prepared.processing["encoder"]["number_names"])
-
-
-def squared_error(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean over rows, and over members where there are: (N, 1) or (N, members, 1), target (N, 1)."""
-    return (predicted - (target if predicted.dim() == target.dim() else target[:, None])).square().mean()
-
-
-def cross_entropy(predicted: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean over rows, and over members where there are: logits (N, C) or (N, members, C), classes (N,)."""
-    logs = predicted.log_softmax(-1)
-    index = target.view(-1, *[1] * (predicted.dim() - 1)).expand(*predicted.shape[:-1], 1)
-    losses = -logs.gather(-1, index)
-    if weights is not None:
-        losses = losses * weights[target].view(-1, *[1] * (predicted.dim() - 1))
-    return losses.mean()
 
 
 def encode(processing: dict[str, Any], frame: pd.DataFrame) -> tuple[Tensor, Tensor]:
@@ -300,7 +287,7 @@ def encode(processing: dict[str, Any], frame: pd.DataFrame) -> tuple[Tensor, Ten
     return torch.from_numpy(numbers), torch.from_numpy(categories)
 
 
-def outputs_of(network: nn.Module, numbers: Tensor, categories: Tensor, rows: int = 4096) -> Tensor:
+def outputs_of(network: Any, numbers: Tensor, categories: Tensor, rows: int = 4096) -> Tensor:
     """What the network says of each row: (N, members, outputs), a plain network being one member."""
     import torch
 

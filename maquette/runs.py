@@ -123,9 +123,7 @@ class Run:
     def _show(self, block: dict[str, Any]) -> None:
         assert self.step_name in STEPS
         blocks = self.findings["sections"].setdefault(self.step_name, [])
-        same = [key for key in ("kind", "file", "title", "name") if key in block] or ["kind"]
-        if block["kind"] in ("text", "warning", "formula"):
-            same = ["kind", "text"]
+        same = [key for key in ("kind", "file", "title", "name", "text") if key in block]
         for index, other in enumerate(blocks):  # a step done again after a crash replaces what it showed before
             if all(other.get(key) == block.get(key) for key in same):
                 blocks[index] = block

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from maquette.checkpoints import load_state
-from maquette.run import Interrupted, Run
+from maquette.runs import Interrupted, Run
 from maquette.settings import Settings, UserError
 
 
