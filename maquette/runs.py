@@ -98,6 +98,8 @@ class Run:
             "path": str(found.path),
             "origin": found.origin,
             "note": found.note,
+            "licence": found.licence,
+            "stand_in": found.origin == "embedded" and bool(found.note),
             "sha256": found.sha256,
             **facts,
         }

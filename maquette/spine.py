@@ -186,7 +186,7 @@ def show_model(model: nn.Module, run: Run) -> None:
     import pandas as pd
 
     rows = [
-        {"layer": name, "kind": type(layer).__name__, "shapes": ", ".join(shapes), "weights": count}
+        {"layer": name or "whole", "kind": type(layer).__name__, "shapes": ", ".join(shapes), "weights": count}
         for name, layer in model.named_modules()
         if (shapes := [" x ".join(map(str, w.shape)) or "1" for w in layer.parameters(recurse=False)])
         and (count := sum(w.numel() for w in layer.parameters(recurse=False)))
@@ -200,8 +200,9 @@ def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None
     """Predict a few test examples with what stands in the run folder, as a user would, and show them."""
     if examples is None:
         return
-    processing = load_state(folder, "processing")
-    run.table("Examples from the test part", recipe.predict(load_model(folder), processing, examples))
+    answers = recipe.predict(load_model(folder), load_state(folder, "processing"), examples)
+    new = [name for name in answers if name not in examples]
+    run.table("Examples from the test part", answers[[*new, *examples]], "What was predicted first, then the rows.")
 
 
 def hardware() -> dict[str, Any]:

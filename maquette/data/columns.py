@@ -69,6 +69,25 @@ def check_target(table: "Table", target: str | None, task: Task) -> None:
             )
 
 
+def two_columns(table: "Table", x: str | None, y: str | None) -> tuple[str, str]:
+    """Names of two columns of numbers, as given or the only two there are; else a `UserError` says which there are."""
+    given, names = (x, y), list(table.frame)
+    numbers = [name for name, kind in table.kinds.items() if kind == "number"]
+    for name in given:
+        if name is not None and name not in numbers:
+            why = "is not a column of numbers" if name in names else f"is not a column{nearest(name, names)}"
+            raise UserError(f"{name} {why}. Columns of numbers: {', '.join(numbers) or 'none'}.")
+    left = [name for name in numbers if name not in given]
+    if given == (None, None) and len(left) != 2:
+        raise UserError(f"Name the two columns with --x and --y. Columns of numbers: {', '.join(numbers) or 'none'}.")
+    if None in given and not left:
+        raise UserError("A line needs two columns of numbers; this table has one.")
+    x_name, y_name = given[0] or left[0], given[1] or left[-1]
+    if x_name == y_name:
+        raise UserError(f"--x and --y are both {x_name}; name two columns.")
+    return x_name, y_name
+
+
 def labels_of(table: "Table", target: str) -> pd.Series:
     """A column as class labels, in the words of the file: 3 and not 3.0, yes and not 1; missing stays missing."""
     values, kind = table.frame[target], table.kinds[target]

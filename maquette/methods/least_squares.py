@@ -5,6 +5,7 @@ points than coefficients, the solution of least norm is taken.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -101,6 +102,25 @@ def leave_one_out(x: np.ndarray, y: np.ndarray, degree: int, low: float, span: f
         coefficients = fit_polynomial(x[others], y[others], degree, low, span)
         errors[index] = y[index] - basis[index] @ coefficients
     return errors
+
+
+class Fit(NamedTuple):
+    """A polynomial's coefficients, and its mean squared error on the points fitted and on points left out."""
+
+    coefficients: np.ndarray
+    training: float
+    left_out: float
+
+
+def try_degrees(x: np.ndarray, y: np.ndarray, highest: int, low: float, span: float) -> list[Fit]:
+    """Polynomials of degree 0, 1 ... highest through the same points."""
+    fits = []
+    for degree in range(highest + 1):
+        coefficients = fit_polynomial(x, y, degree, low, span)
+        errors = polynomial_basis(x, degree, low, span) @ coefficients - y
+        left_out = leave_one_out(x, y, degree, low, span)
+        fits.append(Fit(coefficients, float(np.mean(errors**2)), float(np.mean(left_out**2))))
+    return fits
 
 
 def fit_gravity(time: np.ndarray, distance: np.ndarray) -> float:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from maquette.figures.numbers import duration, number
 from maquette.files import write_text
+from maquette.recipes import RECIPES
 from maquette.report.folder import Facts, inside, read_run
 from maquette.report.pictures import embed
 from maquette.report.words import best_name, deciding, direction, inline, interval, is_number, prose, unit_of, verdict
@@ -20,6 +21,13 @@ from maquette.settings import flag
 from maquette.steps import STEPS
 
 MOST_ROWS = 200
+ORIGINS = {
+    "path": "your own file",
+    "MAQUETTE_DATA": "from the folder that $MAQUETTE_DATA names",
+    "cache": "downloaded earlier, from the cache",
+    "download": "downloaded from its publisher",
+    "embedded": "shipped with Maquette and its libraries",
+}
 
 
 def write_report(folder: Path) -> Path:
@@ -230,6 +238,7 @@ def _origin(facts: Facts) -> dict[str, Any]:
     told = [block.get("text") for block in facts.findings.get("sections", {}).get("collect", [])]
     return {
         "data": data,
+        "words": ORIGINS.get(str(data.get("origin")), str(data.get("origin") or "")),
         "note": data.get("note") if data.get("note") not in told else None,
         "stand_in": bool(data.get("stand_in")) or "stand-in" in words or "stand in" in words,
     }
@@ -275,21 +284,15 @@ def _times(facts: Facts) -> list[dict[str, Any]]:
 
 def _uses(facts: Facts) -> list[dict[str, str]]:
     folder = shlex.quote(str(facts.folder))
-    uses = (
-        [{"title": "Use the model on new data", "command": f"maquette predict {folder} INPUT --out predicted"}]
-        if facts.finished
-        else []
-    )
-    if facts.finished:
-        uses.append(
-            {
-                "title": "The same from Python",
-                "command": f"import maquette\nmaquette.open({str(facts.folder)!r}).predict(inputs)",
-            }
-        )
-    uses.append({"title": "Go on where it stopped", "command": f"maquette resume {folder}"})
-    uses.append({"title": "Lay it beside another run", "command": f"maquette compare {folder} OTHER"})
-    return uses
+    if not facts.finished:
+        return [{"title": "Go on where it stopped", "command": f"maquette resume {folder}"}]
+    files = "NEW.csv --out PREDICTED.csv" if RECIPES.get(facts.recipe, ("", ""))[1] == "table" else "INPUT --out OUTPUT"
+    python = f"import maquette\nmaquette.open({str(facts.folder)!r}).predict(inputs)"
+    return [
+        {"title": "Use the model on new data", "command": f"maquette predict {folder} {files}"},
+        {"title": "The same from Python", "command": python},
+        {"title": "Lay it beside another run", "command": f"maquette compare {folder} OTHER"},
+    ]
 
 
 def _unfinished(facts: Facts) -> dict[str, str] | None:

@@ -191,7 +191,7 @@ def show_importance(model: Any, prepared: Prepared, run: Run) -> None:
     def loss(numbers: Any, categories: Any, answers: np.ndarray) -> float:
         return class_scores(answers, probabilities_of(model, numbers, categories)[0])["log_loss"]
 
-    means, deviations = shared.permutation_importance(prepared.processing, prepared.test, loss, run)
+    means, deviations = shared.importance(prepared.processing, prepared.test, loss, run)
     if means:
         run.picture(
             "importance",

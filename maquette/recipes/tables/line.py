@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maquette.settings import Settings as BaseSettings
-from maquette.settings import UserError, nearest, option
+from maquette.settings import UserError, option
 from maquette.steps import Framing, Prepared, Scores
 
 if TYPE_CHECKING:
@@ -56,16 +56,16 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> Points:
+    from maquette.data.columns import two_columns
     from maquette.data.sources import resolve
     from maquette.data.tables import read_table
 
     found = resolve(settings.data, SOURCE)
     table = read_table(found.path)
-    numbers = [name for name, kind in table.kinds.items() if kind == "number"]
     given = settings.x, settings.y
     if given == (None, None) and found.name == SOURCE:
         given = "time_s", "distance_m"
-    x_name, y_name = choose_columns(given, numbers, list(table.frame))
+    x_name, y_name = two_columns(table, *given)
     whole = table.frame[[x_name, y_name]].dropna()
     run.record_source(found, rows=len(whole), notes=table.notes)
     if len(whole) < len(table.frame):
@@ -77,23 +77,6 @@ def collect(settings: Settings, run: Run) -> Points:
     )
 
 
-def choose_columns(given: tuple[str | None, str | None], numbers: list[str], names: list[str]) -> tuple[str, str]:
-    """The names of x and y, or a sentence that says which columns there are."""
-    for name in given:
-        if name is not None and name not in numbers:
-            why = "is not a column of numbers" if name in names else f"is not a column{nearest(name, names)}"
-            raise UserError(f"{name} {why}. Columns of numbers: {', '.join(numbers) or 'none'}.")
-    left = [name for name in numbers if name not in given]
-    if given == (None, None) and len(left) != 2:
-        raise UserError(f"Name the two columns with --x and --y. Columns of numbers: {', '.join(numbers) or 'none'}.")
-    if None in given and not left:
-        raise UserError("A line needs two columns of numbers; this table has one.")
-    x_name, y_name = given[0] or left[0], given[1] or left[-1]
-    if x_name == y_name:
-        raise UserError(f"--x and --y are both {x_name}; name two columns.")
-    return x_name, y_name
-
-
 def analyze(points: Points, settings: Settings, run: Run) -> dict[str, Any]:
     import numpy as np
     import pandas as pd
@@ -102,7 +85,11 @@ def analyze(points: Points, settings: Settings, run: Run) -> dict[str, Any]:
     from maquette.methods import least_squares
 
     x, y, x_name, y_name, gravity = points
-    run.table("The points", pd.DataFrame({x_name: x, y_name: y}).head(12), f"{len(x)} rows; the first twelve.")
+    run.table(
+        "The points",
+        pd.DataFrame({x_name: x, y_name: y}).head(12),
+        f"The first 12 of {len(x):,} rows." if len(x) > 12 else "",
+    )
     slope, intercept = least_squares.fit_line(x, y)
     run.formula(f"{y_name} = {slope:.5g} * {x_name} {'+' if intercept >= 0 else '-'} {abs(intercept):.5g}")
     run.fact("Correlation", float(np.corrcoef(x, y)[0, 1]) if np.ptp(y) else 0.0)
@@ -153,6 +140,7 @@ def show_deck(points: Points, run: Run) -> None:
                 "squared error of the printed line": squares(x, y, *printed),
                 "least squares": f"{best[0]:.4g} x {best[1]:+.4g}",
                 "its squared error": squares(x, y, *best),
+                "its r2": float(np.corrcoef(x, y)[0, 1] ** 2),
             }
         )
     run.table("What the course prints, and what is right", pd.DataFrame(rows))
@@ -312,35 +300,26 @@ def show_degrees(points: Points, model: Any, settings: Settings, run: Run) -> No
     from maquette.methods import least_squares
 
     x, y = points.x, points.y
+    few = run.random("degrees").choice(len(x), min(len(x), 20_000), replace=False)
+    tried = least_squares.try_degrees(x[few], y[few], settings.highest_degree, model.low, model.span)
     grid = np.linspace(x.min(), x.max(), 500)
-    fits = {
-        degree: least_squares.fit_polynomial(x, y, degree, model.low, model.span)
-        for degree in range(settings.highest_degree + 1)
+    curves = {
+        degree: least_squares.polynomial_basis(grid, degree, model.low, model.span) @ tried[degree].coefficients
+        for degree in sorted({1, 2, settings.highest_degree})
     }
-
-    def curve(degree: int, at: np.ndarray) -> np.ndarray:
-        return least_squares.polynomial_basis(at, degree, model.low, model.span) @ fits[degree]
-
-    shown = sorted({1, 2, settings.highest_degree})
     run.picture(
         "degrees",
-        figures.degrees(x, y, {degree: (grid, curve(degree, grid)) for degree in shown}, points.x_name, points.y_name),
+        figures.degrees(x, y, {degree: (grid, ys) for degree, ys in curves.items()}, points.x_name, points.y_name),
         "Too stiff, about right, too supple",
     )
-    few = run.random("degrees").choice(len(x), min(len(x), 20_000), replace=False)
-    tried = list(fits)
-    training = [float(np.mean((curve(degree, x) - y) ** 2)) for degree in tried]
-    left_out = [
-        float(np.mean(least_squares.leave_one_out(x[few], y[few], degree, model.low, model.span) ** 2))
-        for degree in tried
-    ]
+    training, left_out = zip(*((fit.training, fit.left_out) for fit in tried), strict=True)
     run.picture(
         "error_over_degree",
-        figures.error_over_degree(tried, training, left_out),
+        figures.error_over_degree(range(len(tried)), training, left_out),
         "Error over the degree",
         "Error on the points fitted only falls; error on a point left out falls, then rises: bias, then variance.",
     )
-    run.fact("Best degree by points left out", tried[int(np.argmin(left_out))])
+    run.fact("Best degree by points left out", int(np.argmin(left_out)))
 
 
 def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.DataFrame:
@@ -353,6 +332,6 @@ def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.
 
     x_name = processing["x"]
     check_columns(list(inputs), [x_name])
-    x = convert(inputs[[x_name]], {x_name: "number"})[x_name].to_numpy(dtype=np.float64)
+    x = convert(inputs[[x_name]], {x_name: "number"})[x_name].to_numpy(dtype=np.float64, copy=True)
     predicted = model(torch.from_numpy(x)).detach().numpy()
     return add_columns(inputs, {f"{processing['y']}_predicted": predicted})

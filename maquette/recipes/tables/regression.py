@@ -150,7 +150,7 @@ def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, u
     def loss(numbers: Any, categories: Any, answers: np.ndarray) -> float:
         return float(np.sqrt(np.mean((answer(model, processing, numbers, categories)[0] - answers) ** 2)))
 
-    means, deviations = shared.permutation_importance(processing, test, loss, run)
+    means, deviations = shared.importance(processing, test, loss, run)
     if not means:
         return
     run.picture(

@@ -91,8 +91,8 @@ def analyze_table(table: Table, target: str, run: Run, task: Task) -> dict[str, 
     description = describe(table, target).rename_axis("column").reset_index()
     more = f"The first {MOST_SHOWN} of {len(description)} columns." if len(description) > MOST_SHOWN else ""
     run.table("Columns", description.head(MOST_SHOWN), more)
-    missing = {name: int(count) for name, count in frame.isna().sum().items() if count}
-    if missing:
+    missing = {str(name): int(count) for name, count in frame.isna().sum().items()}
+    if any(missing.values()):
         run.picture("missing", figures.missing_counts(missing, len(frame)), "Missing values")
     order = [target, *(name for name in kinds if name != target and kinds[name] != "text")]
     sample = frame.iloc[run.random("sample").permutation(len(frame))[:100_000]]
@@ -122,6 +122,7 @@ def prepare_parts(
     table: Table, target: str, answers: np.ndarray, targets: Tensor, settings: Any, run: Run, strata: np.ndarray | None
 ) -> Prepared:
     """Split, fit the encoder on the training part, and encode; `targets` has a row for each row of the table."""
+    import numpy as np
     import torch
 
     from maquette.data.encoding import TableEncoder
@@ -142,7 +143,7 @@ def prepare_parts(
     run.fact("Inputs", len(encoder.number_names) + len(encoder.category_names))
     run.say(
         "Split by the seed; everything is fitted on the training part only. "
-        f"Numbers are scaled {SCALINGS[settings.scaling]}."
+        f"Numbers are scaled: {SCALINGS[settings.scaling]}."
     )
     for note in encoder.notes:
         run.say(note)
@@ -157,7 +158,9 @@ def prepare_parts(
         "encoder": encoder.state(),
     }
     train, valid, test = made
-    return Prepared(train, valid, test, processing, test.frame.drop(columns=target).head(5))
+    order = [target, *(name for name in table.frame if name != target)]
+    some = np.unique(np.linspace(0, len(test.answers) - 1, 5).astype(int))
+    return Prepared(train, valid, test, processing, test.frame[order].iloc[some])
 
 
 SCALINGS = {
@@ -319,17 +322,14 @@ def show_baselines(prepared: Prepared, settings: Any, run: Run, task: Task, scor
     return {name: scores(test.answers, answer) for name, answer in made}
 
 
-def permutation_importance(
-    processing: dict[str, Any], test: Part, loss: Any, run: Run, rows: int = 1_000, times: int = 3
+def importance(
+    processing: dict[str, Any], test: Part, loss: Any, run: Run, rows: int = 1_000
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Loss added when one column's values are dealt anew: mean and deviation by column, the most important first.
-
-    Breiman 2001, section 10, on at most `rows` test rows and the first 100 columns.
-    """
-    import numpy as np
+    """Loss added when one column's values are dealt anew: mean and deviation of the twenty columns that add most."""
     import torch
 
     from maquette.data.encoding import TableEncoder
+    from maquette.methods.importance import permutation_importance
 
     encoder, generator = TableEncoder.from_state(processing["encoder"]), run.random("importance")
     chosen = generator.permutation(len(test.answers))[:rows]
@@ -338,12 +338,6 @@ def permutation_importance(
     def loss_of(changed: pd.DataFrame) -> float:
         return loss(*map(torch.from_numpy, encoder.transform(changed)), answers)
 
-    before = loss_of(frame)
-    added = {}
-    for name in list(processing["columns"])[:100]:
-        added[name] = [
-            loss_of(frame.assign(**{name: frame[name].to_numpy()[generator.permutation(len(frame))]})) - before
-            for _ in range(times)
-        ]
-    order = sorted(added, key=lambda name: -float(np.mean(added[name])))[:20]
-    return {n: float(np.mean(added[n])) for n in order}, {n: float(np.std(added[n])) for n in order}
+    added = permutation_importance(frame, list(processing["columns"])[:100], loss_of, generator)
+    shown = sorted(added, key=lambda name: -float(added[name].mean()))[:20]
+    return {n: float(added[n].mean()) for n in shown}, {n: float(added[n].std()) for n in shown}
