@@ -16,8 +16,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-FOREST_ROWS = 30_000  # more rows change a baseline little and cost minutes
-BOOSTING_ROWS = 200_000
+FOREST_CELLS = 300_000  # rows times columns; more change a baseline little and cost minutes
+BOOSTING_CELLS = 3_000_000
 
 
 def baselines(
@@ -34,39 +34,47 @@ def baselines(
     numbers (N, F) and categories (N, C), codes; target (N,): numbers, or class numbers 0..C-1 that all occur.
     """
     regression = task == "regression"
-    x, test_x = np.hstack([numbers, categories]), np.hstack([test_numbers, test_categories])
+    x, test_x = (
+        np.hstack([columns, codes.astype(np.float32)])
+        for columns, codes in ((numbers, categories), (test_numbers, test_categories))
+    )
     codes = list(range(numbers.shape[1], x.shape[1]))
-    few = np.random.default_rng(seed).permutation(len(x))
+    order = np.random.default_rng(seed).permutation(len(x))
+    some, few = (order[: rows_for(cells, x.shape[1])] for cells in (BOOSTING_CELLS, FOREST_CELLS))
     one_hot = ColumnTransformer(
         [("codes", OneHotEncoder(handle_unknown="ignore"), codes)], remainder=StandardScaler(), sparse_threshold=0
     )
     boosted = [code for code in codes if x[:, code].max(initial=0) < 255]  # scikit-learn's limit for categories
-    models: list[tuple[str, Any, int]] = [
-        ("mean" if regression else "majority", DummyRegressor() if regression else DummyClassifier(), len(x)),
+    models: list[tuple[str, Any, np.ndarray | slice]] = [
+        ("mean" if regression else "majority", DummyRegressor() if regression else DummyClassifier(), slice(None)),
         (
             "linear" if regression else "logistic regression",
             make_pipeline(one_hot, LinearRegression() if regression else LogisticRegression(max_iter=500)),
-            BOOSTING_ROWS,
+            some,
         ),
         (
             "random forest",
             (RandomForestRegressor if regression else RandomForestClassifier)(n_jobs=-1, random_state=seed),
-            FOREST_ROWS,
+            few,
         ),
         (
             "gradient boosting",
             (HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier)(
                 categorical_features=boosted or None, random_state=seed
             ),
-            BOOSTING_ROWS,
+            some,
         ),
     ]
-    for name, model, most in models:
-        rows = few[:most]
+    for name, model, rows in models:
         model.fit(x[rows], target[rows])
         if name == "random forest":
             model.set_params(n_jobs=1)  # several threads add up the trees' answers in any order
         yield name, model.predict(test_x) if regression else spread(model, test_x, int(target.max()) + 1)
+
+
+def rows_for(cells: int, columns: int) -> int:
+    """How many rows of so many columns are learnt from, at the most."""
+    return max(1_000, cells // max(1, columns))
 
 
 def spread(model: Any, x: np.ndarray, classes: int) -> np.ndarray:

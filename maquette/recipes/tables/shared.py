@@ -309,15 +309,16 @@ def show_baselines(prepared: Prepared, settings: Any, run: Run, task: Task, scor
     """Scores of simple and classical models on the test part; they learn from training and validation part together."""
     import numpy as np
 
-    from maquette.methods.baselines import BOOSTING_ROWS, FOREST_ROWS, baselines
+    from maquette.methods.baselines import BOOSTING_CELLS, FOREST_CELLS, baselines, rows_for
 
     train, valid, test = prepared.train, prepared.valid, prepared.test
     numbers = np.concatenate([train.numbers.numpy(), valid.numbers.numpy()])
     categories = np.concatenate([train.categories.numpy(), valid.categories.numpy()])
     answers = np.concatenate([train.answers, valid.answers])
-    if len(answers) > FOREST_ROWS:
-        more = f" and gradient boosting from {BOOSTING_ROWS:,}" if len(answers) > BOOSTING_ROWS else ""
-        run.say(f"The random forest learns from {FOREST_ROWS:,} rows drawn at random{more}.")
+    columns = numbers.shape[1] + categories.shape[1]
+    for name, cells in (("The random forest", FOREST_CELLS), ("Gradient boosting", BOOSTING_CELLS)):
+        if len(answers) > (most := rows_for(cells, columns)):
+            run.say(f"{name} learns from {most:,} rows drawn at random: more would change it little and take minutes.")
     made = baselines(task, numbers, categories, answers, test.numbers.numpy(), test.categories.numpy(), settings.seed)
     return {name: scores(test.answers, answer) for name, answer in made}
 
