@@ -17,7 +17,7 @@ MAQUETTE = [sys.executable, "-m", "maquette"]
 
 
 class Row(NamedTuple):
-    """One question and its answer. `ratio` is ours over the peer's; `target` bounds the ratio, or ours without a peer."""
+    """One question and its answer. `target` bounds the ratio, ours over the peer's; without a peer, ours."""
 
     question: str
     ours: float
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 class Process(NamedTuple):
-    """How a finished process went: wall seconds, peak of the resident memory of it and its children, what it printed."""
+    """How a process went: wall seconds, peak resident memory of it and its children, what it printed."""
 
     seconds: float
     memory_mb: float
@@ -85,7 +85,7 @@ def last_json(process: Process) -> Any:
 
 
 def alternate(jobs: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """The median of each job's answers over several rounds; each round runs every job once, so all see the same load."""
+    """The median of each job over several rounds; each round runs every job once, so that all see the same load."""
     answers: dict[str, list[float]] = {name: [] for name in jobs}
     for number in range(rounds):
         for name, job in jobs.items():

@@ -72,6 +72,19 @@ class TableEncoder:
         """The columns that `transform` needs, with their kinds."""
         return {entry["name"]: entry["kind"] for entry in self.inputs} | dict.fromkeys(self.levels, "category")
 
+    @property
+    def places(self) -> dict[str, tuple[list[int], list[int]]]:
+        """Where each column of the table went: its places among the numbers and among the categories."""
+        found: dict[str, tuple[list[int], list[int]]] = {}
+        place = 0
+        for entry in self.inputs:
+            end = place + len(entry["parts"]) + bool(entry["indicator"])
+            found[entry["name"]] = list(range(place, end)), []
+            place = end
+        for index, name in enumerate(self.levels):
+            found[name] = ([place + index], []) if self.ordinal else ([], [index])
+        return found
+
     def transform(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (N, number_names) float32 and category codes (N, category_names) int64; each row by itself."""
         numbers = np.empty((len(frame), len(self.number_names)), np.float32)

@@ -1,26 +1,34 @@
 """What each column is worth to a model that has been trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
-import pandas as pd
 
 
 def permutation_importance(
-    frame: pd.DataFrame,
-    columns: Sequence[str],
-    loss: Callable[[pd.DataFrame], float],
+    numbers: np.ndarray,
+    categories: np.ndarray,
+    places: Mapping[str, tuple[list[int], list[int]]],
+    loss: Callable[[np.ndarray, np.ndarray], float],
     generator: np.random.Generator,
     times: int = 3,
 ) -> dict[str, np.ndarray]:
-    """The loss that is added when one column's values are dealt to the rows anew, `times` times: column -> (times,).
+    """The loss that is added when one column's values are dealt to the rows anew, `times` times: name -> (times,).
 
+    numbers (N, F), categories (N, C); `places`: name -> which of the numbers and which of the categories are its own.
     Breiman 2001, section 10. Columns that say the same thing share their worth: dealing one of them costs little.
     """
-    before = loss(frame)
-    return {
-        name: np.array(
-            [loss(frame.assign(**{name: generator.permutation(frame[name].to_numpy())})) - before for _ in range(times)]
+    before = loss(numbers, categories)
+
+    def dealt(table: np.ndarray, columns: list[int], order: np.ndarray) -> np.ndarray:
+        table = table.copy()
+        table[:, columns] = table[order][:, columns]
+        return table
+
+    added = {}
+    for name, (of_numbers, of_categories) in places.items():
+        orders = [generator.permutation(len(numbers)) for _ in range(times)]
+        added[name] = np.array(
+            [loss(dealt(numbers, of_numbers, order), dealt(categories, of_categories, order)) for order in orders]
         )
-        for name in columns
-    }
+    return {name: losses - before for name, losses in added.items()}

@@ -183,3 +183,25 @@ def test_rows_standing_in_both_parts():
     assert shared_rows(frame, np.array([0, 1]), np.array([2, 3])) == 1
     assert shared_rows(frame, np.array([3]), np.array([4, 0])) == 1
     assert shared_rows(frame, np.array([0]), np.array([1])) == 0
+
+
+def test_places_say_where_each_column_went():
+    frame = pd.DataFrame(
+        {
+            "a": [1.0, np.nan, 3.0, 4.0],
+            "day": pd.to_datetime(["2020-01-01", "2020-05-03", "2021-02-07", "2022-09-09"]),
+            "same": [5.0] * 4,
+            "town": ["x", "y", "x", "z"],
+        }
+    )
+    kinds = {"a": "number", "day": "date", "same": "number", "town": "category"}
+    for ordinal in (False, True):
+        encoder = TableEncoder.fit(frame, kinds, ordinal=ordinal)
+        before = encoder.transform(frame)
+        assert list(encoder.places) == ["a", "day", "town"]
+        for name, (numbers, categories) in encoder.places.items():
+            changed = frame.assign(**{name: frame[name].to_numpy()[::-1]})
+            after = encoder.transform(changed)
+            assert set(np.flatnonzero((before[0] != after[0]).any(0))) <= set(numbers)
+            assert set(np.flatnonzero((before[1] != after[1]).any(0))) <= set(categories)
+            assert np.array_equal(before[0][::-1][:, numbers], after[0][:, numbers])

@@ -332,13 +332,15 @@ def importance(
     from maquette.data.encoding import TableEncoder
     from maquette.methods.importance import permutation_importance
 
-    encoder, generator = TableEncoder.from_state(processing["encoder"]), run.random("importance")
+    generator = run.random("importance")
     chosen = generator.permutation(len(test.answers))[:rows]
-    frame, answers = test.frame.iloc[chosen], test.answers[chosen]
+    answers = test.answers[chosen]
 
-    def loss_of(changed: pd.DataFrame) -> float:
-        return loss(*map(torch.from_numpy, encoder.transform(changed)), answers)
+    def loss_of(numbers: np.ndarray, categories: np.ndarray) -> float:
+        return loss(torch.from_numpy(numbers), torch.from_numpy(categories), answers)
 
-    added = permutation_importance(frame, list(processing["columns"])[:100], loss_of, generator)
+    places = dict(list(TableEncoder.from_state(processing["encoder"]).places.items())[:100])
+    numbers, categories = test.numbers.numpy()[chosen], test.categories.numpy()[chosen]
+    added = permutation_importance(numbers, categories, places, loss_of, generator)
     shown = sorted(added, key=lambda name: -float(added[name].mean()))[:20]
     return {n: float(added[n].mean()) for n in shown}, {n: float(added[n].std()) for n in shown}
