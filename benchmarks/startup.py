@@ -25,11 +25,10 @@ def seconds_of(command: list[str]) -> float:
 
 def microseconds_a_step() -> float:
     """An empty loop of `Run.loop`, with a model and an optimizer kept, its checkpoints included."""
-    from maquette.run import Run
-
     from maquette.methods.optimizers import RMSprop
     from maquette.models import MLP
     from maquette.recipes.tables.regression import Settings
+    from maquette.runs import Run
 
     with tempfile.TemporaryDirectory() as folder:
         run, model = Run(Path(folder), Settings()), MLP(inputs=9)

@@ -1,7 +1,9 @@
 """Nested state as safetensors and JSON, and models as weights, class name and constructor arguments; never pickle."""
 
+import errno
 import hashlib
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,11 @@ def load_model(folder: Path) -> nn.Module:
 
 
 def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    except SafetensorError as error:  # it wraps what the operating system said
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
     path.chmod(0o644)  # safetensors makes files that only their owner may read
 
 

@@ -76,12 +76,19 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"maquette: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("maquette: interrupted; a run goes on with: maquette resume DIR", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        from maquette.files import FULL
+
+        if error.errno not in FULL:
+            raise
+        print("maquette: The disk is full. Make room and try again; nothing was lost.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("maquette: interrupted; a run goes on with: maquette resume DIR", file=sys.stderr)
+        return 130
 
 
 def list_recipes(arguments: list[str]) -> None:

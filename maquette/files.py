@@ -10,6 +10,8 @@ from typing import Any
 
 from maquette.settings import UserError
 
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room on the disk, or in the user's share of it
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -34,7 +36,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 def cannot_write(path: Path, error: OSError) -> UserError:
     """The sentence for a file that could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return UserError(f"The disk is full: {path} could not be written. Make room and try again; nothing was lost.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError(f"{path} cannot be written: no permission. Choose another place with --out.")

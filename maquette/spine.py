@@ -37,7 +37,7 @@ def start(recipe_name: str, settings: Settings, folder: Path, *, preset: str | N
             write_json(folder / "settings.json", record)
         execute(recipe, run, record)
     except UserError:
-        if is_main and not (folder / "checkpoint").exists():
+        if is_main and not (folder / "checkpoint" / "state.json").exists():
             discard(folder, made)
         raise
     return folder

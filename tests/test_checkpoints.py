@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from safetensors import SafetensorError
 
 from maquette.checkpoints import load_model, load_state, save_model, save_state
 from maquette.models import MLP
@@ -53,11 +54,14 @@ def test_generator_states_come_back(tmp_path):
     assert np.array_equal(np.random.rand(3), expected[1])
 
 
-def test_an_older_state_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), SafetensorError("I/O error: No space left (os error 28)")]
+)
+def test_an_older_state_stays_until_the_new_one_is_whole(tmp_path, monkeypatch, error):
     save_state({"weights": torch.ones(3)}, tmp_path, "state")
 
     def full(*arguments, **options):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr("maquette.checkpoints.save_file", full)
     with pytest.raises(UserError, match="disk is full"):

@@ -21,35 +21,28 @@ Parts = dict[str, Any]  # train_x (N, 9), train_y (N, 1), valid_x, valid_y; floa
 
 
 def maquette(parts: Parts) -> Callable[[], None]:
-    """The loop of the recipe itself, with its checkpoints and its log, in a temporary run folder."""
+    """The recipe's own training, with its checkpoints and its log, in a temporary run folder."""
     import tempfile
+    from types import SimpleNamespace
 
     import torch
-    from maquette.run import Run
 
-    from maquette.methods.optimizers import RMSprop, flat_parameter
     from maquette.models import MLP
-    from maquette.recipes.tables.regression import Settings
-    from maquette.recipes.tables.shared import squared_error
-    from maquette.training import fit
+    from maquette.recipes.tables.regression import PRESETS, Settings
+    from maquette.recipes.tables.shared import train_network
+    from maquette.runs import Run
 
     tensors = {name: torch.from_numpy(array) for name, array in parts.items()}
-    train, valid = (((tensors[f"{part}_x"],), tensors[f"{part}_y"]) for part in ("train", "valid"))
+    train, valid = (
+        SimpleNamespace(numbers=tensors[f"{part}_x"], target=tensors[f"{part}_y"]) for part in ("train", "valid")
+    )
+    settings = Settings(**PRESETS["course"])
+    assert (settings.epochs, settings.batch_size, settings.learning_rate) == (EPOCHS, BATCH, 0.001)
 
     def once() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            run = Run(Path(folder), Settings())
-            fit(
-                MLP(inputs=tensors["train_x"].shape[1]),
-                squared_error,
-                train,
-                valid,
-                run,
-                optimizer=lambda model: RMSprop([flat_parameter(model.parameters())], 0.001),
-                epochs=EPOCHS,
-                batch_size=BATCH,
-                keep_best=False,
-            )
+            network = MLP(inputs=tensors["train_x"].shape[1])
+            train_network(network, SimpleNamespace(train=train, valid=valid), settings, Run(Path(folder), settings))
 
     return once
 
