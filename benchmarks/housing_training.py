@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.course import course_parts, save_parts
 from benchmarks.measure import Row, alternate, last_json, run_process
 
-ROUNDS = 3
+ROUNDS = 5
 PEERS = {
     "scikit-learn": "scikit-learn",
     "jax": "Keras on JAX",

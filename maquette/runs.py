@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Run:
         self._show({"kind": "table", "title": title, "columns": [*map(str, frame)], "rows": rows, "caption": caption})
 
     def picture(self, name: str, figure: Any, title: str, caption: str = "") -> None:
-        """Save a figure of `maquette.figures` (or PNG bytes' path within `pictures/`) and show it."""
+        """Save a figure of `maquette.figures` as `pictures/<name>.svg` and show it."""
         if not self.is_main:
             return
         from maquette.figures.style import save
@@ -178,36 +178,30 @@ class Run:
         if total is not None and done >= total:
             return
         step, progress, clock = Step(), Progress("training"), time.monotonic
-        began = saved = clock()
-        planned_at = self._checkpoint.get("planned_at", 0)
+        first, planned_at = done, self._checkpoint.get("planned_at", 0)
         interval = float(os.environ.get("MAQUETTE_SAVE_SECONDS", SAVE_EVERY))
-        watch = tick = clock()
-        with self._signals():
+        began = saved = looked = clock()
+        with self._signals(), closing(progress):
             while total is None or done < total:
                 done += 1
                 step.number, step.is_last = done, done == total
                 step.progress = 0.0 if total is None else max(0, done - 1 - planned_at) / max(1, total - planned_at)
                 yield step
                 if total is None and (done & (done - 1)) == 0:
-                    total = self._plan(done, clock() - began)
+                    total = self._plan(done, done - first, clock() - began)
                     if total is not None:
                         planned_at = done
                         self._save(done, total, planned_at)
-                tick = clock()
-                if self.processes == 1:
-                    if self._stopping:
-                        break
-                elif done % 16 == 0 and self._any_stopping():
+                if self._is_stopping(done):
                     break
-                if tick - watch < 0.1:
+                now = clock()
+                if now - looked < 0.1 or not self.is_main:
                     continue
-                watch = tick
-                if self.is_main:
-                    progress.update(done, total)
-                    if tick - saved > interval:
-                        self._save(done, total, planned_at)
-                        saved = clock()
-        progress.close()
+                looked = now
+                progress.update(done, total)
+                if now - saved > interval:
+                    self._save(done, total, planned_at)
+                    saved = clock()
         self._save(done, total, planned_at)
         if done != total:
             raise Interrupted(f"Stopped at step {done:,}; go on with: maquette resume {shlex.quote(str(self.folder))}")
@@ -258,13 +252,13 @@ class Run:
             return saved["step"], saved["total"]
         return 0, total
 
-    def _plan(self, done: int, elapsed: float) -> int | None:
-        """The number of steps that fits into `seconds`, once a twentieth of them has passed."""
+    def _plan(self, done: int, timed: int, elapsed: float) -> int | None:
+        """The number of steps in all that fits into `seconds`, once a twentieth of them has passed."""
         seconds = self.settings.seconds
         assert seconds is not None
         plan = [0]
         if self.is_main and elapsed >= seconds / 20:
-            plan = [max(done, int(done * seconds / elapsed))]
+            plan = [done + int(timed * max(0.0, seconds - elapsed) / elapsed)]
         if self.processes > 1:
             torch.distributed.broadcast_object_list(plan, src=0)
         return plan[0] or None
@@ -288,7 +282,7 @@ class Run:
             "metrics_bytes": metrics.stat().st_size if metrics.exists() else 0,
         }
         save_state(state | {"random": random_state(), "kept": kept}, self.folder / "checkpoint", "state")
-        if self._events is not None:
+        if self._events:
             self._events.flush()
 
     def _diverged(self, step: int, name: str) -> UserError:
@@ -299,7 +293,12 @@ class Run:
             f"Run again with a smaller learning rate, or look for extreme values in the data."
         )
 
-    def _any_stopping(self) -> bool:
+    def _is_stopping(self, done: int) -> bool:
+        """Whether to stop now; several processes agree on it every sixteenth step."""
+        if self.processes == 1:
+            return self._stopping
+        if done % 16:
+            return False
         flag = torch.tensor(float(self._stopping), device=self.device)
         torch.distributed.all_reduce(flag)
         return bool(flag > 0)

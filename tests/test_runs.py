@@ -152,6 +152,20 @@ def test_a_step_costs_little(tmp_path):
     assert lines < 20_000
 
 
+def test_it_runs_without_tensorboard(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    work(tmp_path, 30)
+    assert not (tmp_path / "events").exists() and len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+def test_leaving_the_loop_early_gives_the_signals_back(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    for step in Run(tmp_path, Settings()).loop(100):
+        if step.number == 3:
+            break
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_generators_of_one_purpose_do_not_disturb_another(tmp_path):
     first, second = Run(tmp_path, Settings(seed=3)), Run(tmp_path, Settings(seed=3))
     first.random("pictures").random(1000)
