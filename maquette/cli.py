@@ -170,7 +170,8 @@ def finish(work: Any) -> int:
     if others:
         best = (max if framing["higher_is_better"] else min)(others, key=lambda other: others[other])
         said += f" (best baseline: {best}, {number(others[best])})"
-    print(f"Made {folder}: {said}. Look at {report}; use it with: maquette predict {folder} INPUT --out OUTPUT")
+    use = f"maquette predict {shlex.quote(str(folder))} NEW.csv --out PREDICTED.csv"
+    print(f"Made {folder}: {said}. Look at {report}; use it with: {use}")
     return 0
 
 
@@ -236,7 +237,7 @@ def compare(arguments: list[str]) -> None:
 
 def data(arguments: list[str]) -> None:
     parser = Parser(prog="maquette data", description="The data sets that --data knows by name.")
-    parser.add_argument("action", choices=["list", "get"])
+    parser.add_argument("action", choices=["list", "get"], metavar="list|get")
     parser.add_argument("name", nargs="?")
     values = parser.parse(arguments)
     from maquette.data import sources
@@ -249,7 +250,7 @@ def data(arguments: list[str]) -> None:
     if not values.name:
         raise UserError("Name a data set: maquette data get NAME (maquette data list shows all)")
     found = sources.get(values.name)
-    print(f"Made {found.path} ({found.origin}); use it with: --data {values.name}")
+    print(f"{values.name} is at {found.path}; use it with: --data {values.name}")
 
 
 def tour(arguments: list[str]) -> int:
@@ -260,6 +261,11 @@ def tour(arguments: list[str]) -> int:
     values = parser.parse(arguments)
     from maquette.recipes import RECIPES, load_recipe
     from maquette.report import write_gallery
+    from maquette.settings import UserError, nearest
+
+    presets = {preset for name in RECIPES for preset in load_recipe(name).PRESETS}
+    if values.preset is not None and values.preset not in presets:
+        raise UserError(f"No recipe has a preset {values.preset}{nearest(values.preset, presets)}")
 
     entries, failed = [], []
     for count, (name, entry) in enumerate(RECIPES.items(), 1):
@@ -307,11 +313,12 @@ def add_flag(parser: Parser, name: str, field: Any) -> None:
         f"{word} {getattr(item, key)}" for item in field.metadata for key, word in BOUNDS.items() if hasattr(item, key)
     ]
     choices = getattr(field.annotation, "__args__", None) if "Literal" in str(field.annotation) else None
-    notes = [str(extra.get("unit") or ""), *bounds, " | ".join(map(str, choices)) if choices else ""]
+    notes = [str(extra.get("unit") or ""), *bounds]
     default = "not set" if field.default in (None, "") else field.default
     text = f"{field.description} [{'; '.join([note for note in notes if note] + [f'default {default}'])}]"
     switch: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
-    parser.add_argument(flag(name), dest=name, help=text.replace("%", "%%"), metavar="VALUE", **switch)
+    shape = "|".join(map(str, choices)) if choices else "true|false" if field.annotation is bool else "VALUE"
+    parser.add_argument(flag(name), dest=name, help=text.replace("%", "%%"), metavar=shape, **switch)
 
 
 BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}

@@ -345,7 +345,7 @@ def find_device(choice: str) -> tuple[torch.device, int, int]:
         return torch.device("cpu"), 0, 1
     from accelerate import PartialState
 
-    state = PartialState(cpu=choice == "cpu")
+    state = PartialState(cpu=choice == "cpu" or not torch.cuda.is_available())
     return state.device, state.process_index, state.num_processes
 
 

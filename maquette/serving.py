@@ -43,7 +43,9 @@ def predict_table(predictor: Predictor, inputs: list[Path], out: Path | None) ->
     if len(inputs) != 1:
         raise UserError(f"predict takes one table at a time, not {len(inputs)}.")
     source = inputs[0]
-    target = out or Path(f"{source.name.split('.')[0]}-predicted.csv")
+    target = out or Path(f"{source.stem}-predicted.csv")
+    if out is None and target.exists():
+        raise UserError(f"{target} is there already; name another file with --out, or the same to replace it.")
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(f"--out {target} is the input itself; choose another name.")
     reader = read_chunks(source)

@@ -51,7 +51,7 @@ def make_settings(kind: type[Settings], values: dict[str, Any]) -> Settings:
         if not problem["loc"]:
             raise UserError(str(problem["ctx"]["error"])) from None
         name = str(problem["loc"][0])
-        reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").split(", unable to ")[0]
         raise UserError(f"{flag(name)} {reason}, not {problem['input']!r}.") from None
 
 

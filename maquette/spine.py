@@ -17,7 +17,7 @@ from torch import nn
 
 from maquette.checkpoints import load_model, load_state, save_model, save_state
 from maquette.files import cannot_write, read_json, write_json
-from maquette.measures import HIGHER_IS_BETTER
+from maquette.measures import direction
 from maquette.recipes import RECIPES, load_recipe, recipe_settings
 from maquette.runs import Run
 from maquette.settings import Settings, UserError
@@ -105,7 +105,7 @@ def execute(recipe: Any, run: Run, record: dict[str, Any]) -> None:
             "scores": scores.values,
             "baselines": scores.baselines,
             "units": scores.units,
-            "directions": {name: "higher" if name in HIGHER_IS_BETTER else "lower" for name in names},
+            "directions": {name: direction(name) for name in names},
             "seconds": seconds,
             "peak_memory_mb": peak_memory_mb(),
         },
@@ -115,7 +115,8 @@ def execute(recipe: Any, run: Run, record: dict[str, Any]) -> None:
 def claim(folder: Path) -> list[Path]:
     """Make an empty folder for a run; returns the folders that had to be made, outermost first."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        hint = f", or go on with it: maquette resume {folder}" if (folder / "settings.json").exists() else ""
+        stopped = (folder / "settings.json").exists() and not (folder / "scores.json").exists()
+        hint = f", or go on with it: maquette resume {folder}" if stopped else "."
         raise UserError(f"--out {folder} is not an empty folder; choose another{hint}")
     missing = [path for path in [folder, *folder.parents] if not path.exists()]
     try:
@@ -167,6 +168,10 @@ def read_settings(folder: Path) -> dict[str, Any]:
     record = read_json(folder / "settings.json")
     if not isinstance(record, dict) or not {"format", "recipe", "settings"} <= record.keys():
         raise UserError(f"{folder / 'settings.json'} is damaged: it does not describe a run.")
+    if not isinstance(record["format"], int) or not isinstance(record["settings"], dict):
+        raise UserError(
+            f"{folder / 'settings.json'} is damaged: its format or its settings are not what they should be."
+        )
     if record["format"] > FORMAT:
         raise UserError(f"{folder} was written by a newer Maquette ({record.get('maquette')}); please upgrade.")
     if record["recipe"] not in RECIPES:
@@ -202,7 +207,7 @@ def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None
         return
     answers = recipe.predict(load_model(folder), load_state(folder, "processing"), examples)
     new = [name for name in answers if name not in examples]
-    run.table("Examples from the test part", answers[[*new, *examples]], "What was predicted first, then the rows.")
+    run.table("Examples", answers[[*new, *examples]], "What was predicted first, then the rows.")
 
 
 def hardware() -> dict[str, Any]:

@@ -73,6 +73,7 @@ def test_unknown_names_are_refused_with_the_nearest(refused):
     assert "did you mean regression?" in refused("run", "regresion")
     assert "did you mean --epochs?" in refused("run", "regression", "--epoch", "3")
     assert "did you mean course?" in refused("run", "regression", "--preset", "curse")
+    assert "did you mean course?" in refused("tour", "--preset", "curse")
     assert "did you mean california_housing?" in refused("data", "get", "california_housin")
     assert "Name a recipe first" in refused("run", "--data", "x.csv")
 
@@ -139,7 +140,9 @@ def test_folders_that_cannot_be(refused, trained, tmp_path):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "letter.txt").write_text("dear")
     assert "not an empty folder" in refused("run", "line", "--out", tmp_path / "taken")
-    assert "maquette resume" in refused("run", "line", "--out", trained)
+    assert "not an empty folder" in refused("run", "line", "--out", trained)
+    (copied(trained, tmp_path / "stopped") / "scores.json").unlink()
+    assert "maquette resume" in refused("run", "line", "--out", tmp_path / "stopped")
     assert (tmp_path / "taken" / "letter.txt").read_text() == "dear"
     (tmp_path / "file").write_text("")
     refused("run", "line", "--out", tmp_path / "file" / "run")
@@ -169,6 +172,8 @@ def test_damaged_run_folders(refused, trained, tmp_path, houses):
     assert "newer Maquette" in refused("predict", folder, houses, "--out", new)
     (folder / "settings.json").write_text(json.dumps(record | {"recipe": "sorcery"}))
     assert "sorcery" in refused("resume", folder)
+    (folder / "settings.json").write_text(json.dumps(record | {"format": "one"}))
+    assert "damaged" in refused("resume", folder)
     (folder / "settings.json").write_text(json.dumps([1, 2]))
     assert "damaged" in refused("resume", folder)
     assert "is finished" in refused("resume", trained)

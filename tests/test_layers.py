@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from maquette.recipes import RECIPES
+
 ROOT = Path(__file__).parents[1] / "maquette"
 LEVELS = [
     {"settings", "steps", "files", "progress"},
@@ -63,7 +65,9 @@ def test_recipes_do_not_import_each_other():
         assert not named & (recipes - {path.stem}), path
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "regression", "--help"], ["data", "list"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["data", "list"], *(["run", name, "--help"] for name in RECIPES)]
+)
 def test_help_and_list_load_nothing_heavy(arguments):
     code = (
         "import sys; from maquette.cli import main\n"

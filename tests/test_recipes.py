@@ -189,7 +189,7 @@ def test_two_processes_give_what_one_gives(tmp_path, houses):
     assert main(["run", *flags, "--out", str(tmp_path / "one")]) == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launch, "-m", "maquette", "run", *flags, "--device", "cpu", "--out", str(tmp_path / "two")],
+        [*launch, "-m", "maquette", "run", *flags, "--out", str(tmp_path / "two")],
         capture_output=True,
         text=True,
         timeout=300,

@@ -1,3 +1,19 @@
 """Scores, each with its formula and source. A name means one thing in every recipe."""
 
-HIGHER_IS_BETTER = {"r2", "accuracy", "macro_f1", "auroc", "coverage"}
+BETTER = {
+    "rmse": "lower",
+    "mae": "lower",
+    "mse": "lower",
+    "training_rmse": "lower",
+    "log_loss": "lower",
+    "r2": "higher",
+    "training_r2": "higher",
+    "accuracy": "higher",
+    "macro_f1": "higher",
+    "auroc": "higher",
+}  # scores that are not here (coverage, interval_width) have no better way of their own
+
+
+def direction(score: str) -> str | None:
+    """`higher` or `lower`, whichever is better; the ends `_low` and `_high` of an interval go with their score."""
+    return BETTER.get(score.removesuffix("_low").removesuffix("_high"))

@@ -42,6 +42,7 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Path:
             scores=_scores(runs, names),
             settings=_differing(runs),
             same=_count_same(runs),
+            same_rows=_same_rows(runs),
             curves=_curves(runs, names),
             seconds=[
                 duration(sum(v for v in run.scores.get("seconds", {}).values() if is_number(v)) or None) for run in runs
@@ -119,6 +120,12 @@ def _differing(runs: list[Facts]) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _same_rows(runs: list[Facts]) -> bool:
+    """Whether the runs were scored on the same rows: the same data, split alike."""
+    names = ("data sha256", "seed", "test_share", "valid_share", "ordinal", "target")
+    return len({json.dumps([_values(run).get(name) for name in names], default=str) for run in runs}) == 1
 
 
 def _count_same(runs: list[Facts]) -> int:

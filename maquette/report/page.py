@@ -26,7 +26,7 @@ ORIGINS = {
     "MAQUETTE_DATA": "from the folder that $MAQUETTE_DATA names",
     "cache": "downloaded earlier, from the cache",
     "download": "downloaded from its publisher",
-    "embedded": "shipped with Maquette and its libraries",
+    "embedded": "made or shipped with Maquette",
 }
 
 

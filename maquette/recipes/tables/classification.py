@@ -213,5 +213,5 @@ def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.
     target, names = processing["target"], processing["classes"]
     answers = np.array(names, dtype=object)[probabilities.argmax(1)] if len(inputs) else np.array([], dtype=object)
     columns: dict[str, Any] = {f"{target}_predicted": answers}
-    columns |= {f"{target}_probability_{name}": probabilities[:, i] for i, name in enumerate(names)}
+    columns |= {f"{target}_probability_{name}": probabilities[:, i].astype(np.float32) for i, name in enumerate(names)}
     return add_columns(inputs, columns)

@@ -99,10 +99,10 @@ def analyze(points: Points, settings: Settings, run: Run) -> dict[str, Any]:
         lines["law, g = 9.81"] = lambda values: 0.5 * EARTH * values**2
         lines[f"law, fitted g = {g:.2f}"] = lambda values: 0.5 * g * values**2
         run.say(
-            "The theory of free fall says distance = g time^2 / 2. One fitted number, g, then does better than the two "
+            "The theory of free fall says distance = g time² / 2. One fitted number, g, then does better than the two "
             "numbers of the line: knowing the law beats learning from nine points."
         )
-        run.fact("Fitted g", g, "m/s^2")
+        run.fact("Fitted g", g, "m/s²")
         show_deck(points, run)
     run.picture("points", figures.points_and_lines(x, y, lines, x_name, y_name), "Points, line and law")
     run.picture(
@@ -147,7 +147,7 @@ def show_deck(points: Points, run: Run) -> None:
     g = least_squares.fit_gravity(time, distance)
     law = {f"{value:.4g}": float(np.sum((distance - 0.5 * value * time**2) ** 2)) for value in (EARTH, g)}
     run.say(
-        "Squared error of the law g time^2 / 2: "
+        "Squared error of the law g time² / 2: "
         + ", ".join(f"{error:.4g} with g = {g}" for g, error in law.items())
         + "."
     )
@@ -217,7 +217,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     fitted = model(torch.from_numpy(x)).detach().numpy() - y
     values = {"rmse": root(left_out), "mae": float(np.abs(left_out).mean()), "training_rmse": root(fitted)}
     if np.ptp(y):
-        values["r2"] = 1 - float(np.sum(fitted**2) / np.sum((y - y.mean()) ** 2))
+        values["training_r2"] = 1 - float(np.sum(fitted**2) / np.sum((y - y.mean()) ** 2))
     without = (y.sum() - y) / max(1, len(y) - 1)
     baselines = {"mean": {"rmse": root(y - without), "mae": float(np.abs(y - without).mean())}}
     if points.gravity:
@@ -226,7 +226,8 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
         )
         baselines["law of free fall, g fitted"] = {"rmse": root(law), "mae": float(np.abs(law).mean())}
     run.say(
-        "rmse and mae are of points left out of the fit, one at a time; training_rmse and r2 of all points at once."
+        "rmse and mae are of points left out of the fit, one at a time; "
+        "training_rmse and training_r2 are of all points at once."
     )
     unit = "m" if points.gravity else ""
     return Scores(values, baselines, {"rmse": unit, "mae": unit, "training_rmse": unit})

@@ -53,7 +53,7 @@ def collect(settings: Settings, run: Run) -> tuple[Table, str]:
 
 
 def analyze(data: tuple[Table, str], settings: Settings, run: Run) -> dict[str, Any]:
-    if settings.network == "mlp" and run.source["name"] == SOURCE:
+    if settings.network == "mlp" and run.source["name"] == SOURCE and not run.source["stand_in"]:
         run.say(
             "The course prints an input of nine columns. Its own file has eight; nine are those of the 20,640-row "
             "table used here, with ocean_proximity made a number: 9, 32, 32, 1 nodes and 1,409 weights."
@@ -170,6 +170,7 @@ def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, u
 
 def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.DataFrame:
     """The table with `<target>_predicted`, `<target>_low` and `<target>_high`; columns are found by name."""
+    import numpy as np
     import pandas as pd
 
     from maquette.data.answers import add_columns
@@ -177,6 +178,5 @@ def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.
     inputs = pd.DataFrame(inputs)
     value, spread = answer(model, processing, *shared.encode(processing, inputs))
     target, reach = processing["target"], processing["radius"] * spread
-    return add_columns(
-        inputs, {f"{target}_predicted": value, f"{target}_low": value - reach, f"{target}_high": value + reach}
-    )
+    columns = {"_predicted": value, "_low": value - reach, "_high": value + reach}  # float32 is all the network knows
+    return add_columns(inputs, {f"{target}{name}": numbers.astype(np.float32) for name, numbers in columns.items()})

@@ -108,7 +108,10 @@ def analyze_table(table: Table, target: str, run: Run, task: Task) -> dict[str, 
     pairs, colour = (numbers[:5], None) if task == "regression" else ([n for n in numbers if n != target][:5], target)
     if len(pairs) > 1:
         run.picture(
-            "pairs", figures.pair_plot(few, pairs, colour), "Pairs of columns", f"{len(few):,} rows drawn at random."
+            "pairs",
+            figures.pair_plot(few, pairs, colour),
+            "Pairs of columns",
+            f"{len(few):,} rows drawn at random." if len(few) < len(frame) else "",
         )
     place = coordinates(table)
     if place and task == "regression":
