@@ -6,12 +6,14 @@ import os
 import random
 import shlex
 import signal
+import sys
 import threading
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -325,6 +327,8 @@ class Run:
     def _log_events(self, step: int, values: dict[str, float]) -> None:
         """TensorBoard's events beside `metrics.jsonl`, where tensorboard is installed."""
         if self._events is None:
+            # tensorboard would load TensorFlow, where that is installed, to write files with: seconds for nothing
+            sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
