@@ -19,6 +19,8 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     A full disk, missing rights or a folder that vanished become a `UserError`.
     """
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent}; make it first, or write elsewhere.")
     temporary = path.with_name(f".{path.name}.part")
     try:
         yield temporary
@@ -39,7 +41,7 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     if error.errno in FULL:
         return UserError(f"The disk is full: {path} could not be written. Make room and try again; nothing was lost.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return UserError(f"{path} cannot be written: no permission. Choose another place with --out.")
+        return UserError(f"{path} cannot be written: no permission. Write elsewhere.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return UserError(f"{path} cannot be written: its folder is not there.")
     return UserError(f"{path} cannot be written: {error.strerror or error}.")

@@ -4,6 +4,8 @@ import sys
 import time
 from typing import Any
 
+from maquette.figures.numbers import duration
+
 PATIENCE = 2.0  # seconds before anything is shown: short work stays silent
 PLAIN_EVERY = 10.0  # seconds between plain lines
 
@@ -54,14 +56,3 @@ class Progress:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `1 min 12 s` or `2 h 5 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes == 0:
-        return f"{rest} s"
-    hours, left = divmod(minutes, 60)
-    return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"

@@ -1,9 +1,6 @@
 """Tables written in chunks to a temporary name and renamed when whole: no half-written file bears the name."""
 
-import errno
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from maquette.data.kinds import as_arrow
+from maquette.files import written_whole
 from maquette.settings import UserError
 
 EXCEL_ROWS = 1_048_576
@@ -37,27 +35,6 @@ def write_chunks(path: str | Path, chunks: Iterable[pd.DataFrame]) -> int:
         if ending == ".xlsx":
             return _write_excel(temporary, chunks, path)
         return _write_parquet(temporary, chunks, path)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`: flushed to disk and renamed at the end, removed on any error."""
-    if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent}; make it first, or write elsewhere.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
-            raise UserError(f"The disk is full: {path} was not written; make room or write elsewhere.") from None
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EFBIG, errno.ENAMETOOLONG):
-            raise UserError(f"{path} cannot be written ({error.strerror}); write elsewhere.") from None
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_text(path: Path, chunks: Iterable[pd.DataFrame], separator: str) -> int:

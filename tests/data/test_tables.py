@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maquette.data import tables, writing
+from maquette import files
+from maquette.data import tables
 from maquette.data.columns import convert
 from maquette.data.tables import from_frame, read_chunks, read_table, sha256_of, write_chunks
 from maquette.settings import UserError
@@ -383,7 +384,7 @@ def test_where_nothing_can_be_written(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writing.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(UserError, match="disk is full"):
         write_chunks(tmp_path / "x.csv", frames)
     assert names_in(tmp_path) == []

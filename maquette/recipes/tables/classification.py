@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maquette.recipes.tables import shared
+from maquette.recipes.tables import networks, shared
 from maquette.settings import option
 from maquette.steps import Framing, Prepared, Scores
 
@@ -23,16 +23,8 @@ class Settings(shared.TableSettings):
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"epochs": 2, "network": "mlp", "ordinal": True, "learning_rate": 0.001, "batch_size": 32},
-    "course": {
-        "network": "mlp",
-        "scaling": "minmax",
-        "ordinal": True,
-        "epochs": 10,
-        "batch_size": 4,
-        "learning_rate": 0.001,
-        "keep_best": False,
-    },
+    "small": shared.COURSE | {"epochs": 2, "batch_size": 32, "scaling": "quantile", "keep_best": True},
+    "course": shared.COURSE | {"batch_size": 4},
     "full": {"epochs": 200, "patience": 40},
 }
 
@@ -85,7 +77,7 @@ def natural_order(name: str) -> tuple[float, str]:
 
 
 def build(prepared: Prepared, settings: Settings) -> Any:
-    return shared.build_network(prepared, settings, len(prepared.processing["classes"]))
+    return networks.build_network(prepared, settings, len(prepared.processing["classes"]))
 
 
 def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
@@ -100,13 +92,13 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
         weights = len(prepared.train.target) / (len(counts) * counts.clamp_min(1).float())
         run.say("Each class counts the same in the loss, however many rows it has.")
     before = probabilities_of(model, prepared.test.numbers, prepared.test.categories)[0][:5]
-    model = shared.train_network(model, prepared, settings, run, weights).to("cpu")
+    model = networks.train_network(model, prepared, settings, run, weights).to("cpu")
     if not run.is_main:
         return Scores({})
     curves = {"loss": "training", "valid_loss": "validation"}
     run.picture("losses", losses(run.metrics(), curves, over="epoch"), "Cross entropy")
     test = prepared.test
-    shared.remember_validation(model, prepared, run)
+    networks.remember_validation(model, prepared, run)
     probabilities, logits = probabilities_of(model, test.numbers, test.categories)
     values = class_scores(test.answers, probabilities)
     for name, (low, high) in resampled(class_scores, test.answers, probabilities, run.random("resample")).items():
@@ -115,7 +107,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     with run.section("predict"):
         show(prepared, probabilities, logits, before, run)
         show_importance(model, prepared, run)
-    baselines = shared.show_baselines(prepared, settings, run, "classification", class_scores)
+    baselines = networks.show_baselines(prepared, settings, run, "classification", class_scores)
     if settings.scaling == "minmax":
         own = scaled_by_itself(prepared)
         baselines["as the course prints it"] = class_scores(
@@ -145,7 +137,7 @@ def scaled_by_itself(prepared: Prepared) -> Any:
 
 def probabilities_of(model: Any, numbers: Any, categories: Any) -> tuple[np.ndarray, np.ndarray]:
     """Class probabilities and their logarithms, or the logits of a plain network: (N, C), (N, C) float64."""
-    outputs = shared.outputs_of(model, numbers, categories).double()
+    outputs = networks.outputs_of(model, numbers, categories).double()
     probabilities = outputs.softmax(-1).mean(1)
     logits = outputs[:, 0] if outputs.shape[1] == 1 else probabilities.clamp_min(1e-300).log()
     return probabilities.numpy(), logits.numpy()
@@ -191,7 +183,7 @@ def show_importance(model: Any, prepared: Prepared, run: Run) -> None:
     def loss(numbers: Any, categories: Any, answers: np.ndarray) -> float:
         return class_scores(answers, probabilities_of(model, numbers, categories)[0])["log_loss"]
 
-    means, deviations = shared.importance(prepared.processing, prepared.test, loss, run)
+    means, deviations = networks.importance(prepared.processing, prepared.test, loss, run)
     if means:
         run.picture(
             "importance",
@@ -209,7 +201,7 @@ def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.
     from maquette.data.answers import add_columns
 
     inputs = pd.DataFrame(inputs)
-    probabilities, _ = probabilities_of(model, *shared.encode(processing, inputs))
+    probabilities, _ = probabilities_of(model, *networks.encode(processing, inputs))
     target, names = processing["target"], processing["classes"]
     answers = np.array(names, dtype=object)[probabilities.argmax(1)] if len(inputs) else np.array([], dtype=object)
     columns: dict[str, Any] = {f"{target}_predicted": answers}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maquette.recipes.tables import shared
+from maquette.recipes.tables import networks, shared
 from maquette.settings import UserError, option
 from maquette.steps import Framing, Prepared, Scores
 
@@ -24,16 +24,8 @@ class Settings(shared.TableSettings):
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"epochs": 2, "network": "mlp", "ordinal": True, "learning_rate": 0.001, "batch_size": 256},
-    "course": {
-        "network": "mlp",
-        "scaling": "minmax",
-        "ordinal": True,
-        "epochs": 10,
-        "batch_size": 32,
-        "learning_rate": 0.001,
-        "keep_best": False,
-    },
+    "small": shared.COURSE | {"epochs": 2, "batch_size": 256, "scaling": "quantile", "keep_best": True},
+    "course": shared.COURSE | {"batch_size": 32},
     "full": {"epochs": 100, "patience": 20},
 }
 
@@ -79,14 +71,14 @@ def process(data: tuple[Table, str], settings: Settings, run: Run) -> Prepared:
 
 
 def build(prepared: Prepared, settings: Settings) -> Any:
-    return shared.build_network(prepared, settings, 1)
+    return networks.build_network(prepared, settings, 1)
 
 
 def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
     from maquette.figures.training import losses
     from maquette.measures.numbers import conformal_radius, covered, number_scores
 
-    model = shared.train_network(model, prepared, settings, run).to("cpu")
+    model = networks.train_network(model, prepared, settings, run).to("cpu")
     if not run.is_main:
         return Scores({})
     curves = {"loss": "training", "valid_loss": "validation"}
@@ -94,7 +86,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     processing, valid, test = prepared.processing, prepared.valid, prepared.test
     value, spread = answer(model, processing, valid.numbers, valid.categories)
     processing["radius"] = conformal_radius(valid.answers - value, spread, settings.coverage)
-    shared.remember_validation(model, prepared, run)
+    networks.remember_validation(model, prepared, run)
     value, spread = answer(model, processing, test.numbers, test.categories)
     low, high = value - processing["radius"] * spread, value + processing["radius"] * spread
     values = number_scores(test.answers, value)
@@ -108,7 +100,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
         show(test, value, low, high, unit, run)
         show_importance(model, processing, test, unit, run)
     units = {"mae": unit, "rmse": unit, "interval_width": unit, "mse": f"{unit}²" if unit else ""}
-    return Scores(values, shared.show_baselines(prepared, settings, run, "regression", number_scores), units)
+    return Scores(values, networks.show_baselines(prepared, settings, run, "regression", number_scores), units)
 
 
 def unit_of(settings: Settings, run: Run) -> str:
@@ -120,7 +112,7 @@ def answer(model: Any, processing: dict[str, Any], numbers: Any, categories: Any
 
     Unsure means: the spread of the members, and a constant so that no row is taken for certain.
     """
-    outputs = shared.outputs_of(model, numbers, categories)[..., 0].double()
+    outputs = networks.outputs_of(model, numbers, categories)[..., 0].double()
     members = outputs.shape[1]
     spread = outputs.std(1) + 0.1 if members > 1 else outputs[:, 0] * 0 + 1
     value = outputs.mean(1) * processing["scale"] + processing["shift"]
@@ -150,7 +142,7 @@ def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, u
     def loss(numbers: Any, categories: Any, answers: np.ndarray) -> float:
         return float(np.sqrt(np.mean((answer(model, processing, numbers, categories)[0] - answers) ** 2)))
 
-    means, deviations = shared.importance(processing, test, loss, run)
+    means, deviations = networks.importance(processing, test, loss, run)
     if not means:
         return
     run.picture(
@@ -176,7 +168,7 @@ def predict(model: Any, processing: dict[str, Any], inputs: pd.DataFrame) -> pd.
     from maquette.data.answers import add_columns
 
     inputs = pd.DataFrame(inputs)
-    value, spread = answer(model, processing, *shared.encode(processing, inputs))
+    value, spread = answer(model, processing, *networks.encode(processing, inputs))
     target, reach = processing["target"], processing["radius"] * spread
     columns = {"_predicted": value, "_low": value - reach, "_high": value + reach}  # float32 is all the network knows
     return add_columns(inputs, {f"{target}{name}": numbers.astype(np.float32) for name, numbers in columns.items()})
