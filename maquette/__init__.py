@@ -4,9 +4,14 @@ result = maquette.run("regression", data="houses.csv", target="price")
 maquette.open(result.folder).predict(frame)
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+# Threads that wait should soon give up the processor: on a machine busy with other work, torch's two threads otherwise
+# took nine times as long as on an idle one, with this twice. Read when torch is first imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 __all__ = ["Result", "UserError", "open", "run"]
 

@@ -216,7 +216,7 @@ def warm_cosine(progress: float) -> float:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], part: Part, batch_size: int = 8192) -> float:
+def evaluate(model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], part: Part, batch_size: int = 512) -> float:
     """The mean loss over a part of the data, in evaluation mode."""
     inputs, target = part
     was_training = model.training

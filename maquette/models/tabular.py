@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import torch
+from scipy.spatial import KDTree
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -82,22 +84,13 @@ class NeighbourTargets(nn.Module):
     of those 16, standardised over the memory: (N, sets * 3 * outputs). A row that is
     itself in the memory is left out of its own neighbours, else its feature would be its answer.
 
-    The memory (at most `memory` rows) is a buffer, so it is saved with the weights. It is searched
-    through anchors: one remembered row in 32 keeps the list of its 256 nearest rows, and a query
-    looks only through the list of its nearest anchor. Up to 256 rows the search is exact; beyond,
-    it may miss one where the nearest stretch far (on a map of 16,512 rows: one query in forty has a
-    sixteenth neighbour that is not the true one).
+    The memory (at most `memory` rows) is a buffer, so it is saved with the weights; it is searched through a k-d tree.
     """
 
     NEAREST = (4, 16)
-    SHARE = 32
-    LIST = 256
-    CHUNK = 1024  # rows per search: what it gathers stays in the processor's cache
 
     targets: Tensor
     points: Tensor
-    anchors: Tensor
-    lists: Tensor
     shift: Tensor
     scale: Tensor
 
@@ -107,13 +100,12 @@ class NeighbourTargets(nn.Module):
             raise ValueError(f"the memory must hold more than {max(self.NEAREST)} rows, not {memory}")
         self.columns, self.memory, self.outputs = columns, memory, outputs
         self.width = len(columns) * 3 * outputs
-        sets, anchors, width = len(columns), math.ceil(memory / self.SHARE), len(columns[0])
         self.register_buffer("targets", torch.zeros(memory, outputs))
-        self.register_buffer("points", torch.zeros(sets, memory, width))
-        self.register_buffer("anchors", torch.zeros(sets, anchors, width))
-        self.register_buffer("lists", torch.zeros(sets, anchors, min(memory, self.LIST), dtype=torch.long))
+        self.register_buffer("points", torch.zeros(len(columns), memory, len(columns[0])))
         self.register_buffer("shift", torch.zeros(self.width))
         self.register_buffer("scale", torch.ones(self.width))
+        self.trees: list[KDTree] = []  # made from `points` when first needed
+        self.register_load_state_dict_post_hook(lambda module, _: module.trees.clear())
 
     @torch.no_grad()
     def remember(self, numbers: Tensor, targets: Tensor, keep_scale: bool = False) -> Tensor:
@@ -128,17 +120,11 @@ class NeighbourTargets(nn.Module):
         kept = torch.randperm(len(numbers))[: self.memory]
         places = torch.full((len(numbers),), -1)
         places[kept] = torch.arange(len(kept))
+        self.trees.clear()
         self.targets.zero_()[: len(kept)] = targets[kept]
         self.points.fill_(1e6)  # an empty place is far from every row
         for index, columns in enumerate(self.columns):
-            points = numbers[kept][:, columns]
-            self.points[index, : len(kept)] = points
-            # random rows; when the memory is not full some rows are anchors twice, to no harm
-            self.anchors[index] = points[torch.arange(self.anchors.shape[1]) % len(kept)]
-            for start in range(0, self.anchors.shape[1], 256):
-                distances = squared_distances(self.anchors[index, start : start + 256], self.points[index])
-                nearest = distances.topk(self.lists.shape[2], largest=False).indices  # (256, list)
-                self.lists[index, start : start + 256] = nearest
+            self.points[index, : len(kept)] = numbers[kept][:, columns]
         if not keep_scale:
             self.shift.zero_()
             self.scale.fill_(1)
@@ -151,23 +137,21 @@ class NeighbourTargets(nn.Module):
     def forward(self, numbers: Tensor, places: Tensor | None = None) -> Tensor:
         """(N, sets * 3 * outputs) for numbers (N, columns); places: (N,) as `remember`
         returned them for training rows (-1: not in the memory), None when no row is in the memory."""
-        features = []
-        for start in range(0, len(numbers), self.CHUNK):
-            part = numbers[start : start + self.CHUNK]
-            own = None if places is None else places[start : start + self.CHUNK, None]  # (n, 1)
-            features.append(torch.cat([self.search(part, own, index) for index in range(len(self.columns))], 1))
-        return (torch.cat(features) - self.shift) / self.scale
+        own = None if places is None else places.cpu().numpy()[:, None]  # (N, 1)
+        features = torch.cat([self.search(numbers, own, index) for index in range(len(self.columns))], 1)
+        return (features - self.shift) / self.scale
 
-    def search(self, numbers: Tensor, own: Tensor | None, index: int) -> Tensor:
-        """The features (n, 3 * outputs) of one set of columns, before they are standardised."""
-        queries = numbers[:, self.columns[index]]  # (n, D)
-        lists = self.lists[index, squared_distances(queries, self.anchors[index]).argmin(1)]  # (n, list)
-        distances = squared_distances(queries[:, None], self.points[index][lists])[:, 0]  # (n, list)
+    def search(self, numbers: Tensor, own: np.ndarray | None, index: int) -> Tensor:
+        """The features (N, 3 * outputs) of one set of columns, before they are standardised."""
+        if not self.trees:
+            self.trees.extend(KDTree(points.cpu().numpy()) for points in self.points)
+        count = max(self.NEAREST)
+        _, nearest = self.trees[index].query(numbers[:, self.columns[index]].cpu().numpy(), count + 1)  # (N, count + 1)
         if own is not None:
-            distances = distances.masked_fill(lists == own, math.inf)
-        nearest = lists.gather(1, distances.topk(max(self.NEAREST), largest=False).indices)
-        values = self.targets[nearest]  # (n, nearest, outputs)
-        return torch.cat([values[:, :count].mean(1) for count in self.NEAREST] + [values.std(1)], 1)
+            others_first = np.argsort(nearest == own, axis=1, kind="stable")
+            nearest = np.take_along_axis(nearest, others_first, axis=1)
+        values = self.targets[torch.from_numpy(nearest[:, :count]).to(self.targets.device)]  # (N, count, outputs)
+        return torch.cat([values[:, :near].mean(1) for near in self.NEAREST] + [values.std(1)], 1)
 
 
 class PiecewiseColumns(nn.Module):

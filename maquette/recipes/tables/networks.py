@@ -130,8 +130,11 @@ def encode(processing: dict[str, Any], frame: pd.DataFrame) -> tuple[Tensor, Ten
     return torch.from_numpy(numbers), torch.from_numpy(categories)
 
 
-def outputs_of(network: Any, numbers: Tensor, categories: Tensor, rows: int = 4096) -> Tensor:
-    """What the network says of each row: (N, members, outputs), a plain network being one member."""
+def outputs_of(network: Any, numbers: Tensor, categories: Tensor, rows: int = 512) -> Tensor:
+    """What the network says of each row: (N, members, outputs), a plain network being one member.
+
+    In pieces of `rows` rows: larger ones no longer fit the processor's cache and take twice as long.
+    """
     import torch
 
     from maquette.models import MLP

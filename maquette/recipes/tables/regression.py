@@ -98,7 +98,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     unit = unit_of(settings, run)
     with run.section("predict"):
         show(test, value, low, high, unit, run)
-        show_importance(model, processing, test, unit, run)
+        show_importance(model, processing, test, value, unit, run)
     units = {"mae": unit, "rmse": unit, "interval_width": unit, "mse": f"{unit}²" if unit else ""}
     return Scores(values, networks.show_baselines(prepared, settings, run, "regression", number_scores), units)
 
@@ -132,7 +132,9 @@ def show(test: shared.Part, value: np.ndarray, low: np.ndarray, high: np.ndarray
     run.picture("errors", error_histogram(errors, unit), "How often which error was made")
 
 
-def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, unit: str, run: Run) -> None:
+def show_importance(
+    model: Any, processing: dict[str, Any], test: shared.Part, value: np.ndarray, unit: str, run: Run
+) -> None:
     """Which columns matter, and how the error runs over those that matter most."""
     import numpy as np
 
@@ -151,7 +153,6 @@ def show_importance(model: Any, processing: dict[str, Any], test: shared.Part, u
         "What each column is worth",
         "The error that is added when the column's values are dealt to the rows anew (three times).",
     )
-    value, _ = answer(model, processing, test.numbers, test.categories)
     columns = list(means)[:6]
     run.picture(
         "error_over_columns",
