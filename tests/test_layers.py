@@ -1,6 +1,7 @@
 """Imports run one way: a file may import from its own level only within its own package, and from levels below."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,12 @@ def test_files_stay_short():
     for path in FILES:
         limit = limits.get(part_of(path), 420)
         assert len(path.read_text(encoding="utf-8").splitlines()) <= limit, f"{path} is longer than {limit} lines"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT.parent / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
+def test_what_the_benchmarks_import_is_there(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("maquette"):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or importlib.import_module(f"{node.module}.{alias.name}")

@@ -29,7 +29,7 @@ def maquette(parts: Parts) -> Callable[[], None]:
 
     from maquette.models import MLP
     from maquette.recipes.tables.regression import PRESETS, Settings
-    from maquette.recipes.tables.shared import train_network
+    from maquette.recipes.tables.networks import train_network
     from maquette.runs import Run
 
     tensors = {name: torch.from_numpy(array) for name, array in parts.items()}

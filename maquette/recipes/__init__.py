@@ -18,13 +18,13 @@ class Entry(NamedTuple):
 
 RECIPES = {
     "line": Entry(
-        "maquette.recipes.tables.line", "table", "a line, and polynomials, through measured points", "10 seconds"
+        "maquette.recipes.tables.line", "table", "a line, and polynomials, through measured points", "5 seconds"
     ),
     "regression": Entry(
-        "maquette.recipes.tables.regression", "table", "a number predicted from the columns of a table", "2 minutes"
+        "maquette.recipes.tables.regression", "table", "a number predicted from the columns of a table", "40 seconds"
     ),
     "classification": Entry(
-        "maquette.recipes.tables.classification", "table", "a class predicted from the columns of a table", "20 seconds"
+        "maquette.recipes.tables.classification", "table", "a class predicted from the columns of a table", "10 seconds"
     ),
 }
 
