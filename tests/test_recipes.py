@@ -202,10 +202,19 @@ def test_two_processes_give_what_one_gives(tmp_path, houses):
 
 
 def test_tensorboard_reads_the_events(tmp_path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.backend.event_processing import event_accumulator
+
     run_small("classification", tmp_path / "run")
-    events = accumulator.EventAccumulator(str(tmp_path / "run" / "events"))
+    events = event_accumulator.EventAccumulator(str(tmp_path / "run" / "events"))
     events.Reload()
     logged = metrics(tmp_path / "run")
     assert [item.step for item in events.Scalars("loss")] == [line["step"] for line in logged]
     assert [item.value for item in events.Scalars("loss")] == pytest.approx([line["loss"] for line in logged])
+
+
+def test_the_course_s_softmax_is_set_right(tmp_path):
+    assert main(["run", "classification", "--preset", "course", "--epochs", "1", "--out", str(tmp_path / "run")]) == 0
+    tables = [block for block in blocks(tmp_path / "run")["predict"] if block["kind"] == "table"]
+    rows = next(block["rows"] for block in tables if "course" in block["title"])
+    assert [row[3] for row in rows] == pytest.approx([0.3377, 0.3391, 0.3233], abs=5e-5)
+    assert [row[2] for row in rows] == pytest.approx([0.138, 0.739, 0.123], abs=5e-4)

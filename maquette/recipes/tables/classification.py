@@ -107,6 +107,8 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     with run.section("predict"):
         show(prepared, probabilities, logits, before, run)
         show_importance(model, prepared, run)
+        if settings.scaling == "minmax" and run.source["name"] == SOURCE:
+            show_deck(run)
     baselines = networks.show_baselines(prepared, settings, run, "classification", class_scores)
     if settings.scaling == "minmax":
         own = scaled_by_itself(prepared)
@@ -174,6 +176,22 @@ def show(prepared: Prepared, probabilities: np.ndarray, logits: np.ndarray, befo
     )
     table = pd.DataFrame(before[:, :12], columns=names[:12]).round(3)
     run.table("Probabilities before training", table, f"With random weights all are near 1/{len(names)}.")
+
+
+def show_deck(run: Run) -> None:
+    """The softmax that the course's slides print, beside the right one."""
+    import numpy as np
+    import pandas as pd
+
+    logits = np.array([0.02669345, 0.03092438, -0.01683718])
+    printed = [0.13765042, 0.739082, 0.12326758]
+    right = np.exp(logits) / np.exp(logits).sum()
+    run.table(
+        "Softmax as the course prints it, and the right one",
+        pd.DataFrame({"class": list("ABC"), "logit": logits, "printed": printed, "softmax": right}),
+        "The answer, B, is the same, but the printed probabilities are not those of these logits. Nor are logits "
+        "log-likelihoods: only their log-softmax is.",
+    )
 
 
 def show_importance(model: Any, prepared: Prepared, run: Run) -> None:
