@@ -275,20 +275,37 @@ def tour(arguments: list[str]) -> int:
         if (folder / "settings.json").exists():
             command = ["report" if (folder / "scores.json").exists() else "resume", str(folder)]
         print(f"[{count}/{len(RECIPES)}] maquette {shlex.join(command)}", flush=True)
-        done = subprocess.run([sys.executable, "-m", "maquette", *command], stderr=subprocess.PIPE, text=True)
-        sentence = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("maquette: ")
-        if done.returncode == 130:
-            raise KeyboardInterrupt
-        if done.returncode:
+        code, sentence = run_beside(command)
+        if code == 130:
+            again = shlex.join(["maquette", "tour", *arguments])
+            print(f"maquette: interrupted; go on with: {again}", file=sys.stderr)
+            return 130
+        if code:
             print(f"    failed: {sentence}", flush=True)
             failed.append(name)
-        error = sentence if done.returncode else None
+        error = sentence if code else None
         entries.append({"recipe": name, "folder": folder, "kind": entry.kind, "line": entry.summary, "error": error})
     page = write_gallery(entries, values.out / "index.html")
     print(f"Made {page}, a gallery of {len(entries) - len(failed)} reports; open it in a browser.")
     if failed:
         print(f"maquette: these failed: {', '.join(failed)}; run the tour again to go on", file=sys.stderr)
     return 1 if failed else 0
+
+
+def run_beside(command: list[str]) -> tuple[int, str]:
+    """Run a command of ours in a process of its own, its progress passed on; its exit code and its last sentence."""
+    process = subprocess.Popen([sys.executable, "-m", "maquette", *command], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    last = "no message"
+    try:
+        for line in process.stderr:
+            last = line.strip().removeprefix("maquette: ") or last
+            if not line.startswith("maquette: "):
+                print(f"    {line.rstrip()}", file=sys.stderr, flush=True)
+        return process.wait(), last
+    except KeyboardInterrupt:  # Ctrl-C reaches the other process too; it saves and ends by itself
+        process.wait()
+        return 130, last
 
 
 def parse_settings(name: str, recipe: Any, arguments: list[str]) -> tuple[str | None, str | None, dict[str, Any]]:
