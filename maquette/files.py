@@ -1,6 +1,7 @@
 """Files written whole, then renamed, and JSON read with one clear sentence when it is damaged."""
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -66,3 +67,9 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     except ValueError:
         raise UserError(f"{path} is damaged: it does not hold JSON.") from None
+
+
+def sha256_of(path: str | Path) -> str:
+    """The file's checksum in hexadecimal, read piece by piece."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maquette.files import sha256_of
 from maquette.settings import UserError, nearest
 
 SECONDS = 15  # without an answer before a download is given up
@@ -100,7 +101,7 @@ def resolve(data: str | None, default: str) -> Found:
         return find(default)
     path = Path(data).expanduser()
     if path.exists():
-        return Found(path, "path", sha256=_sha256(path) if path.is_file() else "")
+        return Found(path, "path", sha256=sha256_of(path) if path.is_file() else "")
     if data in SOURCES:
         return find(data)
     beside = [str(path.parent / other.name) for other in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -151,18 +152,18 @@ def _search(source: Source) -> tuple[Found | None, str]:
     if given := os.environ.get("MAQUETTE_DATA"):
         path = Path(given).expanduser() / source.name / source.file
         if path.is_file():
-            if known and (actual := _sha256(path)) != known:
+            if known and (actual := sha256_of(path)) != known:
                 raise UserError(
                     f"{path} is not the file it should be (sha256 {actual[:9]}..., not {known[:9]}...); "
                     "fetch it again, or give it as --data PATH."
                 )
             return Found(
-                path, "MAQUETTE_DATA", sha256=known or _sha256(path), name=source.name, licence=source.licence
+                path, "MAQUETTE_DATA", sha256=known or sha256_of(path), name=source.name, licence=source.licence
             ), ""
     if source.is_embedded:
         return _embedded(source, ""), ""
     path = cache_folder() / source.name / source.file
-    if path.is_file() and _sha256(path) == known:
+    if path.is_file() and sha256_of(path) == known:
         return Found(path, "cache", sha256=known, name=source.name, licence=source.licence), ""
     if os.environ.get("MAQUETTE_OFFLINE", "") not in ("", "0"):
         return None, "MAQUETTE_OFFLINE is set"
@@ -207,7 +208,7 @@ def _embedded(source: Source, note: str) -> Found:
             if temporary.exists():
                 temporary.unlink()
         licence = source.licence if source.is_embedded else "Apache-2.0"
-        return Found(path, "embedded", note, _sha256(path), source.name, licence)
+        return Found(path, "embedded", note, sha256_of(path), source.name, licence)
     raise UserError(
         f"Neither {cache_folder()} nor {tempfile.gettempdir()} can be written; set MAQUETTE_CACHE to a folder that can."
     )
@@ -215,8 +216,3 @@ def _embedded(source: Source, note: str) -> Found:
 
 def _user() -> str:
     return hashlib.sha256(str(Path.home()).encode()).hexdigest()[:8]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

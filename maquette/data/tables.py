@@ -1,7 +1,6 @@
 """Tables in files: CSV and its kin, Parquet and Excel, read whole with types, or streamed as they are written."""
 
 import difflib
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from maquette.data.parsing import MISSING
 from maquette.data.rows import row_hashes
 from maquette.data.textfiles import TextFile, batches, inspect, refuse_twins
 from maquette.data.writing import write_chunks
+from maquette.files import sha256_of
 from maquette.settings import UserError
 
 TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".tab.gz", ".txt.gz")
@@ -135,11 +135,6 @@ class ChunkReader:
 def read_chunks(path: str | Path, rows: int = 65_536) -> ChunkReader:
     """Streams a table of any format in bounded memory; see `ChunkReader`."""
     return ChunkReader(path, rows)
-
-
-def sha256_of(path: str | Path) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def existing_file(path: str | Path) -> Path:

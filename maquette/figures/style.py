@@ -31,7 +31,6 @@ INK = "#23272c"
 BLUE, ORANGE, GREEN, PINK = "#2f7fc4", "#d9652a", "#149a78", "#c765a0"
 VIOLET, GOLD, RED, GREY = "#7a68d4", "#ad8518", "#cc4450", "#7d8691"
 COLOURS = [BLUE, ORANGE, GREEN, PINK, VIOLET, GOLD, RED, GREY]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "h"]
 SEQUENCE = LinearSegmentedColormap.from_list("sequence", ["#3a5fb8", "#8a55b0", "#cf5480", "#e88247", "#dfb23c"])
 
 SIZE = 9.0
