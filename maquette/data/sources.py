@@ -3,9 +3,12 @@
 Nothing heavy is imported at the top: `maquette data list` and `--help` read this table.
 """
 
+import gzip
 import hashlib
 import os
+import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +21,11 @@ SECONDS = 15  # without an answer before a download is given up
 
 @dataclass(frozen=True)
 class Source:
-    """A data set. `files`: name -> (address, sha256); no address means that the file is always made here.
+    """A data set. `files`: name -> (address, sha256); no address means that the file is never downloaded.
 
-    `make` is the function in standins.py that writes the stand-in (or, where there is no address, the set itself);
-    `standin` says what it is.
+    The sha256 of a .gz file is that of its content: who packs it again changes the file, not the data. A set of several
+    files, or of folders (`is_folder`), is opened as a folder. `make` is the function in standins.py that writes the
+    stand-in (or, where `standin` is empty, the set itself); `standin` says what it is.
     """
 
     name: str
@@ -32,15 +36,16 @@ class Source:
     example: str
     standin: str
     make: str
+    is_folder: bool = False
 
     @property
     def file(self) -> str:
-        """The file that recipes open."""
-        return next(iter(self.files))
+        """The file that recipes open, "" where it is the folder."""
+        return "" if self.is_folder else next(iter(self.files))
 
     @property
     def is_embedded(self) -> bool:
-        return not any(address for address, _ in self.files.values())
+        return not self.standin
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,69 @@ _SETS = (
         standin="",
         make="nine_measured_points",
     ),
+    Source(
+        name="mnist",
+        kind="image",
+        files={
+            f"{name}-ubyte.gz": (f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}-ubyte.gz", sha256)
+            for name, sha256 in (
+                ("train-images-idx3", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+                ("train-labels-idx1", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+                ("t10k-images-idx3", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+                ("t10k-labels-idx1", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+            )
+        },
+        licence="none stated; LeCun, Cortes and Burges 1998",
+        description="60,000 + 10,000 handwritten digits, grey, 28 x 28, 11 MB; predict the digit",
+        example="a 7, white on black",
+        standin="12,000 letters A to J drawn from matplotlib's fonts",
+        make="letters_as_idx",
+        is_folder=True,
+    ),
+    Source(
+        name="fashion_mnist",
+        kind="image",
+        files={
+            f"{name}-ubyte.gz": (
+                f"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/{name}-ubyte.gz",
+                sha256,
+            )
+            for name, sha256 in (
+                ("train-images-idx3", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
+                ("train-labels-idx1", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+                ("t10k-images-idx3", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+                ("t10k-labels-idx1", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
+            )
+        },
+        licence="MIT",
+        description="60,000 + 10,000 clothes in 10 classes, grey, 28 x 28, 31 MB; predict the class",
+        example="an ankle boot, white on black",
+        standin="12,000 letters A to J drawn from matplotlib's fonts",
+        make="letters_as_idx",
+        is_folder=True,
+    ),
+    Source(
+        name="photographs",
+        kind="image",
+        files={"photographs": ("", "")},
+        licence="CC0 or public domain; china and flower CC BY 2.0",
+        description="photographs that scikit-image and scikit-learn ship, grey and colour, 300 to 1000 pixels wide",
+        example="astronaut.png, 512 x 512, colour",
+        standin="",
+        make="photographs",
+        is_folder=True,
+    ),
+    Source(
+        name="denoise",
+        kind="image",
+        files={"Train400": ("", ""), "BSD68": ("", ""), "Set12": ("", ""), "Set5": ("", "")},
+        licence="none stated; the Berkeley photographs in it for non-commercial research",
+        description="the usual photographs to train and test denoisers on: Train400, BSD68, Set12, Set5; 17 MB",
+        example="Train400/test_001.png, 180 x 180, grey",
+        standin="the photographs that scikit-image and scikit-learn ship",
+        make="photographs",
+        is_folder=True,
+    ),
 )
 SOURCES: dict[str, Source] = {source.name: source for source in _SETS}
 
@@ -123,8 +191,9 @@ def get(name: str) -> Found:
     source = _named(name)
     found, reason = _search(source)
     if not found:
+        later = "try again later, or " if any(address for address, _ in source.files.values()) else ""
         raise UserError(
-            f"{name} cannot be had ({reason}); try again later, or put {source.file} into $MAQUETTE_DATA/{name}/."
+            f"{name} cannot be had ({reason}); {later}put {', '.join(source.files)} into $MAQUETTE_DATA/{name}/."
         )
     return found
 
@@ -148,70 +217,123 @@ def _named(name: str) -> Source:
 
 def _search(source: Source) -> tuple[Found | None, str]:
     """What was found, or None and why not."""
-    _, known = source.files[source.file]
+    reason = ""
     if given := os.environ.get("MAQUETTE_DATA"):
-        path = Path(given).expanduser() / source.name / source.file
-        if path.is_file():
-            if known and (actual := sha256_of(path)) != known:
-                raise UserError(
-                    f"{path} is not the file it should be (sha256 {actual[:9]}..., not {known[:9]}...); "
-                    "fetch it again, or give it as --data PATH."
-                )
-            return Found(
-                path, "MAQUETTE_DATA", sha256=known or sha256_of(path), name=source.name, licence=source.licence
-            ), ""
+        folder = Path(given).expanduser() / source.name
+        missing = [name for name in source.files if not (folder / name).exists()]
+        if not missing:
+            for name, (_, known) in source.files.items():
+                if known and (actual := checksum(folder / name)) != known:
+                    raise UserError(
+                        f"{folder / name} is not the file it should be (sha256 {actual[:9]}..., not {known[:9]}...); "
+                        "fetch it again, or give it as --data PATH."
+                    )
+            return _found(source, folder, "MAQUETTE_DATA"), ""
+        reason = f"{folder} lacks {', '.join(missing)}" if folder.is_dir() else f"there is no {folder}"
     if source.is_embedded:
         return _embedded(source, ""), ""
-    path = cache_folder() / source.name / source.file
-    if path.is_file() and sha256_of(path) == known:
-        return Found(path, "cache", sha256=known, name=source.name, licence=source.licence), ""
+    if not all(address for address, _ in source.files.values()):
+        return None, reason or "it may not be passed on, and MAQUETTE_DATA is not set"
+    folder = cache_folder() / source.name
+    if all((folder / name).is_file() and checksum(folder / name) == known for name, (_, known) in source.files.items()):
+        return _found(source, folder, "cache"), ""
     if os.environ.get("MAQUETTE_OFFLINE", "") not in ("", "0"):
         return None, "MAQUETTE_OFFLINE is set"
-    return _download(source, path)
+    return _download(source, folder)
 
 
-def _download(source: Source, path: Path) -> tuple[Found | None, str]:
+def _found(source: Source, folder: Path, origin: str, note: str = "") -> Found:
+    path = folder / source.file
+    known = [sha256 for _, sha256 in source.files.values()]
+    if not all(known):
+        known = [] if source.is_folder else [checksum(path)]
+    return Found(path, origin, note, _together(known), source.name, source.licence)
+
+
+def checksum(path: Path) -> str:
+    """sha256 of a file in hexadecimal; of a .gz file, of its content; "" where that is damaged."""
+    if path.suffix != ".gz":
+        return sha256_of(path)
+    try:
+        with gzip.open(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return ""
+
+
+def _together(checksums: list[str]) -> str:
+    """One checksum for several files; that of a single file is its own, that of none is empty."""
+    if len(checksums) < 2:
+        return "".join(checksums)
+    return hashlib.sha256("".join(checksums).encode()).hexdigest()
+
+
+def _download(source: Source, folder: Path) -> tuple[Found | None, str]:
     import pooch
     import requests
 
     pooch.get_logger().setLevel("ERROR")
-    address, known = source.files[source.file]
-    try:
-        pooch.retrieve(
-            address, f"sha256:{known}", path.name, path.parent, downloader=pooch.HTTPDownloader(timeout=SECONDS)
-        )
-    except requests.RequestException as error:
-        return None, f"{address} does not answer: {type(error).__name__}"
-    except ValueError:  # pooch: another checksum than ours; it has removed what came
-        return None, f"what came from {address} has another checksum"
-    except OSError as error:
-        return None, f"{path.parent} cannot be written: {error.strerror or error}"
-    note = f"{source.name} was downloaded from {address} to {path}."
-    return Found(path, "download", note, known, source.name, source.licence), ""
+    for name, (address, known) in source.files.items():
+        path = folder / name
+        if path.is_file() and checksum(path) == known:
+            continue
+        arriving = path.with_name(f"{os.getpid()}.{name}")
+        try:
+            pooch.retrieve(address, None, arriving.name, folder, downloader=pooch.HTTPDownloader(timeout=SECONDS))
+            if checksum(arriving) != known:
+                return None, f"what came from {address} has another checksum"
+            arriving.replace(path)
+        except requests.RequestException as error:
+            return None, f"{address} does not answer: {type(error).__name__}"
+        except OSError as error:
+            return None, f"{folder} cannot be written: {error.strerror or error}"
+        finally:
+            arriving.unlink(missing_ok=True)
+    address = next(iter(source.files.values()))[0]
+    where = address.rpartition("/")[0] + "/" if len(source.files) > 1 else address
+    note = f"{source.name} was downloaded from {where} to {folder / source.file}."
+    return _found(source, folder, "download", note), ""
 
 
 def _embedded(source: Source, note: str) -> Found:
-    """The file as it is made here, in the cache, or in a temporary folder where the cache cannot be written."""
+    """What is made here, in the cache, or in a temporary folder where the cache cannot be written."""
     from maquette.data import standins
 
-    label = source.file if source.is_embedded else f"simulated_{source.file}"
+    if source.is_folder:
+        label = f"{source.make}-{standins.VERSIONS[source.make]}"
+    else:
+        label = source.file if source.is_embedded else f"simulated_{source.file}"
     for folder in (cache_folder() / source.name, Path(tempfile.gettempdir()) / f"maquette-{_user()}" / source.name):
         path = folder / label
         temporary = path.with_name(f".{label}.{os.getpid()}.part")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            getattr(standins, source.make)(temporary)
-            temporary.replace(path)
+            if not (source.is_folder and path.is_dir()):
+                folder.mkdir(parents=True, exist_ok=True)
+                getattr(standins, source.make)(temporary)
+                _put(temporary, path)
         except OSError:
             continue
         finally:
-            if temporary.exists():
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            elif temporary.exists():
                 temporary.unlink()
-        licence = source.licence if source.is_embedded else "Apache-2.0"
-        return Found(path, "embedded", note, sha256_of(path), source.name, licence)
+        taken = next((other for other in SOURCES.values() if other.is_embedded and other.make == source.make), None)
+        licence = taken.licence if taken else "Apache-2.0"
+        sums = [checksum(file) for file in sorted(path.iterdir())] if path.is_dir() else [checksum(path)]
+        return Found(path, "embedded", note, _together(sums), source.name, licence)
     raise UserError(
         f"Neither {cache_folder()} nor {tempfile.gettempdir()} can be written; set MAQUETTE_CACHE to a folder that can."
     )
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Renamed into place; a folder that another process has made meanwhile stays."""
+    try:
+        temporary.replace(path)
+    except OSError:
+        if not (temporary.is_dir() and path.is_dir()):
+            raise
 
 
 def _user() -> str:

@@ -1,8 +1,12 @@
-"""Our own stand-ins for data sets that cannot be had: made by a formula and a seed, and labelled as simulated."""
+"""Stand-ins for data sets that cannot be had: made by a formula, or taken from what our dependencies ship."""
 
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+
+VERSIONS = {"letters_as_idx": 1, "photographs": 1}  # counted up when what they write changes; cached folders carry it
 
 BLOCKS = 20_640
 HOUSING_COLUMNS = (
@@ -15,6 +19,21 @@ COAST = np.array(
 )
 CITIES = np.array([(-118.2, 34.05), (-122.25, 37.75), (-117.1, 32.8), (-121.45, 38.55), (-119.75, 36.75)])
 CITY_SHARES = np.array([0.38, 0.24, 0.10, 0.07, 0.06])
+PHOTOGRAPHS = (
+    "astronaut.png",
+    "brick.png",
+    "camera.png",
+    "chelsea.png",
+    "coffee.png",
+    "coins.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "moon.png",
+    "motorcycle_left.png",
+    "rocket.jpg",
+)
+MORE = ("china.jpg", "flower.jpg")
 CITY_SPREADS = np.array([0.33, 0.30, 0.18, 0.22, 0.30])  # degrees
 
 
@@ -72,11 +91,7 @@ def simulated_census(path: Path) -> None:
 
 def iris_of_scikit_learn(path: Path) -> None:
     """Fisher's iris as scikit-learn ships it, with names for its columns; read from its files, without importing it."""
-    from importlib.util import find_spec
-
-    found = find_spec("sklearn")
-    assert found and found.origin, "scikit-learn is a dependency"
-    header, *rows = (Path(found.origin).parent / "datasets" / "data" / "iris.csv").read_text().split()
+    header, *rows = (_folder_of("sklearn") / "datasets" / "data" / "iris.csv").read_text().split()
     species = header.split(",")[2:]
     lines = ["sepal_length,sepal_width,petal_length,petal_width,species"]
     for row in rows:
@@ -89,6 +104,41 @@ def nine_measured_points(path: Path) -> None:
     """The course's falling ball: distance in metres and time in seconds, nine times."""
     points = ((0, 0), (5, 1), (5.4, 1), (20, 2), (25, 2.5), (31, 2.6), (34, 2.7), (45, 3), (10, 1.5))
     path.write_bytes(("distance_m,time_s\n" + "".join(f"{d},{t}\n" for d, t in points)).encode())
+
+
+def letters_as_idx(folder: Path) -> None:
+    """10,000 letters A to J to train on and 2,000 to test on, in files as MNIST's; their names in classes.txt."""
+    from maquette.data.idx import write_idx
+    from maquette.data.letters import letters
+
+    drawn = letters(seed=28, per_class=1_200)
+    assert drawn.labels is not None
+    folder.mkdir()
+    for part, rows in (("train", slice(10_000)), ("t10k", slice(10_000, None))):
+        write_idx(folder / f"{part}-images-idx3-ubyte", drawn.pixels[rows, ..., 0])
+        write_idx(folder / f"{part}-labels-idx1-ubyte", drawn.labels[rows].astype(np.uint8))
+    (folder / "classes.txt").write_text("\n".join(drawn.classes) + "\n", encoding="utf-8", newline="\n")
+
+
+def photographs(folder: Path) -> None:
+    """The photographs that scikit-image and scikit-learn ship, as PNG files."""
+    from maquette.data.images import read_picture, write_picture
+
+    folder.mkdir()
+    places = {_folder_of("skimage") / "data": PHOTOGRAPHS, _folder_of("sklearn") / "datasets" / "images": MORE}
+    for place, names in places.items():
+        for name in names:
+            if (place / name).is_file():  # another version may ship fewer
+                if name.endswith(".png"):
+                    shutil.copyfile(place / name, folder / name)
+                else:
+                    write_picture((folder / name).with_suffix(".png"), read_picture(place / name))
+
+
+def _folder_of(package: str) -> Path:
+    found = find_spec(package)
+    assert found and found.origin, f"{package} is a dependency"
+    return Path(found.origin).parent
 
 
 def _places(g: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,7 @@ SIZE = 9.0
 SMALL = 8.0
 FAINT = 0.55
 DOTS_PER_INCH = 150
+ALL_COLOURS = "all colours"  # the label of figures whose pictures must not be reduced to 256 colours
 
 _saving = threading.Lock()
 
@@ -91,6 +92,11 @@ def dress(axes: Axes, grid: str = "both") -> None:
 def bare(axes: Axes) -> None:
     """Takes spines, ticks and grid away, for drawings that bring their own."""
     axes.set_axis_off()
+
+
+def keep_colours(page: Figure) -> None:
+    """Marks a figure of photographs: its pictures are saved with all their colours."""
+    page.set_label(ALL_COLOURS)
 
 
 def label(axes: Axes, x: str = "", y: str = "", heading: str = "") -> None:
@@ -225,7 +231,8 @@ def svg_text(page: Figure, name: str) -> str:
         page.savefig(out, format="svg", dpi=DOTS_PER_INCH, transparent=True, metadata={"Date": None, "Creator": None})
     text = re.sub(r"<!DOCTYPE.*?>\s*|<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", out.getvalue(), flags=re.DOTALL)
     text = re.sub(r"'DejaVu Sans'", "'Helvetica Neue', 'Segoe UI', Roboto, Arial, 'DejaVu Sans'", text)
-    text = re.sub(r"(?<=data:image/png;base64,)[^\"']*", lambda data: _smaller(data.group()), text)
+    if page.get_label() != ALL_COLOURS:
+        text = re.sub(r"(?<=data:image/png;base64,)[^\"']*", lambda data: _smaller(data.group()), text)
     return re.sub(r'(?<= d=")[^"]*', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path.group()), text)
 
 

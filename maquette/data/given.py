@@ -1,0 +1,43 @@
+"""Data given from Python, kept as files so that their runs can be resumed; the same data gives the same files."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from maquette.data.sources import cache_folder
+from maquette.files import written_whole
+
+
+def keep_frame(frame: pd.DataFrame) -> Path:
+    """A Parquet file with the frame's content, in the cache."""
+    digest = hashlib.sha256(repr(list(frame.dtypes.items())).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    path = cache_folder() / "frames" / f"{digest.hexdigest()[:16]}.parquet"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            frame.to_parquet(temporary, index=False)
+    return path
+
+
+def keep_pictures(pictures: Sequence[Any]) -> Path:
+    """A folder of files with the pictures, in the cache: PNG for whole numbers, TIFF for floats as they are."""
+    from maquette.data.images import Picture, as_pixels, write_picture
+
+    arrays = [np.asarray(each) for each in pictures]
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    folder = cache_folder() / "pictures" / digest.hexdigest()[:16]
+    for number, array in enumerate(arrays):
+        depth = array.dtype.name if array.dtype in (np.uint8, np.uint16) else "float32"
+        path = folder / f"{number:06d}{'.tif' if depth == 'float32' else '.png'}"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_picture(path, Picture(as_pixels(array), None, depth, depth == "float32"))
+    return folder
