@@ -11,7 +11,12 @@ PLAIN_EVERY = 10.0  # seconds between plain lines
 
 
 class Progress:
-    """Shows how far something is: `update(done, total)` as often as one likes, `close()` at the end."""
+    """Shows how far something is: `update(done, total)` as often as one likes, `close()` at the end.
+
+    While one is shown, others that begin within it stay silent.
+    """
+
+    _shown_now: "Progress | None" = None
 
     def __init__(self, what: str, unit: str = "step"):
         self.what, self.unit = what, unit
@@ -24,9 +29,11 @@ class Progress:
             self._first = done
         now = time.monotonic()
         terminal = sys.stderr.isatty()
+        if Progress._shown_now not in (None, self):
+            return
         if now - self._began < PATIENCE or now - self._shown < (0.2 if terminal else PLAIN_EVERY):
             return
-        self._shown = now
+        self._shown, Progress._shown_now = now, self
         if terminal:
             self._draw(done, total)
             return
@@ -54,5 +61,7 @@ class Progress:
         self._bar.update(0, completed=done, total=total)
 
     def close(self) -> None:
+        if Progress._shown_now is self:
+            Progress._shown_now = None
         if self._bar is not None:
             self._bar.stop()

@@ -240,3 +240,11 @@ def choose_threads(model: nn.Module, batch_size: int) -> int:
     threads = 1 if work < SMALL_WORK else os.cpu_count() or 1
     torch.set_num_threads(threads)
     return threads
+
+
+def share(rows: int, run: Run) -> tuple[slice, float]:
+    """This process's rows of a batch of `rows`, and the weight of its mean loss in that of the whole batch."""
+    if run.processes == 1:
+        return slice(None), 1.0
+    mine = len(range(run.rank, rows, run.processes))
+    return slice(run.rank, None, run.processes), mine * run.processes / rows

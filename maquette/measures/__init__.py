@@ -11,6 +11,11 @@ BETTER = {
     "accuracy": "higher",
     "macro_f1": "higher",
     "auroc": "higher",
+    "psnr": "higher",
+    "ssim": "higher",
+    "training_mse": "lower",
+    "accuracy_fgsm": "higher",
+    "accuracy_pgd": "higher",
 }  # scores that are not here (coverage, interval_width) have no better way of their own
 
 

@@ -97,6 +97,98 @@ class AdamW(Optimizer):
         )
 
 
+class Adamax(Optimizer):
+    """Adam by the largest gradient; Kingma and Ba 2015, algorithm 2, with Keras's epsilon.
+
+    mean <- b1 mean + (1 - b1) g;  largest <- max(b2 largest, |g|);
+    weight <- weight - learning_rate / (1 - b1^t) mean / (largest + epsilon).
+    torch.optim.Adamax takes max(b2 largest, |g| + epsilon) instead.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-7,
+    ):
+        super().__init__(parameters, learning_rate, ("mean", "largest"))
+        self.betas, self.epsilon = betas, epsilon
+
+    def move(self, index: int, weight: Tensor, gradient: Tensor, mean: Tensor, largest: Tensor) -> None:  # type: ignore[override]
+        first, second = self.betas
+        mean.lerp_(gradient, 1 - first)
+        torch.maximum(largest.mul_(second), gradient.abs(), out=largest)
+        weight.addcdiv_(mean, largest + self.epsilon, value=-self.learning_rate / (1 - first**self.steps))
+
+
+class Muon(Optimizer):
+    """Momentum made orthogonal, for matrices and convolutions; Jordan et al. 2024, "Muon".
+
+    momentum <- m momentum + g;  direction = orthogonal(g + m momentum), each weight (out, ...) taken as a matrix
+    (out, rest);  weight <- (1 - learning_rate weight_decay) weight - learning_rate sqrt(max(1, out / rest)) direction.
+    Weights with fewer than two dimensions take AdamW's step at a tenth of the learning rate.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        learning_rate: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, learning_rate, ("momentum",))
+        self.momentum, self.weight_decay = momentum, weight_decay
+        self.matrices = [index for index, weight in enumerate(self.parameters) if weight.dim() > 1]
+        small = [weight for weight in self.parameters if weight.dim() < 2]
+        self.rest = AdamW(small, learning_rate, betas=(0.9, 0.99)) if small else None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        self.steps += 1
+        directions: dict[int, Tensor] = {}
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index in self.matrices:
+            weight, memory = self.parameters[index], self.memory["momentum"][index]
+            if weight.grad is None:
+                continue
+            memory.mul_(self.momentum).add_(weight.grad)
+            directions[index] = weight.grad.add(memory, alpha=self.momentum).reshape(len(weight), -1)
+            groups.setdefault(tuple(directions[index].shape), []).append(index)  # type: ignore[arg-type]
+        for (rows, columns), indices in groups.items():  # equal shapes together: one product instead of many
+            turned = orthogonal(torch.stack([directions[index] for index in indices]))
+            for index, direction in zip(indices, turned, strict=True):
+                weight = self.parameters[index]
+                weight.mul_(1 - self.learning_rate * self.weight_decay)
+                weight.add_(direction.view(weight.shape), alpha=-self.learning_rate * max(1, rows / columns) ** 0.5)
+        if self.rest:
+            self.rest.learning_rate = 0.1 * self.learning_rate
+            self.rest.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "rest": self.rest.state_dict() if self.rest else None}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        if self.rest:
+            self.rest.load_state_dict(state["rest"])
+
+
+def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
+    """About the nearest matrix with orthonormal rows or columns: matrices (..., N, M), singular values to 0.7..1.2.
+
+    A quintic Newton-Schulz iteration, a X + b (X X') X + c (X X')^2 X, with the coefficients of Jordan et al. 2024.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    is_tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if is_tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(iterations):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if is_tall else x
+
+
 def flat_parameter(parameters: Iterable[nn.Parameter]) -> nn.Parameter:
     """One parameter that holds all the given ones end to end; they become views of it, and so do their gradients.
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from maquette.methods.optimizers import AdamW, RMSprop, flat_parameter
+from maquette.methods.optimizers import Adamax, AdamW, Muon, RMSprop, flat_parameter, orthogonal
 
 
 def a_loss(model, seed):
@@ -76,4 +76,80 @@ def test_state_comes_back():
         a_loss(each, 9).backward()
         stepper.step()
     for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_adamax_follows_the_formula_by_hand():
+    weight = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    optimizer = Adamax([weight], 0.1)
+    value, mean, largest = 1.0, 0.0, 0.0
+    for step in range(1, 6):
+        weight.grad = 3 * weight.detach() ** 2 - 1
+        gradient = 3 * value**2 - 1
+        mean = 0.9 * mean + 0.1 * gradient
+        largest = max(0.999 * largest, abs(gradient))
+        value -= 0.1 / (1 - 0.9**step) * mean / (largest + 1e-7)
+        optimizer.step()
+        assert weight.item() == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (7, 4), (2, 6, 6), (2, 20, 3)])
+def test_orthogonal_keeps_the_singular_vectors_and_evens_out_the_values(shape):
+    torch.manual_seed(0)
+    matrices = torch.randn(shape, dtype=torch.float64)
+    turned = orthogonal(matrices, iterations=8)
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    values = u.mT @ turned @ v.mT
+    diagonal = torch.diagonal(values, dim1=-2, dim2=-1)
+    assert (values - torch.diag_embed(diagonal)).abs().max() < 1e-8
+    assert diagonal.min() > 0.6 and diagonal.max() < 1.25
+
+
+def test_muon_takes_equal_shapes_together_as_it_would_alone():
+    def trained(split: bool):
+        torch.manual_seed(1)
+        weights = [
+            nn.Parameter(torch.randn(4, 3, 3, 3)),
+            nn.Parameter(torch.randn(4, 3, 3, 3)),
+            nn.Parameter(torch.zeros(4)),
+        ]
+        optimizers = [Muon([each], 0.02) for each in weights] if split else [Muon(weights, 0.02)]
+        for _ in range(4):
+            loss = sum(((each - 0.3) ** 2).sum() for each in weights)
+            for optimizer in optimizers:
+                optimizer.clear()
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+        return weights
+
+    for a, b in zip(trained(True), trained(False), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_muon_s_step_has_the_size_it_says():
+    weight = nn.Parameter(torch.randn(6, 12))
+    before = weight.detach().clone()
+    weight.grad = torch.randn(6, 12)
+    Muon([weight], 0.02).step()
+    values = torch.linalg.svdvals((before - weight.detach()) / 0.02)
+    assert values.min() > 0.6 and values.max() < 1.3
+
+
+@pytest.mark.parametrize("kind", [Adamax, Muon])
+def test_saved_and_loaded_goes_on_alike(kind):
+    one, other = a_model(), a_model()
+    first, second = kind(one.parameters(), 0.01), kind(other.parameters(), 0.01)
+    for step in range(6):
+        a_loss(one, step).backward()
+        first.step()
+        first.clear()
+        if step == 2:
+            other.load_state_dict(one.state_dict())
+            second.load_state_dict(copy.deepcopy(first.state_dict()))
+        if step > 2:
+            a_loss(other, step).backward()
+            second.step()
+            second.clear()
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
