@@ -1,4 +1,4 @@
-"""The command line: list, run, resume, predict, report, compare, data, tour.
+"""The command line: list, run, resume, predict, export, report, compare, data, tour.
 
 Nothing heavy is imported before it is known that the command needs it. argparse reads the flags, pydantic the values,
 so that every mistake can be told in one sentence.
@@ -23,6 +23,7 @@ Maquette trains every neural network of a graphics course on your own data.
   maquette run RECIPE [--data PATH|NAME] ...   train one; `maquette run RECIPE --help` shows its settings
   maquette resume DIR                          go on with a run that was stopped or crashed
   maquette predict DIR INPUT [--out PATH]      use a trained model on new data
+  maquette export DIR --format onnx            the network as a file for other programs
   maquette report DIR                          write the report of a run again
   maquette compare DIR DIR ... [--out PATH]    several runs on one page
   maquette data list | get NAME                the data sets that --data knows by name
@@ -125,18 +126,15 @@ def train(
     recipe_name: str, data: Any, out: str | Path | None, preset: str | None, values: dict[str, Any]
 ) -> tuple[Any, ...]:
     """Train and report; returns folder, scores, baselines and the report's path."""
-    from maquette.recipes import load_recipe, recipe_settings
+    from maquette.recipes import RECIPES, load_recipe, recipe_settings
     from maquette.settings import flag
 
+    recipe = load_recipe(recipe_name)
     if data is not None and not isinstance(data, str | Path):
-        import pandas as pd
-
-        from maquette.data.frames import keep_frame
-
-        data = keep_frame(pd.DataFrame(data))
+        data = keep_data(data, RECIPES[recipe_name].kind)
     if data is not None:
         values = {**values, "data": str(data)}
-    settings = recipe_settings(load_recipe(recipe_name), preset, values)
+    settings = recipe_settings(recipe, preset, values)
     folder = Path(out) if out else free_folder(Path("runs") / recipe_name)
     words = ["maquette", "run", recipe_name, *(["--preset", preset] if preset else []), "--out", str(folder)]
     for name, value in values.items():
@@ -146,6 +144,19 @@ def train(
 
     spine.start(recipe_name, settings, folder, preset=preset, command=shlex.join(words))
     return result(folder)
+
+
+def keep_data(data: Any, kind: str) -> Path:
+    """Data given from Python as files: a frame as a table, arrays as pictures; the same data as the same files."""
+    if kind == "image":
+        from maquette.data.given import keep_pictures
+
+        return keep_pictures(data)
+    import pandas as pd
+
+    from maquette.data.given import keep_frame
+
+    return keep_frame(pd.DataFrame(data))
 
 
 def finish(work: Any) -> int:
@@ -161,6 +172,7 @@ def finish(work: Any) -> int:
         return 0
     from maquette.figures.numbers import number
     from maquette.files import read_json
+    from maquette.recipes import RECIPES
 
     framing = read_json(folder / "findings.json")["framing"]
     units = read_json(folder / "scores.json")["units"]
@@ -170,7 +182,8 @@ def finish(work: Any) -> int:
     if others:
         best = (max if framing["higher_is_better"] else min)(others, key=lambda other: others[other])
         said += f" (best baseline: {best}, {number(others[best])})"
-    use = f"maquette predict {shlex.quote(str(folder))} NEW.csv --out PREDICTED.csv"
+    recipe = read_json(folder / "settings.json")["recipe"]
+    use = f"maquette predict {shlex.quote(str(folder))} {RECIPES[recipe].use}"
     print(f"Made {folder}: {said}. Look at {report}; use it with: {use}")
     return 0
 
@@ -200,16 +213,52 @@ def resume(arguments: list[str]) -> int:
 
 
 def predict(arguments: list[str]) -> None:
+    from maquette.recipes import RECIPES, load_recipe, recipe_options
+    from maquette.settings import make_settings
+
     parser = Parser(prog="maquette predict", description="Use a trained model on new data.")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
-    parser.add_argument(
-        "inputs", metavar="INPUT", type=Path, nargs="+", help="for tables: a CSV, Parquet or Excel file"
-    )
-    parser.add_argument("--out", type=Path, help="where to write (default: INPUT-predicted.csv)")
-    values = parser.parse(arguments)
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder; its options: DIR --help")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="a table, or pictures: files, a folder, a zip")
+    parser.add_argument("--out", type=Path, help="where to write (default: the input's name with -predicted)")
+    name = recipe_of(arguments)
+    kind = recipe_options(load_recipe(name)) if name else None
+    if name and kind:
+        parser.usage = f"maquette predict DIR {RECIPES[name].use} [--OPTION VALUE ...]"
+        for field_name, field in kind.model_fields.items():
+            add_flag(parser, field_name, field)
+    values = vars(parser.parse(arguments))
+    folder, inputs, out = values.pop("folder"), [Path(each) for each in values.pop("inputs")], values.pop("out")
+    options = {key: value for key, value in values.items() if value is not None}
+    if kind:
+        make_settings(kind, options)  # refuse mistakes before anything heavy is loaded
     from maquette import serving
 
-    print(f"Made {serving.open(values.folder).predict_files(values.inputs, values.out)} with {values.folder}.")
+    print(f"Made {serving.open(folder).predict_files(inputs, out, **options)} with {folder}.")
+
+
+def recipe_of(arguments: list[str]) -> str | None:
+    """The recipe of the run folder that is named first, or nothing where that cannot be told yet."""
+    from maquette.files import read_json
+    from maquette.recipes import RECIPES
+    from maquette.settings import UserError
+
+    try:
+        record = read_json(Path(arguments[0]) / "settings.json") if arguments else {}
+    except UserError:
+        return None  # opening the folder says what is wrong with it
+    name = record.get("recipe") if isinstance(record, dict) else None
+    return name if isinstance(name, str) and name in RECIPES else None
+
+
+def export(arguments: list[str]) -> None:
+    parser = Parser(prog="maquette export", description="The network of a run as a file for other programs.")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder of a recipe for pictures")
+    parser.add_argument("--format", choices=["onnx"], default="onnx", help="onnx (needs the extra onnx)")
+    parser.add_argument("--out", type=Path, help="the file to write (default: DIR/model.onnx)")
+    values = parser.parse(arguments)
+    from maquette.exporting import export_onnx
+
+    print(f"Made {export_onnx(values.folder, values.out or values.folder / 'model.onnx')}")
 
 
 def report_run(arguments: list[str]) -> None:
@@ -354,6 +403,7 @@ COMMANDS = {
     "run": run_recipe,
     "resume": resume,
     "predict": predict,
+    "export": export,
     "report": report_run,
     "compare": compare,
     "data": data,

@@ -1,6 +1,7 @@
 """open(folder) -> a predictor: all that the command line and the web page need to use a finished run."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import torch
 
 from maquette.checkpoints import load_model, load_state
 from maquette.progress import Progress
-from maquette.recipes import RECIPES, load_recipe
-from maquette.settings import UserError
+from maquette.recipes import RECIPES, load_recipe, recipe_options
+from maquette.settings import UserError, make_settings
 from maquette.spine import read_settings
 
 
@@ -27,33 +28,29 @@ class Predictor:
         self.processing = load_state(folder, "processing")
 
     def predict(self, inputs: Any, **options: Any) -> Any:
-        """The recipe's answer for arrays, data frames or text, as plain objects."""
+        """The recipe's answer for arrays, pictures, data frames or text, as plain objects."""
+        chosen = make_settings(recipe_options(self.recipe), options).model_dump()
         with torch.inference_mode():
-            return self.recipe.predict(self.model, self.processing, inputs, **options)
+            return self.recipe.predict(self.model, self.processing, inputs, **chosen)
 
-    def predict_files(self, inputs: list[Path], out: Path | None) -> Path:
+    def predict_files(self, inputs: list[Path], out: Path | None, **options: Any) -> Path:
         """Predict from files to files in bounded memory; returns what was written."""
-        return FILES[RECIPES[self.recipe_name].kind](self, inputs, out)
+        return FILES[RECIPES[self.recipe_name].kind](self, inputs, out, options)
 
 
-def predict_table(predictor: Predictor, inputs: list[Path], out: Path | None) -> Path:
+def predict_table(predictor: Predictor, inputs: list[Path], out: Path | None, options: dict[str, Any]) -> Path:
     """Every row and column of a table, and the prediction beside it; the table is read in pieces."""
     from maquette.data.tables import read_chunks, write_chunks
 
-    if len(inputs) != 1:
-        raise UserError(f"predict takes one table at a time, not {len(inputs)}.")
-    source = inputs[0]
+    source = one_table(inputs)
     target = out or Path(f"{source.stem}-predicted.csv")
-    if out is None and target.exists():
-        raise UserError(f"{target} is there already; name another file with --out, or the same to replace it.")
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UserError(f"--out {target} is the input itself; choose another name.")
+    check_target(target, source, is_named=out is not None)
     reader = read_chunks(source)
 
     def predicted() -> Iterator[Any]:
         progress, rows = Progress("predicting", "row"), 0
         for chunk in reader:
-            answer = predictor.predict(chunk)
+            answer = predictor.predict(chunk, **options)
             rows += len(chunk)
             progress.update(rows, None)
             yield answer
@@ -65,7 +62,136 @@ def predict_table(predictor: Predictor, inputs: list[Path], out: Path | None) ->
     return target
 
 
-FILES: dict[str, Callable[[Predictor, list[Path], Path | None], Path]] = {"table": predict_table}
+def predict_pictures(predictor: Predictor, inputs: list[Path], out: Path | None, options: dict[str, Any]) -> Path:
+    """Pictures answered with pictures of the same names, or with a table; a table answered with pictures."""
+    import pandas as pd
+
+    from maquette.data.imagesets import open_images
+    from maquette.data.tables import read_table
+    from maquette.data.writing import WRITABLE
+
+    if inputs[0].suffix.lower() in WRITABLE:
+        source = one_table(inputs)
+        answers = predictor.predict(read_table(source).frame, **options)
+        return write_pictures(answers, source, out or Path(f"{source.stem}-predicted"))
+    images = open_images(inputs if len(inputs) > 1 else inputs[0], verify=False)
+    for note in images.notes():
+        print(note)
+    first = images.picture(0)
+    answer = predictor.predict([first.pixels], **options)
+    if isinstance(answer, pd.DataFrame):
+        return table_of_pictures(predictor, images, inputs[0], out, options)
+    return pictures_of_pictures(predictor, images, inputs, out, options, (first, answer[0]))
+
+
+PICTURES_AT_ONCE = 64  # read and answered together where the answer is a table
+
+
+def table_of_pictures(predictor: Predictor, images: Any, source: Path, out: Path | None, options: Any) -> Path:
+    """A row for each picture, its name in the column `file`; written in pieces."""
+    from maquette.data.tables import write_chunks
+
+    target = out or Path(f"{source.stem}-predicted.csv")
+    check_target(target, source, is_named=out is not None)
+
+    def predicted() -> Iterator[Any]:
+        progress = Progress("predicting", "picture")
+        for start in range(0, len(images), PICTURES_AT_ONCE):
+            numbers = range(start, min(start + PICTURES_AT_ONCE, len(images)))
+            read = {}
+            for number in numbers:
+                try:
+                    read[images.names[number]] = images.read(number)
+                except UserError as error:
+                    print(f"Left out: {error}")
+            if read:
+                answer = predictor.predict(list(read.values()), **options)
+                answer.insert(0, "file", list(read))
+                yield answer
+            progress.update(numbers.stop, len(images))
+        progress.close()
+
+    if not write_chunks(target, predicted()):
+        target.unlink(missing_ok=True)
+        raise UserError(f"None of the pictures of {source} could be read to the end.")
+    return target
+
+
+def pictures_of_pictures(
+    predictor: Predictor, images: Any, inputs: list[Path], out: Path | None, options: Any, begun: tuple[Any, Any]
+) -> Path:
+    """A picture for each, of the same name, depth and metadata; one that cannot be read is said and left out."""
+    from maquette.data.images import write_picture
+
+    source, is_one = inputs[0], len(inputs) == 1 and inputs[0].is_file() and len(images) == 1
+    target = out or source.with_name(f"{source.stem}-predicted{source.suffix if is_one else ''}")
+    is_folder = not is_one or (target.is_dir() or not target.suffix)
+    if is_one and not is_folder:
+        check_target(target, source, is_named=out is not None)
+    elif target.is_file():
+        raise UserError(f"--out {target} is a file; several pictures need a folder.")
+    progress = Progress("predicting", "picture")
+    written = 0
+    for number, name in enumerate(images.names):
+        path = target / name if is_folder else target
+        if path.exists() and any(one.is_file() and path.samefile(one) for one in [images.entries[number].path]):
+            raise UserError(f"--out {target} would replace the input {path}; choose another folder.")
+        try:
+            picture, answer = begun if number == 0 else (images.picture(number), None)
+        except UserError as error:
+            print(f"Left out: {error}")
+            continue
+        if answer is None:
+            answer = predictor.predict([picture.pixels], **options)[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, replace(picture, pixels=answer, alpha=fitted(picture.alpha, answer)))
+        written += 1
+        if len(images) > 1:
+            progress.update(number + 1, len(images))
+    progress.close()
+    if not written:
+        raise UserError(f"None of the pictures of {source} could be read to the end.")
+    return target
+
+
+def fitted(alpha: Any, pixels: Any) -> Any:
+    """Alpha (H, W) at the size of an answer that is a whole number of times larger."""
+    if alpha is None or alpha.shape == pixels.shape[:2]:
+        return alpha
+    high, wide = pixels.shape[0] // alpha.shape[0], pixels.shape[1] // alpha.shape[1]
+    return alpha.repeat(high, 0).repeat(wide, 1)
+
+
+def write_pictures(answers: Any, source: Path, target: Path) -> Path:
+    """Pictures that a table was answered with, as PNG files in a folder, named by the column `file` if there is one."""
+    from maquette.data.images import Picture, write_picture
+
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"--out {target} is not an empty folder; choose another.")
+    target.mkdir(parents=True, exist_ok=True)
+    for number, pixels in enumerate(answers):
+        write_picture(target / f"{number:05d}.png", Picture(pixels, None, "uint8", False, None))
+    return target
+
+
+def one_table(inputs: list[Path]) -> Path:
+    if len(inputs) != 1:
+        raise UserError(f"predict takes one table at a time, not {len(inputs)}.")
+    return inputs[0]
+
+
+def check_target(target: Path, source: Path, *, is_named: bool) -> None:
+    """Refuse to write over the input, or over a file that the user has not named."""
+    if not is_named and target.exists():
+        raise UserError(f"{target} is there already; name another file with --out, or the same to replace it.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UserError(f"--out {target} is the input itself; choose another name.")
+
+
+FILES: dict[str, Callable[[Predictor, list[Path], Path | None, dict[str, Any]], Path]] = {
+    "table": predict_table,
+    "image": predict_pictures,
+}
 
 
 def open(folder: str | Path) -> Predictor:

@@ -5,7 +5,7 @@ Also holds `UserError`, the one exception whose message is meant for the user.
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,10 +19,14 @@ def option(default: Any, help: str, unit: str = "", **bounds: Any) -> Any:
     return Field(default, description=help, json_schema_extra={"unit": unit}, validate_default=True, **bounds)
 
 
-class Settings(BaseModel):
-    """What every recipe understands; a recipe adds its own fields."""
+class Options(BaseModel):
+    """Named values with bounds; the options that a recipe's `predict` takes are a class of this kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Settings(Options):
+    """What every recipe understands; a recipe adds its own fields."""
 
     data: str | None = option(
         None, "a file, a folder, or a name from `maquette data list`; the recipe's own if not given"
@@ -39,7 +43,10 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {lowered[close[0]]}?" if close else ""
 
 
-def make_settings(kind: type[Settings], values: dict[str, Any]) -> Settings:
+Kind = TypeVar("Kind", bound=Options)
+
+
+def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
     """An instance of `kind`; unknown names and values out of bounds are a `UserError` that says what would be right."""
     for name in values:
         if name not in kind.model_fields:

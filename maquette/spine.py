@@ -203,11 +203,24 @@ def show_model(model: nn.Module, run: Run) -> None:
 
 def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None:
     """Predict a few test examples with what stands in the run folder, as a user would, and show them."""
+    import pandas as pd
+
     if examples is None:
         return
-    answers = recipe.predict(load_model(folder), load_state(folder, "processing"), examples)
-    new = [name for name in answers if name not in examples]
-    run.table("Examples", answers[[*new, *examples]], "What was predicted first, then the rows.")
+    with torch.inference_mode():
+        answers = recipe.predict(load_model(folder), load_state(folder, "processing"), examples)
+    if isinstance(answers, pd.DataFrame):
+        columns = list(examples) if isinstance(examples, pd.DataFrame) else []
+        new = [name for name in answers if name not in columns]
+        run.table("Examples", answers[[*new, *columns]], "What was predicted first, then the rows." if columns else "")
+        if columns:
+            return
+        rows = {"input": examples}
+    else:
+        rows = {"input": examples, "answer": answers}
+    from maquette.figures.images import rows as picture_rows
+
+    run.picture("examples", picture_rows(rows), "Examples", "From the test part, answered by the saved model.")
 
 
 def hardware() -> dict[str, Any]:

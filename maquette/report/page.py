@@ -286,7 +286,7 @@ def _uses(facts: Facts) -> list[dict[str, str]]:
     folder = shlex.quote(str(facts.folder))
     if not facts.finished:
         return [{"title": "Go on where it stopped", "command": f"maquette resume {folder}"}]
-    files = "NEW.csv --out PREDICTED.csv" if RECIPES.get(facts.recipe, ("", ""))[1] == "table" else "INPUT --out OUTPUT"
+    files = RECIPES[facts.recipe].use if facts.recipe in RECIPES else "INPUT --out OUTPUT"
     python = f"import maquette\nmaquette.open({str(facts.folder)!r}).predict(inputs)"
     return [
         {"title": "Use the model on new data", "command": f"maquette predict {folder} {files}"},

@@ -83,15 +83,20 @@ def verdict(facts: Facts) -> Verdict | None:
             "There is no baseline to compare with." if not others else "",
             "none",
         )
-    tone, sentence = _compared(float(value), float(others[rival]), way, f"{rival} ({number(others[rival], unit)})")
+    words = f"{rival} ({number(others[rival], unit)})"
+    tone, sentence = _compared(float(value), float(others[rival]), way, words, is_logarithmic=unit == "dB")
     return Verdict(score, number(value), unit, interval(facts.scores["scores"], score), sentence, tone)
 
 
-def _compared(value: float, rival: float, way: str, rival_words: str) -> tuple[str, str]:
+def _compared(
+    value: float, rival: float, way: str, rival_words: str, *, is_logarithmic: bool = False
+) -> tuple[str, str]:
     gain = value - rival if way == "higher" else rival - value
     if number(value) == number(rival):
         return "same", f"No better and no worse than the best baseline, {rival_words}."
     size = f"{number(100 * abs(gain) / abs(rival), digits=2)} %" if rival > 0 else number(abs(gain), digits=3)
+    if is_logarithmic:
+        size = f"{abs(gain):.2f} dB"
     if gain > 0:
         return "better", f"Better than the best baseline, {rival_words}, by {size}."
     return (

@@ -1,0 +1,87 @@
+"""Networks as files for other programs, checked against the network right after writing."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from maquette.files import written_whole
+from maquette.serving import Predictor
+from maquette.settings import UserError
+
+CLOSE = 1e-4  # the most that an answer of the file may differ from the network's
+
+
+def export_onnx(folder: Path, out: Path) -> str:
+    """Write the network as ONNX and run it; returns what was made, in words.
+
+    Input `picture` (batch, channels, height, width) float32 in 0..1, height and width free where the network takes any
+    size. `UserError` where the extra is missing, the run is no network of pictures, or the file's answers differ.
+    """
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  torch's exporter needs it
+    except ImportError as error:
+        raise UserError(f'maquette export needs {error.name}; install it with: pip install "maquette[onnx]"') from None
+    predictor = Predictor(folder)
+    channels = getattr(predictor.model, "channels", None)
+    if channels is None:
+        raise UserError(
+            f"{folder} is a run of {predictor.recipe_name}; only networks that take pictures can be exported as ONNX."
+        )
+    if out.is_dir():
+        raise UserError(f"--out {out} is a folder; give the name of a file to write.")
+    size = getattr(predictor.model, "size", None)
+    sizes = [(size, size)] if size else [(33, 47), (40, 56), (7, 130)]
+    free = torch.export.Dim.DYNAMIC
+    axes = {0: free} if size else {0: free, 2: free, 3: free}
+    with written_whole(out) as temporary, quiet():
+        torch.onnx.export(
+            predictor.model,
+            (torch.rand(2, channels, *sizes[0]),),
+            str(temporary),
+            input_names=["picture"],
+            output_names=["answer"],
+            dynamic_shapes=(axes,),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
+        difference = max(largest_difference(predictor.model, session, (1, channels, *each)) for each in sizes)
+        del session  # Windows renames no open file
+        if not difference <= CLOSE:
+            raise UserError(f"{out} was not written: its answers differ from the network's by {difference:.2g}.")
+    free_words = f"{size} x {size} pixels" if size else "any height and width"
+    return (
+        f"{out}: input `picture` (batch, {channels}, height, width), {free_words}; largest difference {difference:.1g}"
+    )
+
+
+def largest_difference(model: Any, session: Any, shape: tuple[int, ...]) -> float:
+    """Between the answers of network and file to a random picture."""
+    picture = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        ours = model(picture).numpy()
+    return float(np.abs(session.run(None, {"picture": picture.numpy()})[0] - ours).max())
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within the block, the exporter's remarks about packages it does not need stay silent."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
