@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support import make_houses
+from support import make_houses, make_photographs
 
 os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
 
@@ -20,3 +20,10 @@ def houses(tmp_path) -> Path:
     path = tmp_path / "houses.csv"
     make_houses(240).to_csv(path, index=False)
     return path
+
+
+@pytest.fixture
+def photographs(tmp_path) -> Path:
+    """A folder of small colour pictures in two classes."""
+    make_photographs(tmp_path / "photographs", 40)
+    return tmp_path / "photographs"

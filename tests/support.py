@@ -1,4 +1,6 @@
-"""Tables that several tests use."""
+"""Tables and pictures that several tests use."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,3 +24,21 @@ def make_houses(rows: int, seed: int = 0) -> pd.DataFrame:
     )
     frame.loc[generator.random(rows) < 0.1, "area_m2"] = np.nan
     return frame
+
+
+def make_photographs(folder: Path, count: int, size: int = 48, seed: int = 0) -> None:
+    """Colour pictures of stripes and of spots, each in a folder of its own, as PNG; other seeds give other pictures."""
+    from PIL import Image
+
+    generator = np.random.default_rng([seed, 7])
+    y, x = np.mgrid[:size, :size] / size
+    for number in range(count):
+        turn, phase, waves = generator.uniform(0, np.pi), generator.uniform(0, 6), generator.uniform(2, 6)
+        across, along = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        name = "spots" if number % 2 else "stripes"
+        light = np.sin(6 * waves * across + phase) * (np.sin(6 * waves * along) if number % 2 else 1)
+        colours = generator.uniform(0, 1, (2, 3))
+        part = 0.5 + 0.5 * light[..., None]
+        pixels = colours[0] * part + colours[1] * (1 - part)
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.round(pixels * 255).astype(np.uint8)).save(folder / name / f"{number:03d}.png")

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support import make_photographs
 
 import maquette
 from maquette.cli import main
+from maquette.data.images import read_picture
 from maquette.recipes import RECIPES, load_recipe
 from maquette.steps import STEPS
 
@@ -23,11 +25,21 @@ OWN = {
     "line": ["--x", "area_m2", "--y", "price"],
 }
 
+
+def own_data(name: str, houses: Path, photographs: Path) -> list[str]:
+    """The flags that give a recipe data of one's own of its kind."""
+    return ["--data", str(houses if RECIPES[name].kind == "table" else photographs), *OWN.get(name, [])]
+
+
 # Settings with which the small preset trains for a few seconds, so that it can be killed on the way.
 LONGER = {
     "line": ["--learning-rate", "1e-7", "--steps", "150000"],
     "regression": ["--network", "ensemble", "--epochs", "30"],
     "classification": ["--network", "ensemble", "--epochs", "30", "--balance"],
+    "restore": ["--steps", "300"],
+    "autoencoder": ["--epochs", "400"],
+    "image_classification": ["--epochs", "60"],
+    "attack": ["--epochs", "20", "--defence-epochs", "30"],
 }
 
 
@@ -83,6 +95,33 @@ def test_a_run_leaves_a_whole_folder_and_can_be_used(name, tmp_path, capsys):
     titles = " ".join(page.found)
     positions = [titles.find(title) for title in STEPS.values()]
     assert -1 not in positions and positions == sorted(positions)
+    use = {"table": use_on_a_table, "image": use_on_pictures}[RECIPES[name].kind]
+    use(folder, tmp_path)
+
+
+def use_on_pictures(folder: Path, tmp_path: Path) -> None:
+    """Predict answers a folder: with a table that has a row a picture, or with a picture for each, and so in Python."""
+    make_photographs(tmp_path / "new", 3)
+    names = sorted(path.relative_to(tmp_path / "new") for path in (tmp_path / "new").rglob("*.png"))
+    pixels = [read_picture(tmp_path / "new" / name).pixels for name in names]
+    in_memory = maquette.open(folder).predict(pixels)
+    out = tmp_path / ("out.csv" if isinstance(in_memory, pd.DataFrame) else "out")
+    assert main(["predict", str(folder), str(tmp_path / "new"), "--out", str(out)]) == 0
+    if isinstance(in_memory, pd.DataFrame):
+        answered = pd.read_csv(out, dtype={"class": str, "next_class": str})
+        assert list(answered["file"]) == [name.as_posix() for name in names]
+        for column in in_memory:
+            if in_memory[column].dtype.kind == "f":
+                assert answered[column].to_numpy() == pytest.approx(in_memory[column].to_numpy(), rel=1e-4, abs=1e-6)
+    else:
+        for name, answer in zip(names, in_memory, strict=True):
+            written = read_picture(out / name).pixels
+            assert written.shape == answer.shape
+            assert abs(written - answer.clip(0, 1)).max() <= 0.5 / 255 + 1e-6
+
+
+def use_on_a_table(folder: Path, tmp_path: Path) -> None:
+    """Predict answers a table with its rows and columns and new ones beside them, and so in Python."""
     source = json.loads((folder / "settings.json").read_text())["data"]
     table = pd.read_csv(source["path"]).head(7)
     table.to_csv(tmp_path / "new.csv", index=False)
@@ -100,8 +139,8 @@ def test_a_run_leaves_a_whole_folder_and_can_be_used(name, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_same_seed_gives_the_same_run_and_another_seed_another(name, tmp_path, houses):
-    data = ["--data", str(houses), *OWN[name]]
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(name, tmp_path, houses, photographs):
+    data = own_data(name, houses, photographs)
     for folder, seed in (("a", "1"), ("b", "1")):
         run_small(name, tmp_path / folder, "--seed", seed, *data)
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
@@ -113,8 +152,8 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(name, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_killed_and_resumed_is_bit_for_bit_never_stopped(name, tmp_path, houses):
-    flags = ["run", name, "--preset", "small", "--data", str(houses), *OWN[name], *LONGER[name]]
+def test_killed_and_resumed_is_bit_for_bit_never_stopped(name, tmp_path, houses, photographs):
+    flags = ["run", name, "--preset", "small", *own_data(name, houses, photographs), *LONGER[name]]
     assert main([*flags, "--out", str(tmp_path / "whole")]) == 0
     folder = tmp_path / "killed"
     environment = {**os.environ, "MAQUETTE_SAVE_SECONDS": "0.01"}

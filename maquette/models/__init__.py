@@ -6,7 +6,20 @@ Names load on first use, so `import maquette.models` costs nothing.
 import importlib
 from typing import Any
 
-_HOMES = {"MLP": "mlp", "Polynomial": "polynomial", "TableNetwork": "tabular"}
+_HOMES = {
+    "AttackedClassifier": "classifiers",
+    "ConvAutoencoder": "autoencoder",
+    "CourseCNN": "denoisers",
+    "DenseAutoencoder": "autoencoder",
+    "DnCNN": "denoisers",
+    "MLP": "mlp",
+    "Polynomial": "polynomial",
+    "ResNet": "classifiers",
+    "SmallCNN": "classifiers",
+    "SoftmaxClassifier": "classifiers",
+    "TableNetwork": "tabular",
+    "UNet": "unet",
+}
 __all__ = list(_HOMES)
 
 

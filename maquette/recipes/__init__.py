@@ -4,16 +4,17 @@ import importlib
 from types import ModuleType
 from typing import NamedTuple
 
-from maquette.settings import Settings, UserError, make_settings, nearest
+from maquette.settings import Options, Settings, UserError, make_settings, nearest
 
 
 class Entry(NamedTuple):
-    """A line of `maquette list`: kind of data, what it does, and its cost with the defaults on two cores."""
+    """A line of `maquette list`: kind of data, what it does, its cost on two cores, how it is used."""
 
     module: str
     kind: str
     summary: str
     cost: str
+    use: str = "NEW.csv --out PREDICTED.csv"  # what follows `maquette predict RUN`
 
 
 RECIPES = {
@@ -25,6 +26,34 @@ RECIPES = {
     ),
     "classification": Entry(
         "maquette.recipes.tables.classification", "table", "a class predicted from the columns of a table", "10 seconds"
+    ),
+    "restore": Entry(
+        "maquette.recipes.images.restore",
+        "image",
+        "pictures without noise, blocks or false colours, from spoiled ones",
+        "5 minutes",
+        "PICTURE --out RESTORED",
+    ),
+    "autoencoder": Entry(
+        "maquette.recipes.images.autoencoder",
+        "image",
+        "pictures through a few numbers and back, and the space of those numbers",
+        "1 minute",
+        "PICTURES --out LATENTS.csv",
+    ),
+    "image_classification": Entry(
+        "maquette.recipes.images.image_classification",
+        "image",
+        "a class predicted from a picture",
+        "2 minutes",
+        "PICTURES --out ANSWERS.csv",
+    ),
+    "attack": Entry(
+        "maquette.recipes.images.attack",
+        "image",
+        "pictures that fool a classifier, and the defence against them",
+        "2 minutes",
+        "PICTURE --out FOOLED",
     ),
 }
 
@@ -42,3 +71,8 @@ def recipe_settings(recipe: ModuleType, preset: str | None, values: dict[str, ob
         known = ", ".join(recipe.PRESETS)
         raise UserError(f"There is no preset named {preset}{nearest(preset, recipe.PRESETS)} (this recipe has {known})")
     return make_settings(recipe.Settings, {**(recipe.PRESETS[preset] if preset else {}), **values})
+
+
+def recipe_options(recipe: ModuleType) -> type[Options]:
+    """The options of a recipe's `predict`; most have none."""
+    return getattr(recipe, "Options", Options)
