@@ -14,7 +14,7 @@ STEPS = 20
 def measure() -> list[Row]:
     data = denoise_folder()
     speeds = alternate(
-        {name: partial(speed, name, data / "Set12" / "08.png") for name in ("maquette", "bm3d", "dncnn")}, 3
+        {name: partial(speed, name, data / "Set12" / "08.png") for name in ("maquette", "bm3d", "dncnn", "dncnn48")}, 3
     )
     ours = speeds["maquette"]
     seconds = alternate(
@@ -30,6 +30,7 @@ def measure() -> list[Row]:
             "512 x 512, grey, median of 3",
         ),
         Row("DnCNN's in plain torch beside ours", speeds["dncnn"], ours, "MP/s", 1 / 3, "17 layers of 64; median of 3"),
+        Row("the same with as many weights as ours", speeds["dncnn48"], ours, "MP/s", 1 / 3, "17 layers of 48"),
         Row(
             "course's denoiser, a step, beside Keras on TensorFlow",
             seconds["our_denoiser.py"],

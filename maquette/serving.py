@@ -72,16 +72,32 @@ def predict_pictures(predictor: Predictor, inputs: list[Path], out: Path | None,
 
     if inputs[0].suffix.lower() in WRITABLE:
         source = one_table(inputs)
-        answers = predictor.predict(read_table(source).frame, **options)
-        return write_pictures(answers, source, out or Path(f"{source.stem}-predicted"))
-    images = open_images(inputs if len(inputs) > 1 else inputs[0], verify=False)
+        frame = read_table(source).frame
+        return write_pictures(predictor.predict(frame, **options), frame, out or Path(f"{source.stem}-predicted"))
+    images = open_images(inputs if len(inputs) > 1 else inputs[0], smallest=1, verify=False)
     for note in images.notes():
         print(note)
+    for note in without_the_first_unreadable(images):
+        print(f"Left out: {note}")
     first = images.picture(0)
     answer = predictor.predict([first.pixels], **options)
     if isinstance(answer, pd.DataFrame):
         return table_of_pictures(predictor, images, inputs[0], out, options)
     return pictures_of_pictures(predictor, images, inputs, out, options, (first, answer[0]))
+
+
+def without_the_first_unreadable(images: Any) -> list[str]:
+    """Takes damaged pictures away from the front, so that the first can be read; what was wrong with them."""
+    damaged = []
+    while True:
+        try:
+            images.picture(0)
+            return damaged
+        except UserError as error:
+            if len(images) == 1:
+                raise
+            damaged.append(str(error))
+            del images.entries[0]
 
 
 PICTURES_AT_ONCE = 64  # read and answered together where the answer is a table
@@ -155,22 +171,29 @@ def pictures_of_pictures(
 
 
 def fitted(alpha: Any, pixels: Any) -> Any:
-    """Alpha (H, W) at the size of an answer that is a whole number of times larger."""
+    """Alpha (H, W) at the size of an answer that may be larger."""
+    from maquette.methods.spoiling import nearest
+
     if alpha is None or alpha.shape == pixels.shape[:2]:
         return alpha
-    high, wide = pixels.shape[0] // alpha.shape[0], pixels.shape[1] // alpha.shape[1]
-    return alpha.repeat(high, 0).repeat(wide, 1)
+    return nearest(alpha[..., None], *pixels.shape[:2])[..., 0]
 
 
-def write_pictures(answers: Any, source: Path, target: Path) -> Path:
+def write_pictures(answers: Any, frame: Any, target: Path) -> Path:
     """Pictures that a table was answered with, as PNG files in a folder, named by the column `file` if there is one."""
     from maquette.data.images import Picture, write_picture
 
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"--out {target} is not an empty folder; choose another.")
-    target.mkdir(parents=True, exist_ok=True)
-    for number, pixels in enumerate(answers):
-        write_picture(target / f"{number:05d}.png", Picture(pixels, None, "uint8", False, None))
+    names = [f"{number + 1:05d}" for number in range(len(answers))]
+    if "file" in frame:
+        given = [Path(str(name)).with_suffix("") for name in frame["file"]]
+        if len(set(given)) == len(given) and not any(name.is_absolute() or ".." in name.parts for name in given):
+            names = [name.as_posix() for name in given]
+    for name, pixels in zip(names, answers, strict=True):
+        path = target / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, Picture(pixels))
     return target
 
 

@@ -222,9 +222,19 @@ def test_python_takes_a_data_frame_and_gives_plain_objects(tmp_path):
         maquette.run("regression", data=frame, target="price", epohs=3, out=tmp_path / "other")
 
 
+TOGETHER = {
+    "regression": ["--epochs", "3"],
+    "restore": ["--steps", "6"],
+    "autoencoder": ["--epochs", "2"],
+    "image_classification": ["--epochs", "2"],
+    "attack": ["--epochs", "1", "--defence-epochs", "1"],
+}
+
+
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives(tmp_path, houses):
-    flags = ["regression", "--preset", "small", "--epochs", "3", "--data", str(houses), "--target", "price"]
+@pytest.mark.parametrize("name", TOGETHER)
+def test_two_processes_give_what_one_gives(name, tmp_path, houses, photographs):
+    flags = [name, "--preset", "small", *own_data(name, houses, photographs), *TOGETHER[name]]
     assert main(["run", *flags, "--out", str(tmp_path / "one")]) == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -234,7 +244,7 @@ def test_two_processes_give_what_one_gives(tmp_path, houses):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["houses.csv", "one", "two"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["houses.csv", "one", "photographs", "two"]
     one, two = numbers(tmp_path / "one")[0], numbers(tmp_path / "two")[0]
     for name, value in one.items():
         assert two[name] == pytest.approx(value, rel=1e-3), name

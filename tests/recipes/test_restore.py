@@ -184,3 +184,49 @@ def test_python_takes_arrays_and_gives_arrays(tmp_path):
     assert result.scores["psnr"] > 0
     answers = maquette.open(result.folder).predict([pictures[0], np.zeros((9, 7), np.uint8)])
     assert [answer.shape for answer in answers] == [(40, 50, 3), (9, 7, 1)]
+
+
+def test_exr_stays_linear_and_a_turned_photograph_comes_back_upright(trained, tmp_path):
+    from maquette.data.images import Picture, write_picture
+
+    light = np.random.default_rng(0).random((30, 40, 3), np.float32) * 4
+    write_picture(tmp_path / "light.exr", Picture(light, None, "float32", True))
+    assert main(["predict", str(trained), str(tmp_path / "light.exr"), "--out", str(tmp_path / "out.exr")]) == 0
+    restored = read_picture(tmp_path / "out.exr")
+    assert restored.is_linear and restored.depth == "float32" and restored.pixels.max() > 1.5
+    (answer,) = maquette.open(trained).predict([light])
+    np.testing.assert_allclose(restored.pixels, answer, atol=1e-6)
+
+    turned = Image.fromarray(np.arange(30 * 40, dtype=np.float64).reshape(30, 40).astype(np.uint8))
+    exif = turned.getexif()
+    exif[0x0112], exif[0x010F] = 6, "a maker of cameras"
+    turned.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    assert main(["predict", str(trained), str(tmp_path / "turned.jpg"), "--out", str(tmp_path / "out.jpg")]) == 0
+    with Image.open(tmp_path / "out.jpg") as out:
+        assert out.size == (30, 40)
+        assert out.getexif().get(0x0112, 1) == 1 and out.getexif()[0x010F] == "a maker of cameras"
+
+
+def test_a_folder_goes_to_a_folder_and_damaged_pictures_are_named(trained, tmp_path, capsys):
+    make_photographs(tmp_path / "in", 3)
+    (tmp_path / "in" / "a.png").write_bytes((tmp_path / "in" / "spots" / "001.png").read_bytes()[:-400])
+    Image.new("L", (5, 3), 90).save(tmp_path / "in" / "tiny.png")
+    out = tmp_path / "out"
+    assert main(["predict", str(trained), str(tmp_path / "in"), "--out", str(out)]) == 0
+    assert "Left out: " in (said := capsys.readouterr().out) and "a.png" in said
+    made = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert made == {"spots/001.png", "stripes/000.png", "stripes/002.png", "tiny.png"}
+    assert main(["predict", str(trained), str(tmp_path / "in" / "a.png"), "--out", str(tmp_path / "b.png")]) == 2
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_alpha_grows_with_the_picture(tmp_path, photographs):
+    run(tmp_path / "run", "--data", str(photographs), "--task", "downres", "--factor", "1.5")
+    alpha = np.full((20, 30, 4), 200, np.uint8)
+    alpha[:, 15:, 3] = 0
+    Image.fromarray(alpha, "RGBA").save(tmp_path / "a.png")
+    flags = ["--enlarge", "--out", str(tmp_path / "b.png")]
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "a.png"), *flags]) == 0
+    large = read_picture(tmp_path / "b.png")
+    assert large.pixels.shape == (30, 45, 3)
+    assert (large.alpha[:, :22] > 0.5).all() and (large.alpha[:, 23:] == 0).all()
