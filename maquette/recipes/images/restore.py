@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     patch: int = option(64, "side of the patches it learns from", "pixels", ge=16, le=1024)
     batch_size: int = option(8, "patches a step", ge=1)
     steps: int = option(2500, "batches it learns from", ge=1)
-    learning_rate: float = option(0.015, "size of the steps; the UNet's and DnCNN's are orthogonal ones (Muon)", gt=0)
+    learning_rate: float = option(0.01, "size of the steps; the UNet's and DnCNN's are orthogonal ones (Muon)", gt=0)
     cache_mb: int = option(1000, "memory for decoded pictures; of more than fit, windows are kept in turn", "MB", ge=16)
 
 

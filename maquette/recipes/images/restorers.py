@@ -44,7 +44,7 @@ def fit(model: Any, patches: Any, valid: list[Pair], settings: Any, run: Run) ->
     total = Total(run.device)
     run.keep(model=model, optimizer=optimizer, patches=patches, total=total)
     low, high = restoring.noise_levels(settings)
-    log_every = max(1, min(50, settings.steps // 20))
+    log_every = max(1, min(200, settings.steps // 20))
 
     def batch() -> tuple[torch.Tensor, torch.Tensor, float]:
         clean, *partner = next(patches)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maquette.runs import Run
 
 MOST_VALID = 8  # pictures
-VALID_SIDE = 256  # pixels of the middle of a validation picture
+VALID_SIDE = 192  # pixels of the middle of a validation picture
 LARGE = 2_000_000  # pixels; of a larger test picture the middle TEST_SIDE x TEST_SIDE are scored
 TEST_SIDE = 1024
 MOST_TEST_PIXELS = 12_000_000
