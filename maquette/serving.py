@@ -67,13 +67,10 @@ def predict_pictures(predictor: Predictor, inputs: list[Path], out: Path | None,
     import pandas as pd
 
     from maquette.data.imagesets import open_images
-    from maquette.data.tables import read_table
     from maquette.data.writing import WRITABLE
 
     if inputs[0].suffix.lower() in WRITABLE:
-        source = one_table(inputs)
-        frame = read_table(source).frame
-        return write_pictures(predictor.predict(frame, **options), frame, out or Path(f"{source.stem}-predicted"))
+        return pictures_of_table(predictor, one_table(inputs), out, options)
     images = open_images(inputs if len(inputs) > 1 else inputs[0], smallest=1, verify=False)
     for note in images.notes():
         print(note)
@@ -88,7 +85,7 @@ def predict_pictures(predictor: Predictor, inputs: list[Path], out: Path | None,
 
 def without_the_first_unreadable(images: Any) -> list[str]:
     """Takes damaged pictures away from the front, so that the first can be read; what was wrong with them."""
-    damaged = []
+    damaged: list[str] = []
     while True:
         try:
             images.picture(0)
@@ -179,21 +176,27 @@ def fitted(alpha: Any, pixels: Any) -> Any:
     return nearest(alpha[..., None], *pixels.shape[:2])[..., 0]
 
 
-def write_pictures(answers: Any, frame: Any, target: Path) -> Path:
-    """Pictures that a table was answered with, as PNG files in a folder, named by the column `file` if there is one."""
+def pictures_of_table(predictor: Predictor, source: Path, out: Path | None, options: dict[str, Any]) -> Path:
+    """Rows of a table answered with pictures: PNG files in a new folder, named by the column `file` if there is one."""
     from maquette.data.images import Picture, write_picture
+    from maquette.data.tables import read_chunks
 
+    target = out or Path(f"{source.stem}-predicted")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"--out {target} is not an empty folder; choose another.")
-    names = [f"{number + 1:05d}" for number in range(len(answers))]
-    if "file" in frame:
-        given = [Path(str(name)).with_suffix("") for name in frame["file"]]
-        if len(set(given)) == len(given) and not any(name.is_absolute() or ".." in name.parts for name in given):
-            names = [name.as_posix() for name in given]
-    for name, pixels in zip(names, answers, strict=True):
-        path = target / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(path, Picture(pixels))
+    written = 0
+    for chunk in read_chunks(source):
+        for start in range(0, len(chunk), PICTURES_AT_ONCE):
+            rows = chunk.iloc[start : start + PICTURES_AT_ONCE]
+            answers = predictor.predict(rows, **options)
+            names = rows["file"] if "file" in rows else [f"{written + n + 1:05d}" for n in range(len(rows))]
+            for name, pixels in zip(names, answers, strict=True):
+                path = target / Path(str(name)).with_suffix(".png")
+                if path.exists() or not path.resolve().is_relative_to(target.resolve()):
+                    raise UserError(f"{source}: the column file names {name} twice, or outside of the folder.")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_picture(path, Picture(pixels))
+            written += len(rows)
     return target
 
 

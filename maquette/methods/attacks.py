@@ -41,21 +41,20 @@ def pgd(
     *,
     steps: int = 20,
     step_size: float | None = None,
-    generator: torch.Generator | None = None,
+    start: Tensor | None = None,
     targeted: bool = False,
 ) -> Tensor:
     """`steps` moves of `step_size` along the sign of the gradient, each brought back into the ball of radius epsilon.
 
-    Projected gradient descent on the negative loss; Madry et al. 2018, equation (2.2). With a `generator` it begins at
-    a random place of the ball, otherwise at the picture. `step_size` is 2.5 epsilon / steps if not given, as in their
-    section 5: the moves can cross the ball.
+    Projected gradient descent on the negative loss; Madry et al. 2018, equation (2.2). `start` (N, C, H, W) in 0..1
+    says where in the ball it begins, uniform random numbers for a random start; without it, at the picture. `step_size`
+    is 2.5 epsilon / steps if not given, as in their section 5: the moves can cross the ball.
     """
     size = 2.5 * epsilon / steps if step_size is None else step_size
     low, high = (pictures - epsilon).clamp(min=0), (pictures + epsilon).clamp(max=1)
     found = pictures
-    if generator is not None:
-        start = torch.rand(pictures.shape, generator=generator, device=generator.device).to(pictures)
-        found = torch.clamp(pictures + (2 * start - 1) * epsilon, low, high)
+    if start is not None:
+        found = torch.clamp(pictures + (2 * start.to(pictures) - 1) * epsilon, low, high)
     for _ in range(steps):
         move = slope(model, found, classes).sign()
         found = torch.clamp(found.add(move, alpha=-size if targeted else size), low, high)

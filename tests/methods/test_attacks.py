@@ -83,7 +83,14 @@ def test_of_a_linear_classifier_of_two_classes_the_step_is_the_strongest_possibl
     lost = margins(pictures) - margins(fgsm(model, pictures, classes, 0.1))
     expected = 0.1 * (weights[0] - weights[1]).abs().sum()
     torch.testing.assert_close(lost, expected.expand(4))
-    found = pgd(model, pictures, classes, 0.1, steps=30, generator=torch.Generator().manual_seed(0))
+    found = pgd(
+        model,
+        pictures,
+        classes,
+        0.1,
+        steps=30,
+        start=torch.rand(pictures.shape, generator=torch.Generator().manual_seed(0)),
+    )
     torch.testing.assert_close(margins(found), margins(fgsm(model, pictures, classes, 0.1)))
 
 
@@ -93,12 +100,12 @@ def test_of_a_linear_classifier_of_two_classes_the_step_is_the_strongest_possibl
 )
 def test_attacks_stay_in_the_ball_and_in_the_range(seed, epsilon, steps, step_size, targeted, is_random):
     network, (pictures, classes) = a_network(), some_pictures(2, seed=seed)
-    generator = torch.Generator().manual_seed(seed) if is_random else None
+    start = torch.rand(pictures.shape, generator=torch.Generator().manual_seed(seed)) if is_random else None
     for found in (
         fgsm(network, pictures, classes, epsilon, targeted=targeted),
         pgd(
             network, pictures, classes, epsilon,
-            steps=steps, step_size=step_size, generator=generator, targeted=targeted,
+            steps=steps, step_size=step_size, start=start, targeted=targeted,
         ),
     ):  # fmt: skip
         assert found.shape == pictures.shape and found.dtype == pictures.dtype
@@ -134,7 +141,14 @@ def test_a_random_start_is_the_generator_s():
     network, (pictures, classes) = a_network(), some_pictures()
 
     def found(seed):
-        return pgd(network, pictures, classes, 0.2, steps=2, generator=torch.Generator().manual_seed(seed))
+        return pgd(
+            network,
+            pictures,
+            classes,
+            0.2,
+            steps=2,
+            start=torch.rand(pictures.shape, generator=torch.Generator().manual_seed(seed)),
+        )
 
     torch.testing.assert_close(found(1), found(1), rtol=0, atol=0)
     assert not torch.equal(found(1), found(2))

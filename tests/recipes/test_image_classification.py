@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import types
 from pathlib import Path
 
 import numpy as np
@@ -95,13 +96,14 @@ def test_pictures_without_classes_or_too_few_are_refused(bars, tmp_path):
 
 
 def test_moves_shift_mirror_and_come_back():
+    alone = types.SimpleNamespace(rank=0, processes=1)
     pictures = torch.arange(2 * 3 * 8 * 8, dtype=torch.float32).view(2, 3, 8, 8) + 1
-    moves = classifiers.Moves(2, True, seed=4)
+    moves = classifiers.Moves(2, True, 4, alone)
     state = moves.state_dict()
-    first = moves(pictures)
-    moves(pictures)
+    first = moves(pictures, 2)
+    moves(pictures, 2)
     moves.load_state_dict(state)
-    torch.testing.assert_close(moves(pictures), first, rtol=0, atol=0)
+    torch.testing.assert_close(moves(pictures, 2), first, rtol=0, atol=0)
     padded = torch.nn.functional.pad(pictures, (2, 2, 2, 2))
     for number in range(2):
         possible = [
@@ -112,9 +114,11 @@ def test_moves_shift_mirror_and_come_back():
             for mirrored in (False, True)
         ]
         assert any(torch.equal(first[number], one) for one in possible)
-    torch.testing.assert_close(classifiers.Moves(0, False, seed=0)(pictures), pictures)
-    many = classifiers.Moves(1, True, seed=0)(pictures[:1].expand(500, 3, 8, 8))
+    torch.testing.assert_close(classifiers.Moves(0, False, 0, alone)(pictures, 2), pictures)
+    many = classifiers.Moves(1, True, 0, alone)(pictures[:1].expand(500, 3, 8, 8), 500)
     assert len(torch.unique(many.flatten(1), dim=0)) == 18, "nine places, each mirrored or not"
+    shares = [classifiers.Moves(2, True, 4, types.SimpleNamespace(rank=rank, processes=2)) for rank in (0, 1)]
+    torch.testing.assert_close(torch.cat([shares[n](pictures[n : n + 1], 2) for n in (0, 1)]), first)
 
 
 def test_multiplications_by_hand():

@@ -171,8 +171,8 @@ def defend(model: Any, train: Part, valid: Part, processing: dict[str, Any], set
     pictures, classes = train.pictures.to(run.device), train.classes.to(run.device)
     optimizer = classifiers.optimizer_of(network, settings.learning_rate)
     batches = Batches(len(train), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
-    moves = classifiers.Moves(settings.shift, False, settings.seed)
-    starts, total = classifiers.Chance(settings.seed), Total(run.device)
+    moves = classifiers.Moves(settings.shift, False, settings.seed, run)
+    starts, total = classifiers.Chance(settings.seed, run), Total(run.device)
     run.keep(
         defended=network, defence_optimizer=optimizer, defence_batches=batches, defence_moves=moves,
         defence_starts=starts, defence_total=total,
@@ -188,9 +188,10 @@ def defend(model: Any, train: Part, valid: Part, processing: dict[str, Any], set
     for step in run.loop(epochs * len(batches)):
         rows = next(batches)
         optimizer.learning_rate = settings.learning_rate * warm_cosine(step.progress)
-        clean, known = moves(classifiers.floats(pictures[rows])), classes[rows]
+        clean, known = moves(classifiers.floats(pictures[rows]), batches.size), classes[rows]
         network.eval()
-        attack = pgd(network, clean, known, epsilon, steps=DEFENCE_STEPS, step_size=size, generator=starts.generator)
+        start = starts.rand(batches.size, *clean.shape[1:])
+        attack = pgd(network, clean, known, epsilon, steps=DEFENCE_STEPS, step_size=size, start=start)
         network.train()
         loss = torch.nn.functional.cross_entropy(network(attack), known) * batches.weight
         update(optimizer, loss)

@@ -95,7 +95,9 @@ def reached(network: nn.Module, method: str, pictures: Tensor, classes: Tensor, 
         if method == "FGSM":
             pieces.append(fgsm(network, some, known, epsilon))
         elif method == "PGD":
-            pieces.append(pgd(network, some, known, epsilon, **moves, generator=generator))
+            pieces.append(
+                pgd(network, some, known, epsilon, **moves, start=torch.rand(some.shape, generator=generator))
+            )
         else:
             pieces.append(pgd(network, some, known, epsilon, **moves, targeted=True))
     return torch.cat(pieces)

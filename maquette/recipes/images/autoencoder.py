@@ -254,7 +254,7 @@ def predict(model: Any, processing: dict[str, Any], inputs: Any) -> Any:
             raise UserError(
                 f"Row {row + 1} of the column {names[column]!r} is no finite number; every latent needs one."
             )
-        return list(decoded(model, torch.from_numpy(latents)).permute(0, 2, 3, 1).numpy())
+        return list(decoded(model, torch.from_numpy(latents.copy())).permute(0, 2, 3, 1).numpy())
     size, channels = processing["size"], processing["channels"]
     fitted = [fit_square(to_channels(as_pixels(one), channels), size).transpose(2, 0, 1) for one in inputs]
     pictures = torch.from_numpy(np.stack(fitted)) if fitted else torch.zeros(0, channels, size, size)

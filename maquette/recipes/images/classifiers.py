@@ -162,12 +162,21 @@ def network_of(settings: Any, processing: dict[str, Any], blocks: int = 1) -> tu
 
 
 class Chance:
-    """A generator whose state is kept with the run."""
+    """Random numbers for batches, of which each process takes its share; the state is kept with the run."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, run: Run):
         import torch
 
         self.generator = torch.Generator().manual_seed(seed)
+        self.rank, self.processes = run.rank, run.processes
+
+    def rand(self, rows: int, *shape: int) -> Tensor:
+        """Numbers in 0..1 for this process's share of a batch of `rows`: (share, *shape); see `training.Batches`."""
+        import torch
+
+        whole = torch.rand(rows, *shape, generator=self.generator)
+        share = whole[self.rank :: self.processes]
+        return share if len(share) else whole[:1]
 
     def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state()}
@@ -179,24 +188,25 @@ class Chance:
 class Moves(Chance):
     """Pictures moved by up to `shift` pixels each way, black coming in, and mirrored half of the time with `flip`."""
 
-    def __init__(self, shift: int, flip: bool, seed: int):
-        super().__init__(seed)
+    def __init__(self, shift: int, flip: bool, seed: int, run: Run):
+        super().__init__(seed, run)
         self.shift, self.flip = shift, flip
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape."""
+    def __call__(self, pictures: Tensor, rows: int) -> Tensor:
+        """This process's pictures of a batch of `rows`, (N, C, H, W), to the same shape."""
         import torch
 
         count, _, height, width = pictures.shape
         if self.shift:
             shift = min(self.shift, height // 4, width // 4)
-            y, x = torch.randint(2 * shift + 1, (2, count, 1), generator=self.generator).to(pictures.device)
-            rows, columns = y + torch.arange(height, device=y.device), x + torch.arange(width, device=x.device)
+            moved = (self.rand(rows, 2).to(pictures.device) * (2 * shift + 1)).long()
+            down = moved[:, :1] + torch.arange(height, device=moved.device)
+            across = moved[:, 1:] + torch.arange(width, device=moved.device)
             wide = torch.nn.functional.pad(pictures, (shift, shift, shift, shift))
-            one = torch.arange(count, device=y.device)[:, None, None]
-            pictures = wide.permute(0, 2, 3, 1)[one, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+            one = torch.arange(count, device=moved.device)[:, None, None]
+            pictures = wide.permute(0, 2, 3, 1)[one, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
         if self.flip:
-            is_turned = torch.rand(count, 1, 1, 1, generator=self.generator).to(pictures.device) < 0.5
+            is_turned = self.rand(rows, 1, 1, 1).to(pictures.device) < 0.5
             pictures = torch.where(is_turned, pictures.flip(3), pictures)
         return pictures
 
@@ -245,13 +255,13 @@ def train_classifier(
     pictures, classes = train.pictures.to(run.device), train.classes.to(run.device)
     optimizer = optimizer_of(model, settings.learning_rate)
     batches = Batches(len(train), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
-    moves, total = Moves(settings.shift, flip, settings.seed), Total(run.device)
+    moves, total = Moves(settings.shift, flip, settings.seed, run), Total(run.device)
     run.keep(model=model, optimizer=optimizer, batches=batches, moves=moves, total=total)
     model.train()
     for step in run.loop(epochs * len(batches)):
         rows = next(batches)
         optimizer.learning_rate = settings.learning_rate * warm_cosine(step.progress)
-        logits = model(moves(floats(pictures[rows])))
+        logits = model(moves(floats(pictures[rows]), batches.size))
         loss = torch.nn.functional.cross_entropy(logits, classes[rows]) * batches.weight
         update(optimizer, loss)
         total.add(loss, batches.size)

@@ -128,13 +128,14 @@ def show_space(model: Any, prepared: Prepared, run: Run) -> None:
         points["t-SNE: neighbours stay neighbours"] = neighbours_kept(numbers, run.settings.seed)
     shown = pictures[order].permute(0, 2, 3, 1).numpy() / np.float32(255)
     names = prepared.processing["classes"]
-    run.picture(
-        "latents",
-        maps(points, list(shown), None if labels is None else labels[order], names),
-        "The latent space in two dimensions",
-        f"{len(order):,} test pictures by their latents, of which the network was told no class. In the map of t-SNE "
-        "only what lies near each other counts, not how far apart the rest is.",
-    )
+    if points:
+        run.picture(
+            "latents",
+            maps(points, list(shown), None if labels is None else labels[order], names),
+            "The latent space in two dimensions",
+            f"{len(order):,} test pictures by their latents, of which the network was told no class. In the map of "
+            "t-SNE only what lies near each other counts, not how far apart the rest is.",
+        )
     first, second = a_pair(labels, len(pictures))
     ways = torch.linspace(0, 1, STEPS)[:, None]
     with torch.no_grad():

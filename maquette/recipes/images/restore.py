@@ -25,7 +25,8 @@ SOURCE = "denoise"
 
 def check_levels(text: str) -> str:
     """`0.1` or `0.02..0.2`, standard deviations above 0 and at most 1."""
-    found = re.fullmatch(r"([\d.]+)(?:(?:-|\.\.|:)([\d.]+))?", text.replace(" ", ""))
+    number = r"(\d+\.?\d*(?:e-?\d+)?|\.\d+)"
+    found = re.fullmatch(rf"{number}(?:(?:-|\.\.|:){number})?", text.replace(" ", "").lower())
     try:
         low, high = (float(part) for part in (found[1], found[2] or found[1])) if found else (0.0, 0.0)
     except ValueError:
