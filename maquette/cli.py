@@ -101,8 +101,9 @@ def list_recipes(arguments: list[str]) -> None:
     if as_json:
         print(json.dumps([{"recipe": name, **entry._asdict()} for name, entry in RECIPES.items()], indent=1))
         return
+    width = max(map(len, RECIPES))
     for name, entry in RECIPES.items():
-        print(f"{name:<16} {entry.kind:<7} {entry.summary}; about {entry.cost}")
+        print(f"{name:<{width}}  {entry.kind:<6} {entry.summary}; about {entry.cost}")
     print("\nTrain one with: maquette run RECIPE; its settings: maquette run RECIPE --help")
 
 

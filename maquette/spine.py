@@ -215,12 +215,14 @@ def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None
         run.table("Examples", answers[[*new, *columns]], "What was predicted first, then the rows." if columns else "")
         if columns:
             return
-        rows = {"input": examples}
-    else:
-        rows = {"input": examples, "answer": answers}
-    from maquette.figures.images import rows as picture_rows
+    from maquette.data.images import as_pixels
+    from maquette.figures.images import rows
 
-    run.picture("examples", picture_rows(rows), "Examples", "From the test part, answered by the saved model.")
+    shown = {"input": [as_pixels(each) for each in examples]}
+    if not isinstance(answers, pd.DataFrame):
+        shown["answer"] = answers
+    titles = [str(number + 1) for number in range(len(examples))]
+    run.picture("examples", rows(shown, titles), "Examples", "From the test part, answered by the saved model.")
 
 
 def hardware() -> dict[str, Any]:

@@ -45,14 +45,14 @@ RECIPES = {
         "maquette.recipes.images.image_classification",
         "image",
         "a class predicted from a picture",
-        "2 minutes",
+        "3 minutes",
         "PICTURES --out ANSWERS.csv",
     ),
     "attack": Entry(
         "maquette.recipes.images.attack",
         "image",
         "pictures that fool a classifier, and the defence against them",
-        "2 minutes",
+        "3 minutes",
         "PICTURE --out FOOLED",
     ),
 }

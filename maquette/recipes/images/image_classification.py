@@ -124,21 +124,15 @@ def show(prepared: Prepared, probabilities: np.ndarray, before: np.ndarray, run:
     worst = wrong[np.argsort(-sure[wrong], kind="stable")][:24]
     pictures = prepared.test.pictures.permute(0, 2, 3, 1).numpy()
     if len(worst):
-        told = [f"{names[true[row]]}, said {said(probabilities[row], names)}" for row in worst]
+        told = [f"{names[true[row]]}, said {names[predicted[row]]} ({sure[row]:.0%})" for row in worst]
         run.picture(
             "mistakes",
             grid([pictures[row] / np.float32(255) for row in worst], 6, told, most_height=1.1),
             "The surest mistakes",
-            "What it was; what was said, how sure, and what came next.",
+            "What it was; what was said, and how sure.",
         )
     table = pd.DataFrame(before[:, :12], columns=names[:12]).round(3)
     run.table("Probabilities before training", table, f"With random weights all are near 1/{len(names)}.")
-
-
-def said(probabilities: np.ndarray, names: Sequence[str]) -> str:
-    """`7 (98%), 1 (2%)`: the likeliest class and the next."""
-    first, second = probabilities.argsort()[::-1][:2]
-    return f"{names[first]} ({probabilities[first]:.0%}), {names[second]} ({probabilities[second]:.0%})"
 
 
 def show_kernels(model: nn.Module, prepared: Prepared, run: Run) -> None:

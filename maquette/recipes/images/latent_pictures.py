@@ -37,10 +37,9 @@ def show_data(images: SmallImages, run: Run) -> dict[str, Any]:
         some = [picture / np.float32(255) for picture in images.pixels[order[:48]]]
         run.picture("pictures", grid(some, 12, most_height=0.75), "Some of the pictures")
     sample = images.pixels[order[:5000]] / np.float32(255)
-    means = {"mean": [sample.mean(0)], "deviation": [sample.std(0)]}
     run.picture(
         "mean",
-        rows(means, most_height=1.1),
+        rows({"all pixels": [sample.mean(0), sample.std(0)]}, ["mean", "deviation"]),
         "Mean and standard deviation of every pixel",
         "The mean picture is the best guess without any latent; where the deviation is large, there is most to say.",
     )
