@@ -41,6 +41,7 @@ def losses(
     unit: str = "",
     best: str | None = None,
     higher_is_better: bool = False,
+    quantity: str = "loss",
 ) -> Figure:
     """Curves over the steps (or over `epoch`, `seconds`: any name in the records), with the best point of one marked.
 
@@ -53,7 +54,7 @@ def losses(
         x, y = finite(*np.array(points, dtype=np.float64).reshape(-1, 2).T)
         lines[words] = (x, y)
     alone = len(lines) == 1
-    drawn = overlaid(lines, over, labelled(next(iter(lines)) if alone else "loss", unit), named=not alone)
+    drawn = overlaid(lines, over, labelled(next(iter(lines)) if alone else quantity, unit), named=not alone)
     axes = drawn.axes[0]
     axes.locator_params(axis="x", integer=over != "seconds")
     marked = curves[best] if best else next((words for words, (x, _) in reversed(lines.items()) if len(x) > 1), None)

@@ -143,7 +143,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     records = [record for record in run.metrics() if "valid_accuracy_fgsm" in record]
     run.picture(
         "defence",
-        losses(records, curves, "epoch", higher_is_better=True),
+        losses(records, curves, "epoch", higher_is_better=True, quantity="accuracy"),
         "Accuracy while the defence learns",
         "On pictures of the validation part.",
     )

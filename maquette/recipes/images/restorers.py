@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from maquette.recipes.images.restoring import Pair
     from maquette.runs import Run
 
+CACHED = 2**21  # numbers of a layer's answer that stay in a processor's cache
 LOSS = {"unet": "Mean squared error", "dncnn": "Mean squared error", "cnn": "Mean absolute error"}
 
 
@@ -34,17 +35,19 @@ def fit(model: Any, patches: Any, valid: list[Pair], settings: Any, run: Run) ->
     import torch
 
     from maquette.methods.optimizers import Adamax, Muon
-    from maquette.training import Total, choose_threads, share, update, warm_cosine
+    from maquette.training import Total, advance, choose_threads, share, warm_cosine
 
-    model.to(run.device, memory_format=torch.channels_last).train()
-    choose_threads(model, settings.batch_size * settings.patch**2)
     is_course = settings.network == "cnn"
+    layout = torch.contiguous_format if is_course else torch.channels_last  # whichever is faster
+    model.to(run.device, memory_format=layout).train()
+    choose_threads(model, settings.batch_size * settings.patch**2)
     kind = Adamax if is_course else Muon
     optimizer = kind(model.parameters(), settings.learning_rate)
     total = Total(run.device)
     run.keep(model=model, optimizer=optimizer, patches=patches, total=total)
     low, high = restoring.noise_levels(settings)
-    log_every = max(1, min(200, settings.steps // 20))
+    log_every = max(5, min(200, settings.steps // 20))
+    together = patches_together(model, settings, run)
 
     def batch() -> tuple[torch.Tensor, torch.Tensor, float]:
         clean, *partner = next(patches)
@@ -55,21 +58,38 @@ def fit(model: Any, patches: Any, valid: list[Pair], settings: Any, run: Run) ->
             spoiled = restoring.spoil(clean, settings, sigma, patches.generator)
         mine, weight = share(len(clean), run)
         given, wanted = (torch.from_numpy(each[mine]).permute(0, 3, 1, 2).to(run.device) for each in (spoiled, clean))
-        return given, wanted, weight
+        return given.contiguous(memory_format=layout), wanted.contiguous(memory_format=layout), weight
 
     for step in run.loop(settings.steps):
         if not is_course:
             optimizer.learning_rate = settings.learning_rate * warm_cosine(step.progress)
         spoiled, clean, weight = batch()
-        error = model(spoiled) - clean
-        loss = error.abs().mean() if is_course else error.square().mean()
-        update(optimizer, loss * weight)
-        total.add(loss * weight, settings.batch_size)
+        optimizer.clear()
+        loss = torch.zeros((), device=run.device)
+        for start in range(0, len(clean), together):
+            some = slice(start, start + together)
+            error = model(spoiled[some]) - clean[some]
+            part = (error.abs() if is_course else error.square()).sum() * (weight / clean.numel())
+            part.backward()
+            loss += part.detach()
+        advance(optimizer)
+        total.add(loss, settings.batch_size)
         if step.every(log_every):
             model.eval()
             scores = valid_psnr(model, valid, run)
             model.train()
             run.log(step, loss=total.mean(), valid_psnr=float(np.mean(scores)))
+
+
+def patches_together(model: Any, settings: Any, run: Run) -> int:
+    """How many patches of a batch go through the network at once; their gradients add up to those of the whole batch.
+
+    On a processor no more than its cache holds, unless batch norm must see them all.
+    """
+    if run.device.type != "cpu" or settings.network == "dncnn":
+        return settings.batch_size
+    shuffle = getattr(model, "shuffle", 1)
+    return max(1, CACHED // (max(model.widths) * (settings.patch // shuffle) ** 2))
 
 
 def tile_side(model: Any, memory_mb: float) -> int:
