@@ -146,21 +146,20 @@ class Muon(Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         self.steps += 1
-        directions: dict[int, Tensor] = {}
-        groups: dict[tuple[int, int], list[int]] = {}
+        groups: dict[int, list[tuple[nn.Parameter, Tensor]]] = {}
         for index in self.matrices:
             weight, memory = self.parameters[index], self.memory["momentum"][index]
             if weight.grad is None:
                 continue
             memory.mul_(self.momentum).add_(weight.grad)
-            directions[index] = weight.grad.add(memory, alpha=self.momentum).reshape(len(weight), -1)
-            groups.setdefault(tuple(directions[index].shape), []).append(index)  # type: ignore[arg-type]
-        for (rows, columns), indices in groups.items():  # equal shapes together: one product instead of many
-            turned = orthogonal(torch.stack([directions[index] for index in indices]))
-            for index, direction in zip(indices, turned, strict=True):
-                weight = self.parameters[index]
-                weight.mul_(1 - self.learning_rate * self.weight_decay)
-                weight.add_(direction.view(weight.shape), alpha=-self.learning_rate * max(1, rows / columns) ** 0.5)
+            direction = weight.grad.add(memory, alpha=self.momentum).reshape(len(weight), -1)
+            groups.setdefault(min(direction.shape), []).append((weight, direction))
+        for pairs in groups.values():  # equal smaller sides together: one product instead of many
+            for (weight, _), turned in zip(pairs, orthogonal([direction for _, direction in pairs]), strict=True):
+                rows, columns = turned.shape
+                if self.weight_decay:
+                    weight.mul_(1 - self.learning_rate * self.weight_decay)
+                weight.add_(turned.view(weight.shape), alpha=-self.learning_rate * max(1, rows / columns) ** 0.5)
         if self.rest:
             self.rest.learning_rate = 0.1 * self.learning_rate
             self.rest.step()
@@ -174,23 +173,24 @@ class Muon(Optimizer):
             self.rest.load_state_dict(state["rest"])
 
 
-def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """About the nearest matrix with orthonormal rows or columns: matrices (..., N, M), singular values to 0.7..1.2.
+def orthogonal(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tensor]:
+    """About the nearest matrices with orthonormal rows or columns: of equal smaller sides; singular values to 0.7..1.2.
 
     A quintic Newton-Schulz iteration, X <- P X with P = a I + b X X' + c (X X')^2 and the coefficients of Jordan et al.
-    2024. All P commute, so they are multiplied first, by way of the small matrix X X' alone, and meet X once.
+    2024. All P commute, so they are multiplied first, by way of the small matrices X X' alone, and meet X once.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    is_tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if is_tall else matrices
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    square, unit = x @ x.mT, torch.eye(x.shape[-2], dtype=x.dtype, device=x.device)
-    whole = unit
+    wide = [each.mT if each.shape[0] > each.shape[1] else each for each in matrices]
+    square = torch.stack([each @ each.mT for each in wide])
+    size = torch.diagonal(square, dim1=-2, dim2=-1).sum(-1)[:, None, None].sqrt() + 1e-7  # of X, by Frobenius
+    square = square / size**2
+    unit = torch.eye(square.shape[-1], dtype=square.dtype, device=square.device)
+    whole = unit / size
     for _ in range(iterations):
-        factor = a * unit + b * square + c * square @ square
+        factor = torch.baddbmm(square, square, square, beta=b, alpha=c).add_(unit, alpha=a)
         whole, square = factor @ whole, factor @ square @ factor
-    x = whole @ x
-    return x.mT if is_tall else x
+    turned = [p @ each for p, each in zip(whole, wide, strict=True)]
+    return [each.mT if old.shape[0] > old.shape[1] else each for old, each in zip(matrices, turned, strict=True)]
 
 
 def flat_parameter(parameters: Iterable[nn.Parameter]) -> nn.Parameter:

@@ -93,16 +93,24 @@ def test_adamax_follows_the_formula_by_hand():
         assert weight.item() == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(3, 5), (7, 4), (2, 6, 6), (2, 20, 3)])
+@pytest.mark.parametrize("shape", [(1, 3, 5), (1, 7, 4), (2, 6, 6), (2, 20, 3)])
 def test_orthogonal_keeps_the_singular_vectors_and_evens_out_the_values(shape):
     torch.manual_seed(0)
     matrices = torch.randn(shape, dtype=torch.float64)
-    turned = orthogonal(matrices, iterations=8)
+    turned = torch.stack(orthogonal(list(matrices), iterations=8))
     u, _, v = torch.linalg.svd(matrices, full_matrices=False)
     values = u.mT @ turned @ v.mT
     diagonal = torch.diagonal(values, dim1=-2, dim2=-1)
     assert (values - torch.diag_embed(diagonal)).abs().max() < 1e-8
     assert diagonal.min() > 0.6 and diagonal.max() < 1.25
+
+
+def test_orthogonal_takes_tall_and_wide_ones_together_as_alone():
+    torch.manual_seed(0)
+    matrices = [torch.randn(4, 9), torch.randn(12, 4) * 100, torch.randn(4, 4) / 100]
+    for one, turned in zip(matrices, orthogonal(matrices), strict=True):
+        assert turned.shape == one.shape
+        torch.testing.assert_close(turned, orthogonal([one])[0])
 
 
 def test_muon_takes_equal_shapes_together_as_it_would_alone():
