@@ -71,11 +71,8 @@ class Batches:
         if self.position >= self.rows:
             self.position = 0
         self.size = len(batch)
-        if self.processes == 1:
-            return batch
-        share = batch[self.rank :: self.processes]
-        self.weight = len(share) * self.processes / len(batch)
-        return share if len(share) else batch[:1]
+        mine, self.weight = share(len(batch), self.rank, self.processes)
+        return batch[mine]
 
     def state_dict(self) -> dict[str, Any]:
         return {"position": self.position, "start": self._start, "now": self.generator.get_state()}
@@ -237,14 +234,20 @@ def move(part: Part, device: torch.device) -> Part:
 def choose_threads(model: nn.Module, batch_size: int) -> int:
     """One thread for a small network, every core for a large one, by the size of a step; returns how many."""
     work = 3 * batch_size * sum(weight.numel() for weight in model.parameters())
+    return set_threads(work)
+
+
+def set_threads(work: float) -> int:
+    """One thread for steps of less than SMALL_WORK multiplications, every core for others; returns how many."""
     threads = 1 if work < SMALL_WORK else os.cpu_count() or 1
     torch.set_num_threads(threads)
     return threads
 
 
-def share(rows: int, run: Run) -> tuple[slice, float]:
-    """This process's rows of a batch of `rows`, and the weight of its mean loss in that of the whole batch."""
-    if run.processes == 1:
-        return slice(None), 1.0
-    mine = len(range(run.rank, rows, run.processes))
-    return slice(run.rank, None, run.processes), mine * run.processes / rows
+def share(rows: int, rank: int, processes: int) -> tuple[slice, float]:
+    """One process's rows of a batch of `rows`, every `processes`-th, and the weight of its mean loss in the whole's.
+
+    Where the batch has too few rows for a process, that one takes the first row too, with the weight 0.
+    """
+    mine = len(range(rank, rows, processes))
+    return slice(rank, None, processes) if mine else slice(1), mine * processes / rows

@@ -9,7 +9,7 @@ from torch.nn import functional
 from maquette.methods.optimizers import RMSprop, flat_parameter
 from maquette.runs import Run
 from maquette.settings import Settings
-from maquette.training import Batches, Best, evaluate, fit, update, warm_cosine
+from maquette.training import Batches, Best, evaluate, fit, share, update, warm_cosine
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 100), st.integers(0, 30))
@@ -111,3 +111,15 @@ def test_patience_ends_training(tmp_path):
         patience=4,
     )
     assert len(run.metrics()) < 500
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 8))
+def test_shares_of_a_batch_hold_each_row_once_and_their_weighted_means_are_the_whole_s(rows, processes):
+    values = torch.arange(rows, dtype=torch.float64) ** 2
+    parts = [share(rows, rank, processes) for rank in range(processes)]
+    seen = torch.cat([values[mine] for mine, weight in parts if weight])
+    assert sorted(seen.tolist()) == values.tolist()
+    assert all(len(values[mine]) > 0 for mine, _ in parts), "a process without rows would wait for ever"
+    means = [weight * values[mine].mean() for mine, weight in parts]
+    torch.testing.assert_close(sum(means) / processes, values.mean())

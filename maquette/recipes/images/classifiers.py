@@ -119,20 +119,13 @@ def prepare_pictures(images: SmallImages, settings: Any, run: Run) -> Prepared:
     import numpy as np
     import torch
 
-    from maquette.data.rows import split_rows
+    from maquette.data.imagesets import split_images
 
     assert images.labels is not None
-    labels, count = images.labels, len(images.labels)
-    if images.test is not None and len(images.test):
-        rest = np.setdiff1d(np.arange(count), images.test)
-        parts = [rest[rows] for rows in split_rows(len(rest), settings.seed, settings.valid_share, 0, labels[rest])]
-        parts[2] = np.sort(images.test)
-        run.say("The test part is the one that the publisher keeps for testing; the rest is split by the seed.")
-    else:
-        parts = list(split_rows(count, settings.seed, settings.valid_share, settings.test_share, labels))
-        run.say("Split by the seed, each class evenly over the parts.")
+    parts, told = split_images(images, settings.seed, settings.valid_share, settings.test_share, evenly=True)
+    run.say(told)
     pictures = torch.from_numpy(np.ascontiguousarray(images.pixels.transpose(0, 3, 1, 2)))
-    classes = torch.from_numpy(labels.astype(np.int64))
+    classes = torch.from_numpy(images.labels.astype(np.int64))
     train, valid, test = (Part(pictures[rows], classes[rows]) for rows in parts)
     for name, part in (("Training", train), ("Validation", valid), ("Test", test)):
         run.fact(f"{name} pictures", len(part))
@@ -174,9 +167,10 @@ class Chance:
         """Numbers in 0..1 for this process's share of a batch of `rows`: (share, *shape); see `training.Batches`."""
         import torch
 
-        whole = torch.rand(rows, *shape, generator=self.generator)
-        share = whole[self.rank :: self.processes]
-        return share if len(share) else whole[:1]
+        from maquette.training import share
+
+        mine, _ = share(rows, self.rank, self.processes)
+        return torch.rand(rows, *shape, generator=self.generator)[mine]
 
     def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state()}
@@ -301,14 +295,9 @@ def probabilities_of(model: nn.Module, pictures: Tensor) -> np.ndarray:
 
 def choose_threads(model: nn.Module, picture: Tensor, batch_size: int) -> None:
     """One thread where a step takes little work, every core otherwise; convolutions work at every pixel."""
-    import os
+    from maquette.training import set_threads
 
-    import torch
-
-    from maquette.training import SMALL_WORK
-
-    work = 3 * batch_size * multiplications(model, picture)
-    torch.set_num_threads(1 if work < SMALL_WORK else os.cpu_count() or 1)
+    set_threads(3 * batch_size * multiplications(model, picture))
 
 
 def multiplications(model: nn.Module, picture: Tensor) -> int:

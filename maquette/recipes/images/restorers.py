@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from maquette.recipes.images import restoring
@@ -56,7 +57,7 @@ def fit(model: Any, patches: Any, valid: list[Pair], settings: Any, run: Run) ->
         else:
             sigma = patches.generator.uniform(low, high, (len(clean), 1, 1, 1))
             spoiled = restoring.spoil(clean, settings, sigma, patches.generator)
-        mine, weight = share(len(clean), run)
+        mine, weight = share(len(clean), run.rank, run.processes)
         given, wanted = (torch.from_numpy(each[mine]).permute(0, 3, 1, 2).to(run.device) for each in (spoiled, clean))
         return given.contiguous(memory_format=layout), wanted.contiguous(memory_format=layout), weight
 
@@ -111,18 +112,11 @@ def run_network(model: Any, pixels: np.ndarray, tile: int, progress: Any = None)
     return apply_in_tiles(model, pixels, tile, progress=progress)
 
 
-def joined(parts: list[np.ndarray]) -> np.ndarray:
-    import numpy as np
-
-    return np.concatenate(parts, axis=2)
-
-
-def say_once(text: str, _said: set[str] = set()) -> None:  # noqa: B006  what has been said is to be remembered
+@cache
+def say_once(text: str) -> None:
     import sys
 
-    if text not in _said:
-        _said.add(text)
-        print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def valid_psnr(model: Any, valid: list[Pair], run: Run) -> list[float]:
