@@ -74,26 +74,22 @@ def predict_pictures(predictor: Predictor, inputs: list[Path], out: Path | None,
     images = open_images(inputs if len(inputs) > 1 else inputs[0], smallest=1, verify=False)
     for note in images.notes():
         print(note)
-    for note in without_the_first_unreadable(images):
-        print(f"Left out: {note}")
-    first = images.picture(0)
+    first = first_readable(images)
     answer = predictor.predict([first.pixels], **options)
     if isinstance(answer, pd.DataFrame):
         return table_of_pictures(predictor, images, inputs[0], out, options)
     return pictures_of_pictures(predictor, images, inputs, out, options, (first, answer[0]))
 
 
-def without_the_first_unreadable(images: Any) -> list[str]:
-    """Takes damaged pictures away from the front, so that the first can be read; what was wrong with them."""
-    damaged: list[str] = []
+def first_readable(images: Any) -> Any:
+    """The first picture that can be read; damaged ones before it are said and taken away from the set."""
     while True:
         try:
-            images.picture(0)
-            return damaged
+            return images.picture(0)
         except UserError as error:
             if len(images) == 1:
                 raise
-            damaged.append(str(error))
+            print(f"Left out: {error}")
             del images.entries[0]
 
 
@@ -147,7 +143,8 @@ def pictures_of_pictures(
     written = 0
     for number, name in enumerate(images.names):
         path = target / name if is_folder else target
-        if path.exists() and any(one.is_file() and path.samefile(one) for one in [images.entries[number].path]):
+        file = images.entries[number].path
+        if path.exists() and file.is_file() and path.samefile(file):
             raise UserError(f"--out {target} would replace the input {path}; choose another folder.")
         try:
             picture, answer = begun if number == 0 else (images.picture(number), None)
