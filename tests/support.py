@@ -1,9 +1,22 @@
 """Tables and pictures that several tests use."""
 
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+
+
+def sound_svg(draw: Callable[[], Figure], path: Path) -> str:
+    """The saved figure's text, after a look at it: it is XML, an svg, and the same bytes when drawn again."""
+    from maquette.figures.style import save, svg_text
+
+    text = save(draw(), path).read_text(encoding="utf-8")
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert text == svg_text(draw(), path.name)
+    return text
 
 
 def make_houses(rows: int, seed: int = 0) -> pd.DataFrame:

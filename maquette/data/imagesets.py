@@ -14,6 +14,7 @@ import numpy as np
 from maquette.data import idx, images
 from maquette.data.imageheaders import Unreadable
 from maquette.data.images import MOST_PIXELS, SUFFIXES, Picture
+from maquette.data.rows import split_rows
 from maquette.data.sources import Found
 from maquette.settings import UserError
 
@@ -280,6 +281,24 @@ class SmallImages:
     names: list[str] | None = None
     test: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+
+
+def split_images(
+    images: SmallImages, seed: int, valid: float, test: float, *, evenly: bool = False
+) -> tuple[list[np.ndarray], str]:
+    """Rows of the training, validation and test part, each sorted, and how they were chosen, as a sentence.
+
+    Where the publisher keeps rows for testing, those are the test part, otherwise the share `test`. `evenly`: each part
+    holds each class in its share.
+    """
+    strata = images.labels if evenly else None
+    if images.test is not None and len(images.test):
+        rest = np.setdiff1d(np.arange(len(images.pixels)), images.test)
+        parts = split_rows(len(rest), seed, valid, 0, None if strata is None else strata[rest])
+        told = "The test part is the one that the publisher keeps for testing; the rest is split by the seed."
+        return [rest[parts[0]], rest[parts[1]], np.sort(images.test)], told
+    told = "Split by the seed, each class evenly over the parts." if evenly else "Split by the seed."
+    return list(split_rows(len(images.pixels), seed, valid, test, strata)), told
 
 
 def small_images(

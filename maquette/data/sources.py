@@ -60,6 +60,12 @@ class Found:
     licence: str = field(default="", compare=False)
 
 
+def _idx_files(folder: str, *sums: str) -> dict[str, tuple[str, str]]:
+    """The four files of MNIST and of sets like it below an address, with their checksums in this order."""
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return {f"{name}-ubyte.gz": (f"{folder}{name}-ubyte.gz", each) for name, each in zip(names, sums, strict=True)}
+
+
 _SETS = (
     Source(
         name="california_housing",
@@ -99,15 +105,13 @@ _SETS = (
     Source(
         name="mnist",
         kind="image",
-        files={
-            f"{name}-ubyte.gz": (f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}-ubyte.gz", sha256)
-            for name, sha256 in (
-                ("train-images-idx3", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
-                ("train-labels-idx1", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
-                ("t10k-images-idx3", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
-                ("t10k-labels-idx1", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-            )
-        },
+        files=_idx_files(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
         licence="none stated; LeCun, Cortes and Burges 1998",
         description="60,000 + 10,000 handwritten digits, grey, 28 x 28, 11 MB; predict the digit",
         example="a 7, white on black",
@@ -118,18 +122,13 @@ _SETS = (
     Source(
         name="fashion_mnist",
         kind="image",
-        files={
-            f"{name}-ubyte.gz": (
-                f"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/{name}-ubyte.gz",
-                sha256,
-            )
-            for name, sha256 in (
-                ("train-images-idx3", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
-                ("train-labels-idx1", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
-                ("t10k-images-idx3", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
-                ("t10k-labels-idx1", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
-            )
-        },
+        files=_idx_files(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
         licence="MIT",
         description="60,000 + 10,000 clothes in 10 classes, grey, 28 x 28, 31 MB; predict the class",
         example="an ankle boot, white on black",

@@ -1,14 +1,13 @@
 """Maps of latent spaces: awkward inputs, the same drawing each time, thumbnails that do not cover each other."""
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from support import sound_svg
 
 from maquette.figures.latents import _apart, maps
-from maquette.figures.style import save, svg_text
 
 PLACES = np.random.default_rng(0).normal(size=(40, 2))
 STROKES = [np.pad(np.ones((2, 6, 1)), ((3, 3), (1, 1), (0, 0)))] * 40
@@ -28,10 +27,7 @@ CASES: dict[str, Callable[[], Figure]] = {
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("error")
 def test_draws_sound_and_repeatable(name, tmp_path):
-    path = save(CASES[name](), tmp_path / f"{name}.svg")
-    text = path.read_text(encoding="utf-8")
-    assert ElementTree.fromstring(text).tag.endswith("svg")
-    assert text == svg_text(CASES[name](), f"{name}.svg")
+    sound_svg(CASES[name], tmp_path / f"{name}.svg")
 
 
 def test_thumbnails_keep_their_distance():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from maquette.recipes.images import attack_pictures, attacked, classifiers
@@ -95,12 +96,10 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
     processing |= {"epsilon": epsilon, "steps": settings.steps, "step_size": step_size}
     run.fact("Epsilon", epsilon, "of 0..1")
     run.fact("Steps of PGD", f"{settings.steps} of {step_size:.3g} each")
-    if data.victim:
-        processing |= {"network": data.victim.network, "arguments": data.victim.arguments}
-        return Prepared((prepared.train, data.victim), prepared.valid, prepared.test, processing, prepared.examples)
-    name, arguments = classifiers.network_of(settings, processing)
+    victim = data.victim
+    name, arguments = (victim.network, victim.arguments) if victim else classifiers.network_of(settings, processing)
     processing |= {"network": name, "arguments": arguments}
-    return Prepared((prepared.train, None), prepared.valid, prepared.test, processing, prepared.examples)
+    return replace(prepared, train=(prepared.train, victim))
 
 
 def number_of(name: str | None, classes: Sequence[str]) -> int | None:

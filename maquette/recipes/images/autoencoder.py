@@ -86,17 +86,11 @@ def process(images: SmallImages, settings: Settings, run: Run) -> Prepared:
     import numpy as np
     import torch
 
-    from maquette.data.rows import split_rows
+    from maquette.data.imagesets import split_images
 
-    count, size, _, channels = images.pixels.shape
-    if images.test is not None and len(images.test):
-        rest = np.setdiff1d(np.arange(count), images.test)
-        rows = [rest[part] for part in split_rows(len(rest), settings.seed, settings.valid_share, 0)]
-        rows[2] = np.sort(images.test)
-        run.say("The test part is the one that the publisher keeps for testing; the rest is split by the seed.")
-    else:
-        rows = list(split_rows(count, settings.seed, settings.valid_share, settings.test_share))
-        run.say("Split by the seed.")
+    _, size, _, channels = images.pixels.shape
+    rows, told = split_images(images, settings.seed, settings.valid_share, settings.test_share)
+    run.say(told)
     pictures = torch.from_numpy(np.ascontiguousarray(images.pixels.transpose(0, 3, 1, 2)))
     labels = images.labels
     train, valid, test = (Part(pictures[part], None if labels is None else labels[part]) for part in rows)

@@ -88,13 +88,9 @@ TASKS = {
 }
 
 
-def task_of(settings: Settings) -> str:
-    return "pairs" if settings.pairs else settings.task
-
-
 def frame(settings: Settings) -> Framing:
     return Framing(
-        question=f"What did a picture look like before {TASKS[task_of(settings)]}?",
+        question=f"What did a picture look like before {TASKS[restoring.task_of(settings)]}?",
         inputs="a spoiled picture of any size",
         outputs="the picture restored, of the same size",
         score="psnr",
@@ -132,9 +128,7 @@ def collect(settings: Settings, run: Run) -> Pictures:
         raise UserError("--task saturate needs pictures in colour, and these are grey.")
     digests = [each.digest() for each in (clean, partners, test) if each is not None]
     notes = [note for each in (clean, partners, test) if each is not None for note in each.notes()]
-    facts = {"pictures": len(clean), "channels": channels}
-    found = replace(found, sha256="+".join(digests))
-    run.record_source(found, **facts, notes=[])
+    run.record_source(replace(found, sha256="+".join(digests)), pictures=len(clean), channels=channels)
     for note in notes:
         run.warn(note)
     return restoring.Pictures(clean, partners, test, channels)
@@ -159,7 +153,7 @@ def analyze(pictures: Pictures, settings: Settings, run: Run) -> dict[str, Any]:
         "What is to be undone",
         "The middle of some pictures, as they are and as they are spoiled.",
     )
-    run.formula(FORMULAS[task_of(settings)].format(**settings.model_dump()))
+    run.formula(FORMULAS[restoring.task_of(settings)].format(**settings.model_dump()))
     return {"pictures": len(entries), "pixels": sum(entry.height * entry.width for entry in entries)}
 
 
@@ -197,13 +191,11 @@ def process(pictures: Pictures, settings: Settings, run: Run) -> Prepared:
         )
     processing = {
         "channels": pictures.channels,
-        "task": task_of(settings),
+        "task": restoring.task_of(settings),
         "factor": settings.factor,
         "network": settings.network,
     }
-    examples = [pair.spoiled for pair in restoring.held_out(pictures, test[:4], settings, run)]
-    area = restoring.middle((10**6,) * 2, 0)
-    examples = [picture[area][:256, :256] for picture in examples]
+    examples = [pair.spoiled[:256, :256] for pair in restoring.held_out(pictures, test[:4], settings, run)]
     return Prepared(train, valid, (pictures, test), processing, examples)
 
 
@@ -262,6 +254,8 @@ def predict(
     inputs: pictures of any size, as `maquette.data.images.as_pixels` takes them. A network trained on grey pictures
     restores each colour channel by itself; one trained in colour sees a grey picture as three equal channels.
     """
+    import numpy as np
+
     from maquette.data.images import as_pixels, to_channels
     from maquette.methods.spoiling import nearest
     from maquette.progress import Progress
@@ -288,7 +282,7 @@ def predict(
                 "A picture in colour, a network for grey ones: each colour channel is restored by itself."
             )
             parts = [restorers.run_network(model, pixels[..., c : c + 1], tile, progress.update) for c in range(3)]
-            answer = restorers.joined(parts)
+            answer = np.concatenate(parts, axis=2)
         else:
             answer = to_channels(restorers.run_network(model, to_channels(pixels, 3), tile, progress.update), 1)
         progress.close()

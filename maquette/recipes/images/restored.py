@@ -26,9 +26,9 @@ def score(model: Any, pictures: Pictures, test: list[int], valid: list[Pair], se
     from maquette.measures.pictures import picture_scores
     from maquette.progress import Progress
 
-    task = "pairs" if settings.pairs else settings.task
+    task = restoring.task_of(settings)
     methods = restoring.classical(settings, task)
-    strengths = {name: restoring.tuned(method, valid, settings) for name, method in methods.items()}
+    strengths = {name: restoring.tuned(method, valid) for name, method in methods.items()}
     found: dict[str, list[dict[str, float]]] = {"this model": [], "spoiled": [], **{name: [] for name in methods}}
     names, progress = [], Progress("scoring", "picture")
     for place, pair in enumerate(restoring.held_out(pictures, test, settings, run)):

@@ -51,6 +51,11 @@ class Pictures:
         return tuple(to_channels(each.read(number), self.channels) for each in sets)
 
 
+def task_of(settings: Any) -> str:
+    """What is to be undone: `pairs`, or one of the tasks."""
+    return "pairs" if settings.pairs else settings.task
+
+
 def spoil(pixels: np.ndarray, settings: Any, sigma: float | np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Pictures (N, H, W, C) as the task spoils them; `sigma` one for all or (N, 1, 1, 1)."""
     import numpy as np
@@ -185,7 +190,7 @@ def classical(settings: Any, task: str) -> dict[str, Any]:
     return methods
 
 
-def tuned(method: Any, valid: list[Pair], settings: Any) -> float:
+def tuned(method: Any, valid: list[Pair]) -> float:
     """The strength with which a method does best on two validation pictures, of multiples of the error in them."""
     import numpy as np
 
