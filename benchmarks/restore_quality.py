@@ -15,7 +15,7 @@ def measure() -> list[Row]:
     return trained(600, 28.80)
 
 
-def trained(seconds: int, target: float) -> list[Row]:
+def trained(seconds: int, target: float, *settings: str) -> list[Row]:
     data = denoise_folder()
     task = ["--task", "noise", "--sigma", SIGMA, "--clip", "false", "--data", str(data / "Train400")]
     with tempfile.TemporaryDirectory() as folder:
@@ -30,6 +30,7 @@ def trained(seconds: int, target: float) -> list[Row]:
                 str(data / "BSD68"),
                 "--seconds",
                 str(seconds),
+                *settings,
                 "--out",
                 str(out),
             ]
