@@ -21,6 +21,9 @@ NAMES = (
     "restore_quality",
     "restore_speed",
     "small_pictures",
+    "gpt_training",
+    "gpt_generation",
+    "text_encoding",
 )
 ONLY_BY_NAME = ("restore_hour",)
 

@@ -31,7 +31,7 @@ def save_state(state: Any, folder: Path, name: str) -> None:
     file = f"{name}-{digest[:16]}.safetensors"
     if tensors and not (folder / file).exists():
         with written_whole(folder / file) as temporary:
-            _save_tensors(tensors, temporary)
+            save_tensors(tensors, temporary)
     write_json(folder / f"{name}.json", {"tensors": file if tensors else None, "sha256": digest, "state": tree})
     for old in folder.glob(f"{name}-*.safetensors"):
         if old.name != file:
@@ -65,7 +65,7 @@ def save_model(model: nn.Module, folder: Path) -> None:
     """Write `model.safetensors` and `model.json`; a model keeps its constructor's arguments under their own names."""
     names = inspect.signature(type(model)).parameters
     with written_whole(folder / "model.safetensors") as temporary:
-        _save_tensors({name: value.detach().cpu().clone() for name, value in model.state_dict().items()}, temporary)
+        save_tensors({name: value.detach().cpu().clone() for name, value in model.state_dict().items()}, temporary)
     write_json(
         folder / "model.json",
         {"class": type(model).__name__, "arguments": {name: getattr(model, name) for name in names}},
@@ -87,9 +87,9 @@ def load_model(folder: Path) -> nn.Module:
     return model.eval()
 
 
-def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
     except SafetensorError as error:  # it wraps what the operating system said
         number = re.search(r"os error (\d+)", str(error))
         raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error

@@ -23,7 +23,7 @@ Maquette trains every neural network of a graphics course on your own data.
   maquette run RECIPE [--data PATH|NAME] ...   train one; `maquette run RECIPE --help` shows its settings
   maquette resume DIR                          go on with a run that was stopped or crashed
   maquette predict DIR INPUT [--out PATH]      use a trained model on new data
-  maquette export DIR --format onnx            the network as a file for other programs
+  maquette export DIR --format F               the network for other programs: onnx, huggingface
   maquette report DIR                          write the report of a run again
   maquette compare DIR DIR ... [--out PATH]    several runs on one page
   maquette data list | get NAME                the data sets that --data knows by name
@@ -148,11 +148,15 @@ def train(
 
 
 def keep_data(data: Any, kind: str) -> Path:
-    """Data given from Python as files: a frame as a table, arrays as pictures; the same data as the same files."""
+    """Data given from Python as files: a frame as a table, arrays as pictures, texts as documents; alike data alike."""
     if kind == "image":
         from maquette.data.given import keep_pictures
 
         return keep_pictures(data)
+    if kind == "text":
+        from maquette.data.given import keep_texts
+
+        return keep_texts(data)
     import pandas as pd
 
     from maquette.data.given import keep_frame
@@ -219,8 +223,10 @@ def predict(arguments: list[str]) -> None:
 
     parser = Parser(prog="maquette predict", description="Use a trained model on new data.")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder; its options: DIR --help")
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="a table, or pictures: files, a folder, a zip")
-    parser.add_argument("--out", type=Path, help="where to write (default: the input's name with -predicted)")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="a table, pictures, or a text")
+    parser.add_argument(
+        "--out", type=Path, help="where to write (default: the input's name with -predicted; text: here)"
+    )
     name = recipe_of(arguments)
     kind = recipe_options(load_recipe(name)) if name else None
     if name and kind:
@@ -228,13 +234,15 @@ def predict(arguments: list[str]) -> None:
         for field_name, field in kind.model_fields.items():
             add_flag(parser, field_name, field)
     values = vars(parser.parse(arguments))
-    folder, inputs, out = values.pop("folder"), [Path(each) for each in values.pop("inputs")], values.pop("out")
+    folder, inputs, out = values.pop("folder"), values.pop("inputs"), values.pop("out")
     options = {key: value for key, value in values.items() if value is not None}
     if kind:
         make_settings(kind, options)  # refuse mistakes before anything heavy is loaded
     from maquette import serving
 
-    print(f"Made {serving.open(folder).predict_files(inputs, out, **options)} with {folder}.")
+    made = serving.open(folder).predict_files(inputs, out, **options)
+    if made is not None:
+        print(f"Made {made} with {folder}.")
 
 
 def recipe_of(arguments: list[str]) -> str | None:
@@ -253,13 +261,21 @@ def recipe_of(arguments: list[str]) -> str | None:
 
 def export(arguments: list[str]) -> None:
     parser = Parser(prog="maquette export", description="The network of a run as a file for other programs.")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder of a recipe for pictures")
-    parser.add_argument("--format", choices=["onnx"], default="onnx", help="onnx (needs the extra onnx)")
-    parser.add_argument("--out", type=Path, help="the file to write (default: DIR/model.onnx)")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
+    parser.add_argument(
+        "--format",
+        choices=["onnx", "huggingface"],
+        default="onnx",
+        help="onnx for pictures (needs the extra onnx), huggingface for a run of gpt with --network gpt2",
+    )
+    parser.add_argument("--out", type=Path, help="what to write (default: DIR/model.onnx or DIR/huggingface)")
     values = parser.parse(arguments)
-    from maquette.exporting import export_onnx
+    from maquette import exporting
 
-    print(f"Made {export_onnx(values.folder, values.out or values.folder / 'model.onnx')}")
+    if values.format == "onnx":
+        print(f"Made {exporting.export_onnx(values.folder, values.out or values.folder / 'model.onnx')}")
+    else:
+        print(f"Made {exporting.export_huggingface(values.folder, values.out or values.folder / 'huggingface')}")
 
 
 def report_run(arguments: list[str]) -> None:

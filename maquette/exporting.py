@@ -1,6 +1,7 @@
 """Networks as files for other programs, checked against the network right after writing."""
 
 import logging
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maquette.files import written_whole
+from maquette.files import cannot_write, written_whole
 from maquette.serving import Predictor
 from maquette.settings import UserError
 
@@ -61,6 +62,45 @@ def export_onnx(folder: Path, out: Path) -> str:
     return (
         f"{out}: input `picture` (batch, {channels}, height, width), {free_words}; largest difference {difference:.1g}"
     )
+
+
+def export_huggingface(folder: Path, out: Path) -> str:
+    """Write a GPT-2 as a folder that Hugging Face's `transformers` loads, and read it back; what was made, in words.
+
+    `UserError` where the network is no GPT-2, the folder holds something already, or what is read back differs.
+    """
+    from maquette.data.tokenizers import load_tokenizer
+    from maquette.huggingface import read_gpt2, write_gpt2
+    from maquette.models import GPT2
+
+    predictor = Predictor(folder)
+    model = predictor.model
+    if not isinstance(model, GPT2):
+        raise UserError(
+            f"{folder} holds a {type(model).__name__}, which Hugging Face's transformers does not have; "
+            "train with: maquette run gpt --network gpt2"
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"--out {out} is not an empty folder; choose another.")
+    temporary = out.with_name(f".{out.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        write_gpt2(model, load_tokenizer(predictor.processing["tokenizer"]), temporary)
+        again, _ = read_gpt2(temporary)
+        tokens = torch.arange(min(model.vocabulary, model.context))[None]
+        with torch.inference_mode():
+            difference = float((again(tokens) - model(tokens)).abs().max())
+        if not difference <= CLOSE:
+            raise UserError(f"{out} was not written: its logits differ from the network's by {difference:.2g}.")
+        if out.exists():
+            out.rmdir()
+        temporary.replace(out)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return f"{out}: load it with transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
 
 
 def largest_difference(model: Any, session: Any, shape: tuple[int, ...]) -> float:

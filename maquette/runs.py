@@ -56,6 +56,7 @@ class Run:
         self.source: dict[str, Any] = {}
         self._kept: dict[str, Any] = {}
         self._loops = 0
+        self.is_spread = False  # whether what is kept is spread over processes, so that all of them must save together
         self._stopping = False
         self._events: Any = None
         self._checkpoint: dict[str, Any] = {}
@@ -70,6 +71,10 @@ class Run:
 
     def warn(self, text: str) -> None:
         self._show({"kind": "warning", "text": text})
+
+    def heading(self, text: str) -> None:
+        """A heading within a step's section."""
+        self._show({"kind": "heading", "text": text})
 
     def formula(self, text: str) -> None:
         self._show({"kind": "formula", "text": text})
@@ -194,16 +199,16 @@ class Run:
                     if total is not None:
                         planned_at = done
                         self._save(done, total, planned_at)
-                if self._is_stopping(done):
+                stopping, saving = self._agreed(done, clock() - saved > interval)
+                if stopping:
                     break
-                now = clock()
-                if now - looked < 0.1 or not self.is_main:
-                    continue
-                looked = now
-                progress.update(done, total)
-                if now - saved > interval:
+                if saving:
                     self._save(done, total, planned_at)
                     saved = clock()
+                now = clock()
+                if now - looked >= 0.1 and self.is_main:
+                    looked = now
+                    progress.update(done, total)
         self._save(done, total, planned_at)
         if done != total:
             raise Interrupted(f"Stopped at step {done:,}; go on with: maquette resume {shlex.quote(str(self.folder))}")
@@ -266,9 +271,11 @@ class Run:
         return plan[0] or None
 
     def _save(self, done: int, total: int | None, planned_at: int) -> None:
-        if not self.is_main:
+        if not self.is_main and not self.is_spread:
             return
         kept = {name: value.state_dict() for name, value in self._kept.items()}
+        if not self.is_main:
+            return
         for name, state in kept.items():
             for tensor in (value for value in state.values() if isinstance(value, torch.Tensor)):
                 if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
@@ -295,15 +302,18 @@ class Run:
             f"Run again with a smaller learning rate, or look for extreme values in the data."
         )
 
-    def _is_stopping(self, done: int) -> bool:
-        """Whether to stop now; several processes agree on it every sixteenth step."""
+    def _agreed(self, done: int, is_save_due: bool) -> tuple[bool, bool]:
+        """Whether to stop now and whether to save now.
+
+        Several processes agree on stopping every sixteenth step, and on both at each where what they keep is spread.
+        """
         if self.processes == 1:
-            return self._stopping
-        if done % 16:
-            return False
-        flag = torch.tensor(float(self._stopping), device=self.device)
-        torch.distributed.all_reduce(flag)
-        return bool(flag > 0)
+            return self._stopping, is_save_due
+        if done % 16 and not self.is_spread:
+            return False, is_save_due
+        flags = torch.tensor([float(self._stopping), float(is_save_due and self.is_main)], device=self.device)
+        torch.distributed.all_reduce(flags)
+        return bool(flags[0] > 0), bool(flags[1] > 0) if self.is_spread else is_save_due
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

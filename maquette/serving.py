@@ -1,6 +1,7 @@
 """open(folder) -> a predictor: all that the command line and the web page need to use a finished run."""
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,15 @@ class Predictor:
         with torch.inference_mode():
             return self.recipe.predict(self.model, self.processing, inputs, **chosen)
 
-    def predict_files(self, inputs: list[Path], out: Path | None, **options: Any) -> Path:
-        """Predict from files to files in bounded memory; returns what was written."""
-        return FILES[RECIPES[self.recipe_name].kind](self, inputs, out, options)
+    def predict_files(self, inputs: Sequence[str | Path], out: Path | None, **options: Any) -> Path | None:
+        """Predict from files to files in bounded memory; returns what was written, nothing where that was the terminal.
+
+        For recipes of text, inputs are texts, or files of text.
+        """
+        kind = RECIPES[self.recipe_name].kind
+        if kind == "text":
+            return predict_text(self, [str(each) for each in inputs], out, options)
+        return FILES[kind](self, [Path(each) for each in inputs], out, options)
 
 
 def predict_table(predictor: Predictor, inputs: list[Path], out: Path | None, options: dict[str, Any]) -> Path:
@@ -195,6 +202,81 @@ def pictures_of_table(predictor: Predictor, source: Path, out: Path | None, opti
                 write_picture(path, Picture(pixels))
             written += len(rows)
     return target
+
+
+def predict_text(predictor: Predictor, inputs: list[str], out: Path | None, options: dict[str, Any]) -> Path | None:
+    """Text answered on the terminal as it comes, or in a file; with a page where --out ends so or `explain` is set."""
+    import pandas as pd
+
+    chosen = make_settings(recipe_options(predictor.recipe), options).model_dump()
+    texts = [text_of(one) for one in inputs]
+    explains = chosen.pop("explain", False) or (out is not None and out.suffix.lower() in PAGES)
+    if explains:
+        from maquette.report import write_explanation
+
+        blocks: list[dict[str, Any]] = []
+        with torch.inference_mode():
+            for text in texts:
+                if len(texts) > 1:
+                    blocks.append({"kind": "heading", "text": text[:80]})
+                blocks += predictor.recipe.explain(predictor.model, predictor.processing, text, **chosen)
+        title = texts[0][:80] or "From nothing"
+        return write_explanation(out or Path("explained.html"), title, blocks, str(predictor.folder))
+    if hasattr(predictor.recipe, "stream"):
+        return stream_text(predictor, texts, out, chosen)
+    answer = predictor.predict(texts, **chosen)
+    assert isinstance(answer, pd.DataFrame)
+    if out is not None:
+        from maquette.data.tables import write_chunks
+
+        write_chunks(out, iter([answer]))
+        return out
+    print(answer.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
+    return None
+
+
+PAGES = (".html", ".htm")
+
+
+def text_of(given: str) -> str:
+    """The text itself, or what a file of that name holds."""
+    try:
+        path = Path(given)
+        is_file = "\n" not in given and len(given) < 1000 and path.suffix in (".txt", ".md") and path.is_file()
+        return path.read_text(encoding="utf-8") if is_file else given
+    except OSError:
+        return given
+    except UnicodeError:
+        raise UserError(f"{given} is not UTF-8; save it as UTF-8.") from None
+
+
+def stream_text(predictor: Predictor, texts: list[str], out: Path | None, options: dict[str, Any]) -> Path | None:
+    """Each prompt and what follows it, printed as it comes or written to a file; several continuations one by one."""
+    from maquette.files import write_text
+
+    notes: list[str] = []
+    whole: list[str] = []
+    several = options.get("samples", 1) > 1
+    for text in texts:
+        pieces = predictor.recipe.stream(predictor.model, predictor.processing, text, notes, **options)
+        if out is None and not several:
+            print(text, end="", flush=True)
+            for piece in pieces:
+                print("".join(piece), end="", flush=True)
+            print()
+            continue
+        made = list(pieces)
+        columns = zip(*made, strict=True) if made and len(made[0]) > 1 else made
+        answers = ["".join(column) for column in columns] if several else ["".join(piece[0] for piece in made)]
+        whole += [text + answer for answer in answers]
+    for note in dict.fromkeys(notes):
+        print(note, file=sys.stderr)
+    if out is not None:
+        write_text(out, "\n---\n".join(whole) + "\n")
+        return out
+    if whole:
+        print("\n---\n".join(whole))
+    return None
 
 
 def one_table(inputs: list[Path]) -> Path:

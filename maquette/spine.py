@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from maquette.runs import Run
 from maquette.settings import Settings, UserError
 
 FORMAT = 1  # of the run folder; raised when an older Maquette could no longer read it
+MOST_LAYERS = 40  # lines in the table of layers; of more, equal ones share a line
 
 
 def start(recipe_name: str, settings: Settings, folder: Path, *, preset: str | None = None, command: str = "") -> Path:
@@ -198,7 +200,19 @@ def show_model(model: nn.Module, run: Run) -> None:
     ]
     run.fact("Weights", sum(weight.numel() for weight in model.parameters()))
     if rows:
-        run.table("Layers", pd.DataFrame(rows))
+        run.table("Layers", pd.DataFrame(rows if len(rows) <= MOST_LAYERS else together(rows)))
+
+
+def together(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Layers with the same shapes whose names differ in numbers only, in one line, with how many they are."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = re.sub(r"\d+", "*", row["layer"]), row["kind"], row["shapes"]
+        names = dict(zip(("layer", "kind", "shapes"), key, strict=True))
+        line = found.setdefault(key, {**names, "layers": 0, "weights": 0})
+        line["layers"] += 1
+        line["weights"] += row["weights"]
+    return list(found.values())
 
 
 def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None:
@@ -213,8 +227,12 @@ def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None
         columns = list(examples) if isinstance(examples, pd.DataFrame) else []
         new = [name for name in answers if name not in columns]
         run.table("Examples", answers[[*new, *columns]], "What was predicted first, then the rows." if columns else "")
-        if columns:
+        if columns or isinstance(examples[0], str):
             return
+    elif isinstance(examples[0], str):
+        written = pd.DataFrame({"text": examples, "goes on": answers})
+        run.table("Examples", written, "Beginnings from the test part, and what the saved model makes of them.")
+        return
     from maquette.data.images import as_pixels
     from maquette.figures.images import rows
 

@@ -9,24 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maquette.methods.optimizers import Optimizer
+from maquette.methods.optimizers import Optimizer, Together
+from maquette.methods.spread import is_spread
 from maquette.runs import Run
 
 SMALL_WORK = 2e7  # multiplications a step below which starting a second thread costs more than it saves
 
 
-def update(optimizer: Optimizer, loss: Tensor, clip: float | None = None) -> None:
+def update(optimizer: Optimizer | Together, loss: Tensor, clip: float | None = None) -> None:
     """Clear the gradients, go backward, then `advance`."""
     optimizer.clear()
     loss.backward()
     advance(optimizer, clip)
 
 
-def advance(optimizer: Optimizer, clip: float | None = None) -> None:
+def advance(optimizer: Optimizer | Together, clip: float | None = None) -> None:
     """Average the gradients over processes, clip them to the norm `clip`, and step."""
     if is_distributed():
         for weight in optimizer.parameters:
-            if weight.grad is not None:
+            if weight.grad is not None and not is_spread(weight.grad):  # of spread weights it is the average already
                 torch.distributed.all_reduce(weight.grad)
                 weight.grad /= torch.distributed.get_world_size()
     if clip is not None:
@@ -210,6 +211,11 @@ class Total:
 def warm_cosine(progress: float) -> float:
     """A factor that rises from a tenth to 1 over the first 3 %, then falls to 0 as half a cosine."""
     return min(1.0, 0.1 + 30 * progress) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def flat_then_linear(progress: float, flat: float = 0.4) -> float:
+    """A factor of 1 over the first part, `flat` of the whole, that then falls to 0 in a line; Hu et al. 2024."""
+    return min(1.0, (1 - progress) / (1 - flat))
 
 
 @torch.no_grad()

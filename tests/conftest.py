@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support import make_houses, make_photographs
+from support import make_book, make_houses, make_photographs
 
 os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
 
@@ -27,3 +27,10 @@ def photographs(tmp_path) -> Path:
     """A folder of small colour pictures in two classes."""
     make_photographs(tmp_path / "photographs", 40)
     return tmp_path / "photographs"
+
+
+@pytest.fixture
+def book(tmp_path) -> Path:
+    """A folder of two small files of English sentences."""
+    make_book(tmp_path / "book")
+    return tmp_path / "book"

@@ -55,3 +55,42 @@ def make_photographs(folder: Path, count: int, size: int = 48, seed: int = 0) ->
         pixels = colours[0] * part + colours[1] * (1 - part)
         (folder / name).mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.round(pixels * 255).astype(np.uint8)).save(folder / name / f"{number:03d}.png")
+
+
+def make_book(folder: Path, letters: int = 10_000, seed: int = 0) -> None:
+    """Two files of sentences drawn from a small grammar, each of about so many letters."""
+    generator = np.random.default_rng([seed, 3])
+    subjects = "the man,the old woman,a small dog,the king of the north,every child,nobody,the meerkat,my brother"
+    verbs = "went to,looked at,never saw,talked about,was afraid of,fell in love with,ran away from,dreamt of"
+    objects = "the river,the house on the hill,a watermelon,the dark forest,his mother,the last train,the sea,London"
+    ends = [".", ".", ".", "!", "?", ", and that was all.", "; it was late.", " again and again."]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("first.txt", "second.txt"):
+        lines: list[str] = []
+        while sum(map(len, lines)) < letters:
+            words = [generator.choice(part.split(",")) for part in (subjects, verbs, objects)]
+            sentence = " ".join(words) + generator.choice(ends)
+            lines.append(sentence[0].upper() + sentence[1:] + "\n" * int(generator.choice([1, 1, 1, 2])))
+        (folder / name).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def random_gpt2(vocabulary: int = 60, context: int = 32, width: int = 32, layers: int = 2, heads: int = 4) -> tuple:
+    """A small GPT-2 of transformers with large random weights, and ours with the same; both in evaluation mode."""
+    import tempfile
+
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from maquette.huggingface import load_weights, read_weights
+    from maquette.models import GPT2
+
+    torch.manual_seed(vocabulary + context)
+    names = {"n_embd": width, "n_layer": layers, "n_head": heads, "n_positions": context}
+    theirs = GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, bos_token_id=0, eos_token_id=0, **names)).eval()
+    for weight in theirs.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    ours = GPT2(vocabulary=vocabulary, context=context, depth=layers, width=width, heads=heads)
+    with tempfile.TemporaryDirectory() as folder:
+        theirs.save_pretrained(folder)
+        load_weights(ours, read_weights(Path(folder)), Path(folder))
+    return theirs, ours.eval()

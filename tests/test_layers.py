@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1] / "maquette"
 LEVELS = [
     {"settings", "steps", "files"},
     {"models", "methods", "graphics", "kernels", "data", "measures", "figures", "progress"},
-    {"runs", "training", "checkpoints"},
+    {"runs", "training", "checkpoints", "huggingface"},
     {"recipes"},
     {"spine", "serving", "exporting", "report"},
     {"cli", "studio"},
@@ -26,7 +26,8 @@ BESIDE = {
     "checkpoints": set(),
     "runs": {"checkpoints"},
     "training": {"runs", "checkpoints"},
-    "serving": {"spine"},
+    "huggingface": {"checkpoints"},
+    "serving": {"spine", "report"},
     "exporting": {"serving"},
 }
 
@@ -63,7 +64,9 @@ def test_imports_run_one_way(path):
 
 HELPERS = {
     *("__init__", "shared", "networks", "classifiers", "attacked", "attack_pictures", "latent_pictures"),
-    *("restoring", "restorers", "restored"),
+    *("restoring", "restorers", "restored", "depth_pictures"),
+    *("token_measures", "token_pictures"),
+    *("walk_blocks", "walk_inputs", "walk_layers", "walked"),
 }  # what recipes are made of, no recipes themselves
 
 

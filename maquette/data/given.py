@@ -1,6 +1,7 @@
 """Data given from Python, kept as files so that their runs can be resumed; the same data gives the same files."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,14 @@ def keep_pictures(pictures: Sequence[Any]) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             write_picture(path, Picture(as_pixels(array), None, depth, depth == "float32"))
     return folder
+
+
+def keep_texts(texts: Sequence[str]) -> Path:
+    """A file with a document a line, in the cache."""
+    lines = "".join(json.dumps({"text": str(text)}, ensure_ascii=False) + "\n" for text in texts).encode()
+    path = cache_folder() / "texts" / f"{hashlib.sha256(lines).hexdigest()[:16]}.jsonl"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            temporary.write_bytes(lines)
+    return path

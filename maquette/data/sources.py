@@ -158,6 +158,31 @@ _SETS = (
         make="photographs",
         is_folder=True,
     ),
+    Source(
+        name="tinyshakespeare",
+        kind="text",
+        files={
+            "input.txt": (
+                "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+                "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            )
+        },
+        licence="public domain",
+        description="40,000 lines of Shakespeare's plays in one file, 1.1 MB of plain letters; predict the next token",
+        example="First Citizen: Before we proceed any further, hear me speak.",
+        standin="the language reference that ships inside Python",
+        make="python_reference",
+    ),
+    Source(
+        name="classic_books",
+        kind="text",
+        files={"books.tar.xz": ("", "c0028618dfc3cee7f724bde3221a7fc723be563a31af0543f877e10530efe96e")},
+        licence="public domain",
+        description="12 books of English prose, War and Peace among them, 27 MB unpacked; predict the next token",
+        example="Well, Prince, so Genoa and Lucca are now just family estates of the Buonapartes.",
+        standin="the language reference that ships inside Python",
+        make="python_reference",
+    ),
 )
 SOURCES: dict[str, Source] = {source.name: source for source in _SETS}
 
@@ -301,7 +326,7 @@ def _embedded(source: Source, note: str) -> Found:
     if source.is_folder:
         label = f"{source.make}-{standins.VERSIONS[source.make]}"
     else:
-        label = source.file if source.is_embedded else f"simulated_{source.file}"
+        label = source.file if source.is_embedded else standins.FILES.get(source.make, f"simulated_{source.file}")
     for folder in (cache_folder() / source.name, Path(tempfile.gettempdir()) / f"maquette-{_user()}" / source.name):
         path = folder / label
         temporary = path.with_name(f".{label}.{os.getpid()}.part")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 VERSIONS = {"letters_as_idx": 1, "photographs": 1}  # counted up when what they write changes; cached folders carry it
+FILES = {"python_reference": "python_reference.txt"}  # stand-ins of one file that have a name of their own
 
 BLOCKS = 20_640
 HOUSING_COLUMNS = (
@@ -133,6 +134,13 @@ def photographs(folder: Path) -> None:
                     shutil.copyfile(place / name, folder / name)
                 else:
                     write_picture((folder / name).with_suffix(".png"), read_picture(place / name))
+
+
+def python_reference(path: Path) -> None:
+    """The language reference as Python ships it for its help, topic by topic: some 465,000 letters of English."""
+    from pydoc_data.topics import topics
+
+    path.write_bytes("\n\n".join(topics[name].strip() for name in sorted(topics)).encode() + b"\n")
 
 
 def _folder_of(package: str) -> Path:

@@ -92,7 +92,7 @@ def overlaid(
     values = np.concatenate([y for _, y in lines.values()]) if lines else np.zeros(0)
     if len(values) and values.min() > 0 and values.max() > 50 * values.min():
         axes.set_yscale("log")
-        _log_ticks(axes.yaxis)
+        log_ticks(axes.yaxis)
     ends = []
     for index, (word, (x, y)) in enumerate(zip(words, lines.values(), strict=True)):
         colour = COLOURS[index % len(COLOURS)]
@@ -113,7 +113,8 @@ def overlaid(
     return page
 
 
-def _log_ticks(axis: Any) -> None:
+def log_ticks(axis: Any) -> None:
+    """Ticks of a logarithmic axis at 1, 2 and 5 times powers of ten, written for people."""
     axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=8))
     axis.set_major_formatter(People(alone=True))
     axis.set_minor_formatter(NullFormatter())

@@ -14,8 +14,13 @@ BETTER = {
     "psnr": "higher",
     "ssim": "higher",
     "training_mse": "lower",
+    "training_error": "lower",
     "accuracy_fgsm": "higher",
     "accuracy_pgd": "higher",
+    "loss": "lower",
+    "bits_per_byte": "lower",
+    "bytes_per_token": "higher",
+    "perplexity": "lower",
 }  # scores that are not here (coverage, interval_width) have no better way of their own
 
 

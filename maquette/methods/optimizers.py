@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from maquette.methods.spread import spread_like, whole
+
 
 class Optimizer:
     """Weights with gradients, and one tensor or more of memory for each weight."""
@@ -152,14 +154,15 @@ class Muon(Optimizer):
             if weight.grad is None:
                 continue
             memory.mul_(self.momentum).add_(weight.grad)
-            direction = weight.grad.add(memory, alpha=self.momentum).reshape(len(weight), -1)
+            direction = whole(weight.grad.add(memory, alpha=self.momentum)).reshape(len(weight), -1)
             groups.setdefault(min(direction.shape), []).append((weight, direction))
         for pairs in groups.values():  # equal smaller sides together: one product instead of many
             for (weight, _), turned in zip(pairs, orthogonal([direction for _, direction in pairs]), strict=True):
                 rows, columns = turned.shape
                 if self.weight_decay:
                     weight.mul_(1 - self.learning_rate * self.weight_decay)
-                weight.add_(turned.view(weight.shape), alpha=-self.learning_rate * max(1, rows / columns) ** 0.5)
+                step = spread_like(weight, turned.view(weight.shape))
+                weight.add_(step, alpha=-self.learning_rate * max(1, rows / columns) ** 0.5)
         if self.rest:
             self.rest.learning_rate = 0.1 * self.learning_rate
             self.rest.step()
@@ -171,6 +174,34 @@ class Muon(Optimizer):
         super().load_state_dict(state)
         if self.rest:
             self.rest.load_state_dict(state["rest"])
+
+
+class Together:
+    """Several optimizers as one, each with a learning rate of its own, all of them scaled by one schedule."""
+
+    def __init__(self, *optimizers: Optimizer):
+        self.optimizers = optimizers
+        self.rates = [each.learning_rate for each in optimizers]
+        self.parameters = [weight for each in optimizers for weight in each.parameters]
+
+    def scale(self, factor: float) -> None:
+        for each, rate in zip(self.optimizers, self.rates, strict=True):
+            each.learning_rate = rate * factor
+
+    def clear(self) -> None:
+        for each in self.optimizers:
+            each.clear()
+
+    def step(self) -> None:
+        for each in self.optimizers:
+            each.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"optimizers": [each.state_dict() for each in self.optimizers]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for each, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            each.load_state_dict(saved)
 
 
 def orthogonal(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tensor]:

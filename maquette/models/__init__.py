@@ -10,8 +10,12 @@ _HOMES = {
     "AttackedClassifier": "classifiers",
     "ConvAutoencoder": "autoencoder",
     "CourseCNN": "denoisers",
+    "DeepNetwork": "deep",
+    "DeepNetworks": "deep",
     "DenseAutoencoder": "autoencoder",
     "DnCNN": "denoisers",
+    "GPT": "gpt",
+    "GPT2": "gpt2",
     "MLP": "mlp",
     "Polynomial": "polynomial",
     "ResNet": "classifiers",
@@ -19,6 +23,7 @@ _HOMES = {
     "SoftmaxClassifier": "classifiers",
     "TableNetwork": "tabular",
     "UNet": "unet",
+    "Unigram": "unigram",
 }
 __all__ = list(_HOMES)
 

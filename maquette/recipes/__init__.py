@@ -55,6 +55,34 @@ RECIPES = {
         "3 minutes",
         "PICTURE --out FOOLED",
     ),
+    "tokenizer": Entry(
+        "maquette.recipes.text.tokenizer",
+        "text",
+        "text cut into tokens in six ways, and what each costs",
+        "20 seconds",
+        '"TEXT"',
+    ),
+    "gpt": Entry(
+        "maquette.recipes.text.gpt",
+        "text",
+        "a GPT that goes on writing like your own text",
+        "3 minutes",
+        '"Once upon a time"',
+    ),
+    "attention": Entry(
+        "maquette.recipes.text.attention",
+        "text",
+        "one sentence on its way through a Transformer, with every number and formula",
+        "1 minute",
+        '"SENTENCE" --out PAGE.html',
+    ),
+    "depth": Entry(
+        "maquette.recipes.images.depth",
+        "image",
+        "plain and residual networks of 2 to 50 layers, and what becomes of their gradients",
+        "2 minutes",
+        "PICTURES --out ANSWERS.csv",
+    ),
 }
 
 

@@ -93,9 +93,9 @@ def _section(facts: Facts, index: int, step: str, title: str) -> dict[str, Any]:
     }
 
 
-def _prepared(facts: Facts, prefix: str, block: dict[str, Any]) -> dict[str, Any]:
+def _prepared(facts: Facts | None, prefix: str, block: dict[str, Any]) -> dict[str, Any]:
     kind = block.get("kind")
-    if kind == "picture":
+    if kind == "picture" and facts is not None:
         title = str(block.get("title") or "")
         return {
             "kind": kind,
@@ -112,7 +112,7 @@ def _prepared(facts: Facts, prefix: str, block: dict[str, Any]) -> dict[str, Any
             "value": number(block.get("value")),
             "unit": str(block.get("unit") or ""),
         }
-    known = kind if kind in ("text", "warning", "formula") else "text"
+    known = kind if kind in ("text", "warning", "formula", "heading") else "text"
     return {"kind": known, "text": str(block.get("text", ""))}
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from maquette.methods.optimizers import Adamax, AdamW, Muon, RMSprop, flat_parameter, orthogonal
+from maquette.methods.optimizers import Adamax, AdamW, Muon, RMSprop, Together, flat_parameter, orthogonal
 
 
 def a_loss(model, seed):
@@ -161,3 +161,30 @@ def test_saved_and_loaded_goes_on_alike(kind):
             second.clear()
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_optimizers_together_do_what_each_does_alone():
+    torch.manual_seed(0)
+    first, second = nn.Linear(4, 3), nn.Linear(3, 2)
+    alone = copy.deepcopy(first), copy.deepcopy(second)
+    together = Together(Muon([first.weight], 0.1), AdamW([first.bias, *second.parameters()], 0.01))
+    apart = Muon([alone[0].weight], 0.1), AdamW([alone[0].bias, *alone[1].parameters()], 0.01)
+    x = torch.randn(8, 4)
+    for number in range(5):
+        factor = 1 - number / 5
+        together.scale(factor)
+        for optimizer, rate in zip(apart, (0.1, 0.01), strict=True):
+            optimizer.learning_rate = rate * factor
+        for layers, stepped in (((first, second), [together]), (alone, apart)):
+            for optimizer in stepped:
+                optimizer.clear()
+            layers[1](layers[0](x).relu()).square().mean().backward()
+            for optimizer in stepped:
+                optimizer.step()
+    for ours, other in zip(
+        (*first.parameters(), *second.parameters()), (*alone[0].parameters(), *alone[1].parameters()), strict=True
+    ):
+        assert torch.equal(ours, other)
+    again = Together(Muon([first.weight], 0.1), AdamW([first.bias, *second.parameters()], 0.01))
+    again.load_state_dict(together.state_dict())
+    assert again.optimizers[1].steps == 5 and again.optimizers[0].learning_rate == pytest.approx(0.02)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    import pandas as pd
     from torch import Tensor, nn
 
     from maquette.data.imagesets import SmallImages
@@ -328,3 +329,18 @@ def as_batch(inputs: Sequence[Any], processing: dict[str, Any]) -> Tensor:
     height, channels = processing["height"], processing["channels"]
     made = [fit_square(to_channels(as_pixels(one), channels), height) for one in inputs]
     return torch.from_numpy(np.stack(made).transpose(0, 3, 1, 2).copy())
+
+
+def answers(model: nn.Module, processing: dict[str, Any], inputs: Sequence[Any]) -> pd.DataFrame:
+    """A row for each picture: `class`, `probability`, `next_class`, `next_probability`, `probability_<class>`."""
+    import pandas as pd
+
+    names = processing["classes"]
+    probabilities = probabilities_of(model, as_batch(inputs, processing))
+    order = (-probabilities).argsort(1, kind="stable")
+    columns: dict[str, Any] = {}
+    for place, prefix in enumerate(("", "next_")):
+        columns[f"{prefix}class"] = [names[row[place]] for row in order]
+        columns[f"{prefix}probability"] = [float(p[row[place]]) for p, row in zip(probabilities, order, strict=True)]
+    columns |= {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
+    return pd.DataFrame(columns)

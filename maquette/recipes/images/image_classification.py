@@ -202,14 +202,4 @@ def baselines(prepared: Prepared, run: Run, scores: Any) -> dict[str, dict[str, 
 
 def predict(model: Any, processing: dict[str, Any], inputs: Sequence[Any]) -> pd.DataFrame:
     """A row for each picture: `class`, `probability`, `next_class`, `next_probability`, `probability_<class>`."""
-    import pandas as pd
-
-    names = processing["classes"]
-    probabilities = classifiers.probabilities_of(model, classifiers.as_batch(inputs, processing))
-    order = (-probabilities).argsort(1, kind="stable")
-    columns: dict[str, Any] = {}
-    for place, prefix in enumerate(("", "next_")):
-        columns[f"{prefix}class"] = [names[row[place]] for row in order]
-        columns[f"{prefix}probability"] = [float(p[row[place]]) for p, row in zip(probabilities, order, strict=True)]
-    columns |= {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
-    return pd.DataFrame(columns)
+    return classifiers.answers(model, processing, inputs)

@@ -1,0 +1,135 @@
+"""Bytes of files as text: which encoding they are in, and how many of them are no text in it."""
+
+import codecs
+from typing import IO
+
+SAMPLE = 1 << 16  # bytes by which a file's start is judged
+MISSING = "\N{REPLACEMENT CHARACTER}"
+BAD = "\udcff"  # stands for an undecodable byte until it is counted; no decoder makes it of its own
+EACH_BYTE = "maquette_each_byte"
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
+SEVERAL = bytes(range(0xC2, 0x100))  # bytes with which characters of several bytes begin in UTF-8
+WESTERN = "cp1252"
+ASCII = bytes(range(32, 127))
+
+
+def _each_byte(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return BAD * (error.end - error.start), error.end
+
+
+codecs.register_error(EACH_BYTE, _each_byte)
+
+
+class Decoder:
+    """Text from bytes as they come; each byte that is no text becomes U+FFFD and is counted in `bad`.
+
+    As long as all bytes are ASCII the encoding stays open; the first others decide.
+    """
+
+    def __init__(self, encoding: str = "ascii", *, at_start: bool = True):
+        self.encoding, self.at_start, self.bad = encoding, at_start, 0
+        self._decoder = codecs.getincrementaldecoder(encoding)(EACH_BYTE)
+
+    def decode(self, data: bytes, final: bool = False) -> str:
+        if self.encoding == "ascii" and not data.isascii():
+            self.encoding = encoding_of(data)
+            self._decoder = codecs.getincrementaldecoder(self.encoding)(EACH_BYTE)
+        text, bad = counted(self._decoder.decode(data, final))
+        self.bad += bad
+        if text and self.at_start:
+            text, self.at_start = text.removeprefix("\ufeff"), False
+        return text
+
+    @property
+    def is_between_characters(self) -> bool:
+        """Whether no half of a character waits for its rest."""
+        return not self._decoder.getstate()[0]
+
+
+def counted(text: str) -> tuple[str, int]:
+    """Text that was decoded with `EACH_BYTE`, U+FFFD in the places of the undecodable bytes, and their number."""
+    if text.isascii():
+        return text, 0
+    return text.replace(BAD, MISSING), text.count(BAD)
+
+
+def sound(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, which no encoding can write."""
+    if text.isascii():
+        return text
+    return "".join(MISSING if "\ud800" <= sign <= "\udfff" else sign for sign in text) if _has_halves(text) else text
+
+
+def _has_halves(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def peek(file: IO[bytes]) -> bytes:
+    """The first bytes of a buffered file, which are left to be read again."""
+    return bytes(file.peek(SAMPLE)[:SAMPLE])  # type: ignore[attr-defined]
+
+
+def is_wide(encoding: str) -> bool:
+    return encoding.startswith(("utf-16", "utf-32"))
+
+
+def is_binary(start: bytes) -> bool:
+    """Whether the bytes hold more control characters than text does."""
+    if is_wide(encoding_by_zeros(start)):
+        return False
+    return len(start) - len(start.translate(None, CONTROLS)) > max(2, 0.01 * len(start))
+
+
+def encoding_by_zeros(start: bytes) -> str:
+    """The encoding that a mark names, or that zeros in every second place speak for; else "ascii"."""
+    for mark, name in MARKS:
+        if start.startswith(mark):
+            return name
+    half = len(start) // 2
+    first, second = start[0::2].count(0), start[1::2].count(0)
+    if half > 4 and max(first, second) > 0.5 * half and min(first, second) < 0.05 * half:
+        return "utf-16-be" if first > second else "utf-16-le"
+    return "ascii"
+
+
+def encoding_of(start: bytes) -> str:
+    """By a mark or by zeros; "ascii" while nothing else is there; UTF-8 if nearly all is; else by its letters."""
+    known = encoding_by_zeros(start)
+    if known != "ascii" or start.isascii():
+        return known
+    bad = codecs.getincrementaldecoder("utf-8")(EACH_BYTE).decode(start).count(BAD)
+    if bad <= 0.2 * (len(start) - len(start.translate(None, SEVERAL))):
+        return "utf-8"
+    return encoding_by_letters(start)
+
+
+def encoding_by_letters(start: bytes) -> str:
+    """What charset-normalizer finds for the lines with more than ASCII; Western Europe's where that is as likely."""
+    from charset_normalizer import from_bytes
+
+    telling = b"\n".join(line for line in start.splitlines() if not line.isascii())[:SAMPLE]
+    matches = [match for match in from_bytes(telling) if is_ascii_within(match.encoding)]
+    if not matches:
+        return "utf-8"
+    western = next((match for match in matches if WESTERN in match.could_be_from_charset), None)
+    if western is not None and western.chaos <= matches[0].chaos + 0.1:
+        return WESTERN
+    return codecs.lookup(matches[0].encoding).name
+
+
+def is_ascii_within(encoding: str) -> bool:
+    """Whether ASCII's letters mean the same in the encoding."""
+    return ASCII.decode(encoding, "replace") == ASCII.decode()

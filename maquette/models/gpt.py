@@ -1,0 +1,91 @@
+"""GPT as it is built today: rotary positions, RMS norm, squared relu, normalised queries and keys, no biases.
+
+The plain network of 2019 is in gpt2.py. Sources: Su et al. 2021 (rotary positions), Zhang and Sennrich 2019 (RMS norm),
+So et al. 2021 (squared relu), Dehghani et al. 2023 (normalised queries and keys).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from maquette.models.attention import Cache, LanguageModel, attend, heads_of, joined
+
+
+class GPT(LanguageModel):
+    """A Transformer that predicts the next token: tokens (B, T), T <= context, to logits (B, T, vocabulary)."""
+
+    def __init__(self, *, vocabulary: int, context: int = 256, depth: int = 4, width: int = 128, heads: int = 4):
+        super().__init__()
+        self.vocabulary, self.context, self.depth, self.width, self.heads = vocabulary, context, depth, width, heads
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.blocks = nn.ModuleList([Block(width, heads) for _ in range(depth)])
+        self.head = nn.Linear(width, vocabulary, bias=False)
+        self.register_buffer("turns", rotations(context, width // heads), persistent=False)
+        self.turns: Tensor
+        nn.init.normal_(self.embedding.weight)
+        nn.init.zeros_(self.head.weight)
+
+    def states(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
+        """The last layer's numbers, normalised, (B, T, width)."""
+        start = cache.length if cache else 0
+        turns = self.turns[:, start : start + tokens.shape[1]]
+        x = rms_norm(self.embedding(tokens))
+        for layer, block in enumerate(self.blocks):
+            x = block(x, turns, cache, layer)
+        if cache:
+            cache.length += tokens.shape[1]
+        return rms_norm(x)
+
+    def logits(self, states: Tensor) -> Tensor:
+        return self.head(states)
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + feed-forward(norm(x)); both branches end in zeros before training."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.mix = nn.Linear(width, width, bias=False)
+        self.widen = nn.Linear(width, 4 * width, bias=False)
+        self.narrow = nn.Linear(4 * width, width, bias=False)
+        for layer in (self.qkv, self.widen):
+            nn.init.uniform_(layer.weight, -((3 / width) ** 0.5), (3 / width) ** 0.5)
+        for layer in (self.mix, self.narrow):
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, x: Tensor, turns: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
+        """x (B, T, width); turns: rows of `rotations` for these T places."""
+        query, key, value = heads_of(self.qkv(rms_norm(x)), 3 * self.heads).chunk(3, dim=1)
+        query, key = rotate(rms_norm(query), turns), rotate(rms_norm(key), turns)
+        if cache:
+            key, value = cache.extend(layer, key, value)
+        x = x + self.mix(joined(attend(query, key, value)))
+        return x + self.narrow(functional.relu(self.widen(rms_norm(x))).square())
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """x / sqrt(mean(x^2)) over the last axis; Zhang and Sennrich 2019, equation (4), without gains."""
+    return functional.rms_norm(x, (x.shape[-1],))
+
+
+def rotations(places: int, size: int, base: float = 10_000.0) -> Tensor:
+    """cos and sin of place / base^(2i / size) for the i-th pair of numbers: (2, places, size / 2)."""
+    angles = torch.outer(torch.arange(places), base ** (-torch.arange(0, size, 2) / size))
+    return torch.stack([angles.cos(), angles.sin()])
+
+
+def rotate(x: Tensor, turns: Tensor) -> Tensor:
+    """Numbers i and i + D/2 of x (B, H, T, D) turned by the angle of their place; Su et al. 2021, equation (34)."""
+    cos, sin = turns[0], turns[1]
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
+def heads_for(width: int, size: int = 32) -> int:
+    """How many heads of about `size` numbers divide the width into equal, even parts."""
+    fitting = [n for n in range(1, width + 1) if width % n == 0 and (width // n) % 2 == 0]
+    return min(fitting, key=lambda n: abs(math.log(width / n / size)))
