@@ -67,10 +67,12 @@ def make_book(folder: Path, letters: int = 10_000, seed: int = 0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("first.txt", "second.txt"):
         lines: list[str] = []
-        while sum(map(len, lines)) < letters:
+        length = 0
+        while length < letters:
             words = [generator.choice(part.split(",")) for part in (subjects, verbs, objects)]
             sentence = " ".join(words) + generator.choice(ends)
             lines.append(sentence[0].upper() + sentence[1:] + "\n" * int(generator.choice([1, 1, 1, 2])))
+            length += len(lines[-1])
         (folder / name).write_text("".join(lines), encoding="utf-8", newline="\n")
 
 

@@ -42,7 +42,8 @@ LONGER = {
     "image_classification": ["--epochs", "60"],
     "attack": ["--epochs", "20", "--defence-epochs", "30"],
     "tokenizer": ["--vocabulary", "3000"],
-    "depth": ["--steps", "600"],
+    "attention": ["--steps", "500"],
+    "depth": ["--steps", "300"],
 }
 
 

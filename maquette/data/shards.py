@@ -21,7 +21,7 @@ from maquette.settings import UserError
 
 FORMAT = 1
 SHARD_TOKENS = 1 << 24  # in a file: 32 MB where the vocabulary fits into 16 bits
-BATCH = 1 << 22  # characters that are encoded together, on all cores
+BATCH = 1 << 21  # characters that are encoded together, on all cores
 PARTS = ("train", "test")
 
 

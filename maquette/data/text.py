@@ -1,7 +1,7 @@
 """Documents from files and folders of text, read once, in order, in bounded memory.
 
 A file of `.txt` or `.md` is one document, a line of `.jsonl` and a row of `.csv` is one each; folders, `.gz`, `.xz`,
-`.bz2`, `.zip` and `.tar` of these work too. Documents come in pieces of about a megabyte.
+`.bz2`, `.zip` and `.tar` of these work too. Long documents come in pieces.
 """
 
 import bz2
@@ -33,7 +33,7 @@ ENDINGS = PLAIN + LINES + TABLES
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 TARS = (".tar", ".tgz", ".txz", ".tbz2")
 ARCHIVES = (".zip", *TARS)
-PIECE = 1 << 20  # bytes read at a time
+PIECE = 1 << 17  # bytes read at a time; several pieces are encoded at once, one a core
 MANY_FILES = 20  # from here on whole files are kept for the test, below it the end of each
 FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, RuntimeError)
 NOTHING = b" \t\r\n\0\xef\xbb\xbf\xfe\xff"  # white space and marks of encodings
@@ -293,7 +293,7 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
 
 def length_of(file: IO[bytes]) -> int:
     total = 0
-    while data := file.read(PIECE):
+    while data := file.read(1 << 20):
         total += len(data)
     return total
 

@@ -6,9 +6,7 @@ Token 0 is the end of a document. What a user's text says is never taken for a s
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -22,13 +20,6 @@ Kind = Literal["characters", "words", "spaces", "bpe", "wordpiece", "unigram"]
 KINDS: tuple[Kind, ...] = ("characters", "spaces", "words", "bpe", "wordpiece", "unigram")
 END = "<|endoftext|>"
 UNKNOWN = "<|unknown|>"
-CONTINUED = "##"  # stands before a token of WordPiece that does not begin a word
-SCORE_DIGITS = 4  # that Unigram's scores keep
-UNSEEN = 256e-4  # Unigram's trainer puts unseen letters above the lowest score, each 1e-4 further up
-REPEATED = 10_000  # times that a word is handed to a trainer at once
-NO_TOKEN = "\0"  # Unigram's trainer puts it between words, and makes no tokens with it
-SPECIAL = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False) | {"special": True}
-STRETCH = re.compile(r"\s*\S{1,1000}|\s+")  # the trainers' time grows with the square of the length of words
 LOOKED_BACK = 8  # tokens by which the next one's text is known
 
 
@@ -205,169 +196,13 @@ class Subwords:
 def train_tokenizer(kind: Kind, texts: Iterable[str], size: int) -> Tokenizer:
     """A tokenizer of at most `size` tokens from the texts, which are read once; fewer where they hold no more.
 
-    BPE: Sennrich et al. 2016, WordPiece: Schuster and Nakajima 2012, Unigram: Kudo 2018. Characters and words are taken
-    by how often they occur. The same texts give the same tokenizer.
+    The same texts give the same tokenizer.
     """
+    from maquette.data.vocabularies import LEARN
+
     if size < 3:
         raise UserError(f"A vocabulary of {size} is too small: two tokens are taken, and the text needs at least one.")
-    subwords = {"bpe": train_bpe, "unigram": train_unigram, "wordpiece": train_wordpiece}
-    if kind in subwords:
-        return subwords[kind](texts, size)
-    counts: Counter[str] = Counter()
-    pattern = WORDS if kind == "words" else SPACES
-    for text in filled(texts):
-        counts.update(text if kind == "characters" else pattern.findall(text))
-    common = [word for word, _ in in_order(counts)[: size - 2]]
-    if kind == "characters":
-        return Characters("".join(sorted(common)))
-    return Words(common, punctuation=kind == "words")
-
-
-def filled(texts: Iterable[str]) -> Iterator[str]:
-    """The texts; `UserError` at their end if nothing stood in them."""
-    is_empty = True
-    for text in texts:
-        is_empty = is_empty and not text.strip()
-        yield sound(text)
-    if is_empty:
-        raise UserError("There is no text to learn a vocabulary from.")
-
-
-def in_order(counts: Counter[str]) -> list[tuple[str, int]]:
-    """The commonest first, equally common ones by their letters."""
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def stretches(texts: Iterable[str]) -> Counter[str]:
-    """How often each word stands in the texts, with the white space before it; words without an end are cut."""
-    counts: Counter[str] = Counter()
-    for text in filled(texts):
-        counts.update(STRETCH.findall(text))
-    return counts
-
-
-def repeated(counts: Counter[str]) -> Iterator[str]:
-    """A text in which each stretch stands as often as it counts."""
-    for stretch, count in in_order(counts):
-        if stretch[0].isspace() and not stretch[-1].isspace():  # it stays apart from itself
-            for start in range(0, count, REPEATED):
-                yield stretch * min(REPEATED, count - start)
-        else:
-            yield from repeat(stretch, count)
-
-
-def train_bpe(texts: Iterable[str], size: int) -> Subwords:
-    """Byte pair encoding over bytes, as GPT-2 has it: no text is unknown to it."""
-    from tokenizers import models, trainers
-
-    fast, letters = on_bytes(models.BPE(), size)
-    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[END], initial_alphabet=letters, show_progress=False)
-    return Subwords("bpe", json.dumps(trained(fast, repeated(stretches(texts)), trainer), ensure_ascii=False))
-
-
-def train_unigram(texts: Iterable[str], size: int) -> Subwords:
-    """Unigram over bytes: no text is unknown to it.
-
-    The trainer tries only what stands in two different words, so that a frequent word of its own kind would never
-    become a token. Hence each word that is there twice stands once with a sign behind it that no token may hold.
-
-    It also goes through its words as its hash table happens to lie. So the last digits of scores differ from one
-    training to the next, the order of equal ones, and which letter that it never saw is put how far above the lowest
-    score; all this is settled here.
-    """
-    from tokenizers import Tokenizer as Fast
-    from tokenizers import models, pre_tokenizers, trainers
-
-    whole, letters = on_bytes(models.Unigram(), size)
-    words: Counter[str] = Counter()
-    for stretch, count in stretches(texts).items():
-        for word, _ in whole.pre_tokenizer.pre_tokenize_str(stretch):
-            words[f" {word}"] += count
-    for word in [word for word, count in words.items() if count > 1]:
-        words[word] -= 1
-        words[word + NO_TOKEN] = 1
-    fast = Fast(models.Unigram())
-    fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    trainer = trainers.UnigramTrainer(vocab_size=size, initial_alphabet=letters, show_progress=False)
-    scores = dict(trained(fast, repeated(words), trainer)["model"]["vocab"])
-    lowest = min(scores.values())
-    single = {letter: scores.get(letter, lowest) for letter in letters}
-    single = {letter: lowest if score < lowest + UNSEEN else score for letter, score in single.items()}
-    longer = sorted((-round(score, SCORE_DIGITS), word) for word, score in scores.items() if len(word) > 1)
-    known = [(-score, word) for word, score in single.items()] + longer[: size - len(single) - 1]
-    definition = json.loads(whole.to_str())
-    words_and_scores = [(word, -round(score, SCORE_DIGITS)) for score, word in known]
-    words_and_scores.sort(key=lambda pair: (-pair[1], pair[0]))
-    definition["model"]["vocab"] = [(END, 0.0), *words_and_scores]
-    definition["added_tokens"] = [{**SPECIAL, "id": 0, "content": END}]
-    return Subwords("unigram", json.dumps(definition, ensure_ascii=False))
-
-
-def on_bytes(model: Any, size: int) -> tuple[Any, list[str]]:
-    """A tokenizer of `tokenizers` that sees bytes as GPT-2 writes them, and the letters for them."""
-    from tokenizers import Tokenizer as Fast
-    from tokenizers import decoders, pre_tokenizers
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    if size < len(letters) + 1:
-        raise UserError(f"A vocabulary of {size} is too small: bytes alone take {len(letters) + 1} tokens.")
-    fast = Fast(model)
-    fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    fast.decoder = decoders.ByteLevel()
-    return fast, letters
-
-
-def train_wordpiece(texts: Iterable[str], size: int) -> Subwords:
-    """WordPiece over characters, with words parted as BERT parts them.
-
-    The trainer numbers single letters as its hash table happens to lie, and merges equally common pairs by number: so
-    they are given to it in a fixed order, as if they were special tokens. Words with a letter that has no place in the
-    vocabulary are left out.
-    """
-    from tokenizers import Tokenizer as Fast
-    from tokenizers import decoders, models, pre_tokenizers, trainers
-
-    splitter = pre_tokenizers.BertPreTokenizer()
-    words: Counter[str] = Counter()
-    letters: Counter[str] = Counter()
-    inside: set[str] = set()
-    for stretch, count in stretches(texts).items():
-        for word, _ in splitter.pre_tokenize_str(stretch):
-            words[f" {word}"] += count
-            inside.update(word[1:])
-            for letter in word:
-                letters[letter] += count
-    kept: set[str] = set()
-    room = size - 2
-    for letter, _ in in_order(letters):
-        room -= 1 + (letter in inside)
-        if room < 0:
-            break
-        kept.add(letter)
-    single = [*sorted(kept), *(CONTINUED + letter for letter in sorted(kept & inside))]
-    fast = Fast(models.WordPiece(unk_token=UNKNOWN, max_input_chars_per_word=100))
-    fast.pre_tokenizer, fast.decoder = splitter, decoders.WordPiece(CONTINUED)
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size,
-        special_tokens=[END, UNKNOWN, *single],
-        continuing_subword_prefix=CONTINUED,
-        show_progress=False,
-    )
-    known = Counter({word: count for word, count in words.items() if kept.issuperset(word[1:])})
-    definition = trained(fast, repeated(known), trainer)
-    definition["added_tokens"] = [token for token in definition["added_tokens"] if token["content"] in (END, UNKNOWN)]
-    return Subwords("wordpiece", json.dumps(definition, ensure_ascii=False))
-
-
-def trained(fast: Any, texts: Iterator[str], trainer: Any) -> dict[str, Any]:
-    """The definition of a tokenizer of `tokenizers` after training."""
-    try:
-        fast.train_from_iterator(texts, trainer)
-        return json.loads(fast.to_str())
-    except Exception as error:
-        if type(error) is not Exception:
-            raise
-        raise UserError(f"No vocabulary could be learnt from this text: {error}; give more text.") from None
+    return LEARN[kind](texts, size)
 
 
 def load_tokenizer(state: dict[str, Any]) -> Tokenizer:

@@ -1,6 +1,7 @@
 """Figures of what goes on in a Transformer: numbers by token, positions, scores and weights, the residual stream.
 
-T tokens. Numbers above zero are blue, below zero orange, the stronger the larger; zero is the page.
+T tokens. Numbers above zero are blue, below zero orange, the stronger the larger; zero is the page. All keep their
+colours in the saved file: 256 would not tell small numbers apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from maquette.figures.style import (
     ORANGE,
     SMALL,
     figure,
+    keep_colours,
     label,
     plain,
     span,
@@ -30,7 +32,7 @@ from maquette.figures.style import (
 from maquette.figures.text import visible
 
 WIDTH = 9.2  # inches of a full figure
-MOST_WRITTEN = 12  # tokens up to which cells hold their number
+MANY = 16  # tokens from which rows grow narrow
 
 
 def heat(panels: Mapping[str, np.ndarray], tokens: Sequence[str], *, one_scale: bool = False) -> Figure:
@@ -45,6 +47,7 @@ def heat(panels: Mapping[str, np.ndarray], tokens: Sequence[str], *, one_scale: 
     page, cells = figure(
         WIDTH, height, len(panels), left=left, right=0.1, top=0.34, bottom=0.5, across=0.2, grid="none"
     )
+    keep_colours(page)
     for place, (axes, (name, values)) in enumerate(zip(cells, panels.items(), strict=True)):
         high = largest(values)
         axes.imshow(signed(values, whole if one_scale else high), interpolation="nearest", aspect="auto")
@@ -62,6 +65,7 @@ def positions(panels: Mapping[str, np.ndarray], likeness: np.ndarray, used: int)
     page, cells = figure(
         WIDTH, 3.1, len(panels) + 1, left=0.6, right=0.1, top=0.34, bottom=0.5, across=0.32, grid="none"
     )
+    keep_colours(page)
     drawn = {**panels, "how alike two places are": likeness}
     for place, (axes, (name, values)) in enumerate(zip(cells, drawn.items(), strict=True)):
         is_last = place == len(panels)
@@ -77,7 +81,7 @@ def positions(panels: Mapping[str, np.ndarray], likeness: np.ndarray, used: int)
 
 def orders(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], names: tuple[str, str]) -> Figure:
     """The numbers (W,) that come out for one order of the words, over those for another; equal ones lie on the line."""
-    page, cells = figure(WIDTH, 3.3, len(panels), left=0.7, right=0.1, top=0.62, bottom=0.55, across=0.55)
+    page, cells = figure(WIDTH, 3.05, len(panels), left=0.7, right=0.1, top=0.34, bottom=0.55, across=0.55)
     for place, (axes, (name, (first, second))) in enumerate(zip(cells, panels.items(), strict=True)):
         low, high = span(np.concatenate([first, second]))
         away = float(np.abs(first - second).max(initial=0.0))
@@ -93,9 +97,10 @@ def orders(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], names: tuple[str
 
 def chain(scores: np.ndarray, masked: np.ndarray, weights: np.ndarray, tokens: Sequence[str]) -> Figure:
     """Scores of every pair, the same without what lies ahead, and their softmax, (T, T) each: queries down, keys
-    across. Up to twelve tokens the cells hold their numbers."""
+    across. Where there is room, the cells hold their numbers."""
     names = [visible(token) for token in tokens]
     page, cells, side = _squares(names, 3)
+    keep_colours(page)
     high = largest(scores)
     for place, (axes, values) in enumerate(zip(cells, (scores, masked, weights), strict=True)):
         is_seen = np.isfinite(values)
@@ -108,7 +113,7 @@ def chain(scores: np.ndarray, masked: np.ndarray, weights: np.ndarray, tokens: S
         if not is_seen.all():
             axes.imshow(tint(GREY, 0.16 * ~is_seen), interpolation="nearest")
         _named(axes, names, has_rows=place == 0)
-        label(axes, heading=("scores", "what lies ahead is hidden", "weights: each row sums to 1")[place])
+        label(axes, heading=("scores", "what lies ahead is hidden", "weights: rows sum to 1")[place])
     return page
 
 
@@ -121,6 +126,7 @@ def uniform_and_scaled(uniform: np.ndarray, scaled: np.ndarray, values: np.ndarr
     wide = (WIDTH - left - rows - 2 * apart - 0.1) / 2
     height = 2 * (rows + words) + 0.55
     page = Figure(figsize=(WIDTH, height), facecolor="none")
+    keep_colours(page)
     made = (uniform @ values, scaled @ values)
     high = largest(values)
     for line, (name, weights, result) in enumerate(
@@ -155,12 +161,13 @@ def stream(sizes: np.ndarray, stages: Sequence[str], tokens: Sequence[str]) -> F
     page, (axes,) = figure(
         left + wide + 0.1, 0.1 + 0.24 * len(stages) + room, left=left, right=0.1, top=0.1, bottom=room, grid="none"
     )
+    keep_colours(page)
     strength = sizes / max(float(sizes.max(initial=0.0)), 1e-12)
     axes.imshow(tint(BLUE, 0.05 + 0.75 * strength), interpolation="nearest", aspect="auto")
     frame(axes)
     axes.set_yticks(range(len(stages)), [plain(stage) for stage in stages])
     axes.set_xticks(range(len(names)), names, rotation=90)
-    if len(names) <= MOST_WRITTEN + 4:
+    if len(names) <= MANY:
         for row, column in np.ndindex(*sizes.shape):
             write(axes, column, row, f"{sizes[row, column]:.2f}", ha="center", va="center", fontsize=SMALL - 1)
     return page
@@ -204,7 +211,7 @@ def lens(
 
 def rows_for(count: int) -> float:
     """Inches for the rows of so many tokens."""
-    return max(0.6, count * (0.24 if count <= MOST_WRITTEN else 0.17))
+    return max(0.6, count * (0.22 if count <= MANY else 0.17))
 
 
 def signed(values: np.ndarray, high: float) -> np.ndarray:
@@ -230,7 +237,7 @@ def frame(axes: Axes) -> None:
 def _squares(names: Sequence[str], panels: int) -> tuple[Figure, list[Axes], float]:
     """Square panels side by side with room for the tokens' names left and below; also their side in inches."""
     room = 0.22 + width_of(names, SMALL)
-    side = min((WIDTH - room - 0.1 - 0.2 * (panels - 1)) / panels, max(0.36 * len(names), 1.4))
+    side = min((WIDTH - room - 0.1 - 0.2 * (panels - 1)) / panels, max(0.36 * len(names), 1.9))
     page, cells = figure(
         room + panels * side + 0.2 * (panels - 1) + 0.1, 0.34 + side + room, panels, left=room, right=0.1, top=0.34,
         bottom=room, across=0.2, grid="none",
@@ -253,14 +260,23 @@ def _weights(axes: Axes, weights: np.ndarray, side: float) -> None:
 
 def _written(axes: Axes, values: np.ndarray, is_shown: np.ndarray, side: float, strength: np.ndarray) -> None:
     """The numbers in their cells, white on strong colours, where the cells are large enough."""
-    count = len(values)
-    if count > MOST_WRITTEN or side / count < 0.2:
+    digits = 1 if np.abs(values).max() >= 1.05 else 2
+    texts = [
+        [f"{value:.{digits}f}".replace("0.", ".", digits - 1).replace("1.00", "1") for value in row] for row in values
+    ]
+    longest = max(len(text) for row in texts for text in row)
+    size = min(6.5, 0.9 * side / len(values) / (0.6 * longest / 72))
+    if size < 5:
         return
     for row, column in zip(*np.nonzero(is_shown), strict=True):
-        value = values[row, column]
-        text = f"{value:.1f}" if np.abs(values).max() >= 1.05 else f"{value:.2f}".replace("0.", ".", 1)
         colour = "white" if strength[row, column] > 0.6 else INK
         write(
-            axes, column, row, text.replace("-", "−"), ha="center", va="center", fontsize=min(6.5, 26 * side / count),
+            axes,
+            column,
+            row,
+            texts[row][column].replace("-", "−"),
+            ha="center",
+            va="center",
+            fontsize=size,
             color=colour,
-        )  # fmt: skip
+        )

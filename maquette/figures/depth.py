@@ -1,17 +1,18 @@
-"""Figures of depth: lines by depth in a panel for each kind of network, gradients over the input, sizes by layer."""
+"""Figures of deep networks: errors by kind and depth, gradients over the input, sizes by layer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, LogLocator
 
 from maquette.figures.style import (
     BLUE,
     COLOURS,
     INK,
     SEQUENCE,
+    SMALL,
     People,
     figure,
     finite,
@@ -19,8 +20,9 @@ from maquette.figures.style import (
     legend,
     plain,
     span,
+    width_of,
 )
-from maquette.figures.training import log_ticks, overlaid
+from maquette.figures.training import log_ticks, name_ends
 
 Line = tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
 ACROSS = 3  # panels in a row
@@ -87,15 +89,24 @@ def _limits(lines: Sequence[Line], logarithmic: bool) -> tuple[float, float]:
 
 def over_depth(lines: Mapping[str, Line], y_label: str) -> Figure:
     """Named lines over the number of layers, both axes logarithmic, with a tick at each depth there is."""
-    clean = {name: finite(*line) for name, line in lines.items()}
-    page = overlaid({name: (x, y) for name, (x, y) in clean.items()}, "layers", y_label)
-    axes = page.axes[0]
+    words = [plain(name, 24) for name in lines]
+    page, (axes,) = figure(6.4, 3.3, top=0.3, right=0.3 + width_of(words) * 1.1)
+    lowest, highest = _limits(list(lines.values()), logarithmic=True)
+    axes.set(xscale="log", yscale="log", ylim=(lowest, highest))
+    log_ticks(axes.yaxis)
+    ends = []
+    for index, (word, line) in enumerate(zip(words, lines.values(), strict=True)):
+        x, y = finite(*line)
+        y = y.clip(lowest)
+        axes.plot(x, y, "-o", color=COLOURS[index % len(COLOURS)], linewidth=1.7, markersize=3.5)
+        if len(x):
+            ends.append((float(x[-1]), float(y[-1]), word, COLOURS[index % len(COLOURS)]))
+    name_ends(axes, ends)
     depths = sorted({float(x) for line in lines.values() for x in line[0]})
-    if depths and depths[0] > 0:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(depths))
-        axes.xaxis.set_major_formatter(People(alone=True))
-        axes.xaxis.set_minor_locator(FixedLocator([]))
+    axes.xaxis.set_major_locator(FixedLocator(depths))
+    axes.xaxis.set_major_formatter(People(alone=True))
+    axes.xaxis.set_minor_locator(FixedLocator([]))
+    label(axes, "layers", y_label)
     return page
 
 
@@ -122,17 +133,20 @@ def gradients(series: Mapping[str, Line]) -> Figure:
 def by_layer(panels: Mapping[str, Mapping[str, Sequence[float] | np.ndarray]]) -> Figure:
     """A size over the number of the layer, from 1 on: a panel for each size, a line for each kind; logarithmic."""
     count = max(1, len(panels))
-    page, cells = figure(9.0, 3.5, count, left=0.75, top=0.35, bottom=0.85, across=0.7)
+    page, cells = figure(9.0, 3.5, count, left=0.75, top=0.35, bottom=0.85, across=0.75)
     for axes, (name, lines) in zip(cells, panels.items(), strict=False):
         axes.set_yscale("log")
-        log_ticks(axes.yaxis)
         for index, (kind, values) in enumerate(lines.items()):
             x, y = finite(np.arange(1, len(values) + 1), values)
-            axes.plot(x[y > 0], y[y > 0], color=COLOURS[index % len(COLOURS)], linewidth=1.7, label=plain(kind, 40))
+            width = 1.4 + 0.5 * min(len(lines) - 1 - index, 3)  # of two equal lines the lower one must still be seen
+            axes.plot(x[y > 0], y[y > 0], color=COLOURS[index % len(COLOURS)], linewidth=width, label=plain(kind, 40))
+        low, high = axes.get_ylim()
+        log_ticks(axes.yaxis)
+        if high > 1e4 * low:
+            axes.yaxis.set_major_locator(LogLocator(10, numticks=7))
         label(axes, "layer", heading=name)
     drawn = cells[0].get_legend_handles_labels()
     if drawn[0]:
-        page.legend(
-            *drawn, loc="lower center", ncols=len(drawn[0]), frameon=False, fontsize=8, labelcolor=INK, handlelength=1.4
-        )
+        looks: dict[str, Any] = {"fontsize": SMALL, "labelcolor": INK, "handlelength": 1.4, "frameon": False}
+        page.legend(*drawn, loc="lower center", ncols=len(drawn[0]), **looks)
     return page

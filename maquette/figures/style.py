@@ -231,6 +231,7 @@ def svg_text(page: Figure, name: str) -> str:
         page.savefig(out, format="svg", dpi=DOTS_PER_INCH, transparent=True, metadata={"Date": None, "Creator": None})
     text = re.sub(r"<!DOCTYPE.*?>\s*|<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", out.getvalue(), flags=re.DOTALL)
     text = re.sub(r"'DejaVu Sans'", "'Helvetica Neue', 'Segoe UI', Roboto, Arial, 'DejaVu Sans'", text)
+    text = re.sub(r"'DejaVu Sans Mono'", "'DejaVu Sans Mono', Menlo, Consolas, monospace", text)
     if page.get_label() != ALL_COLOURS:
         text = re.sub(r"(?<=data:image/png;base64,)[^\"']*", lambda data: _smaller(data.group()), text)
     return re.sub(r'(?<= d=")[^"]*', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path.group()), text)

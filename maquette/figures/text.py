@@ -61,7 +61,7 @@ def bars(axes: Axes, names: Sequence[str], values: np.ndarray) -> None:
     """Named bars from top to bottom, with the value at the end of each."""
     places = np.arange(len(values))[::-1]
     axes.barh(places, values, height=0.7, color=tint(BLUE, np.full(len(values), 0.8)))
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, [plain(name) for name in names])
     axes.grid(False, axis="y")
     axes.set_xlim(0, max(float(np.max(values, initial=0)) * 1.15, 1e-9))
     for place, value in zip(places, values, strict=True):
@@ -69,24 +69,25 @@ def bars(axes: Axes, names: Sequence[str], values: np.ndarray) -> None:
 
 
 def visible(token: str) -> str:
-    """A token so that one sees its white space: a space as an open box, a line end as its sign."""
+    """A token so that one sees its white space: a space as an open box, a line end as its sign; at most 18 signs."""
     swaps = {"Ġ": "␣", "Ċ": "⏎", " ": "␣", "\n": "⏎", "\t": "⇥"}
-    return plain("".join(swaps.get(sign, sign) for sign in token) or "(nothing)", 18)
+    shown = "".join(swaps.get(sign, sign if sign.isprintable() else "·") for sign in token) or "(nothing)"
+    return shown if len(shown) <= 18 else shown[:17] + "…"
 
 
 def attention_maps(maps: np.ndarray, tokens: Sequence[str]) -> Figure:
     """Weights (layers, heads, T, T) as a grid: a row a layer, a column a head, reading tokens down, read ones across."""
     layers, heads, count, _ = maps.shape
-    names = [visible(token) for token in tokens]
+    names = [plain(visible(token)) for token in tokens]
     side = min(max(1.15, 0.11 * count), 9.4 / heads)
     room = 0.35 + width_of(names, SMALL - 2) * 0.9
     page, cells = figure(
-        room + heads * side + (heads - 1) * 0.12 + 0.1,
+        room + heads * side + (heads - 1) * 0.12 + 0.3,
         0.3 + layers * side + (layers - 1) * 0.12 + room,
         heads,
         layers,
         left=room,
-        right=0.1,
+        right=0.3,
         top=0.3,
         bottom=room,
         across=0.12,

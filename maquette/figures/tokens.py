@@ -28,7 +28,7 @@ from maquette.figures.style import (
 
 WIDTH = 9.0  # inches that a full-width figure takes in a report
 SIZE, TINY = 7.5, 6.0  # points of tokens and of their numbers
-FONT = ["DejaVu Sans Mono", "monospace"]  # letters of equal width: boxes fit them wherever they are shown
+FONT = "DejaVu Sans Mono"  # letters of equal width: boxes fit them wherever they are shown
 LETTER = 0.605 / 72  # inches that a letter of one point takes
 HIGH, ROOM, GAP = 0.2, 0.07, 0.03  # inches: height of a box, room beside its text, gap between boxes
 MOST = 160  # boxes of a strip
@@ -101,7 +101,7 @@ def draw_box(axes: Any, along: float, top: float, wide: float, text: str, colour
     looks: dict[str, Any] = {"facecolor": tint(colour, np.array(0.28)), "linewidth": 0.0}
     if colour == RED:
         looks = {"facecolor": "none", "edgecolor": RED, "linewidth": 0.9}
-    axes.add_patch(Rectangle((along, top), wide, HIGH, **looks))
+    axes.add_patch(Rectangle((along, top), wide, HIGH, clip_on=False, **looks))
     mono(axes, along + wide / 2, top + HIGH / 2, text, SIZE)
 
 
@@ -131,8 +131,11 @@ def merges(steps: Sequence[tuple[str, str, str]], across: int = 4) -> Figure:
     return page
 
 
-def side_by_side(panels: Mapping[str, Mapping[str, float]], kept: str) -> Figure:
-    """Bars of every kind for each measure, a panel a measure; the kind that is kept is blue."""
+def side_by_side(panels: Mapping[str, Mapping[str, float]], kept: str, logarithmic: Set[str] = frozenset()) -> Figure:
+    """Bars of every kind for each measure, a panel a measure; the kind that is kept is blue.
+
+    Bars of measures in `logarithmic` begin at a tenth of the smallest, and each tenfold is as long as the next.
+    """
     names = list(next(iter(panels.values())))
     room = 0.25 + width_of(names)
     page, axes = figure(
@@ -141,14 +144,19 @@ def side_by_side(panels: Mapping[str, Mapping[str, float]], kept: str) -> Figure
     places = np.arange(len(names))[::-1]
     for each, (measure, values) in zip(axes, panels.items(), strict=True):
         shown = np.array([values[name] for name in names])
-        each.barh(places, shown, height=0.7, color=[tint(BLUE if n == kept else GREY, np.array(0.75)) for n in names])
+        low = max(float(shown.min(initial=1)), 1e-9) / 10 if measure in logarithmic else 0.0
+        colours = [tint(BLUE if name == kept else GREY, np.array(0.75)) for name in names]
+        if measure in logarithmic:
+            each.set_xscale("log")
+        each.barh(places, np.maximum(shown - low, 0), left=low, height=0.7, color=colours)
         each.set_yticks(places, names if each is axes[0] else [])
         each.set_xticks([])
-        each.set_xlim(0, max(float(shown.max(initial=0)), 1e-9))
+        each.minorticks_off()
+        each.set_xlim(low, max(float(shown.max(initial=0)), 1e-8))
         each.tick_params(length=0)
         for spine in each.spines.values():
             spine.set_visible(False)
         for place, value in zip(places, shown, strict=True):
-            write(each, value, place, f" {number(float(value), digits=3)}", va="center")
+            write(each, max(value, low), place, f" {number(float(value), digits=3)}", va="center")
         label(each, heading=measure)
     return page

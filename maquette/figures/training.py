@@ -108,7 +108,7 @@ def overlaid(
     elif crowded:
         legend(axes, ncols=2)
     elif named:
-        _name_ends(axes, ends)
+        name_ends(axes, ends)
     label(axes, x_label, y_label)
     return page
 
@@ -121,7 +121,7 @@ def log_ticks(axis: Any) -> None:
     axis.set_tick_params(which="minor", length=0)
 
 
-def _name_ends(axes: Any, ends: list[tuple[float, float, str, str]]) -> None:
+def name_ends(axes: Any, ends: list[tuple[float, float, str, str]]) -> None:
     """Writes each line's name right of its end, moved apart where two would touch."""
     low, high = axes.get_ylim()
     logarithmic = axes.get_yscale() == "log"

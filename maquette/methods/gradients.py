@@ -1,4 +1,4 @@
-"""Gradients looked at: over the input of a network, against noise, and along the paths of a residual network.
+"""Gradients looked at: over the input of a network, beside noise, along the paths of a residual network.
 
 Balduzzi et al. 2017, "The Shattered Gradients Problem": with depth, the gradient of a plain network changes between
 neighbouring inputs like white noise, that of a shallow or residual one like brown noise.

@@ -216,11 +216,13 @@ def orthogonal(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tensor]:
     size = torch.diagonal(square, dim1=-2, dim2=-1).sum(-1)[:, None, None].sqrt() + 1e-7  # of X, by Frobenius
     square = square / size**2
     unit = torch.eye(square.shape[-1], dtype=square.dtype, device=square.device)
-    whole = unit / size
-    for _ in range(iterations):
+    product = unit / size
+    for number in range(iterations):
         factor = torch.baddbmm(square, square, square, beta=b, alpha=c).add_(unit, alpha=a)
-        whole, square = factor @ whole, factor @ square @ factor
-    turned = [p @ each for p, each in zip(whole, wide, strict=True)]
+        product = factor @ product if number else factor / size
+        if number + 1 < iterations:
+            square = factor @ square @ factor
+    turned = [p @ each for p, each in zip(product, wide, strict=True)]
     return [each.mT if old.shape[0] > old.shape[1] else each for old, each in zip(matrices, turned, strict=True)]
 
 

@@ -72,4 +72,6 @@ def neighbours_kept(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(rows) - 1) / 3)
-    return TSNE(perplexity=perplexity, init="pca", random_state=seed % 2**32).fit_transform(rows.astype(np.float32))
+    method = "exact" if len(rows) <= 300 else "barnes_hut"  # the tree pays for itself only where points are many
+    made = TSNE(perplexity=perplexity, init="pca", random_state=seed % 2**32, method=method)
+    return made.fit_transform(rows.astype(np.float32))

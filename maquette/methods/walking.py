@@ -90,7 +90,7 @@ def beginning(
     if not is_rotary(model):
         positions = model.positions.weight[:places].double() * has_positions
         return embeddings, positions, None, embeddings + positions
-    turns = model.turns[:, :places].double()
+    turns = model.turns[:places].double().movedim(-1, 0)
     if not has_positions:
         turns = torch.stack([torch.ones_like(turns[0]), torch.zeros_like(turns[1])])
     return embeddings, None, turns, rms_norm(embeddings)
@@ -217,9 +217,9 @@ def rms_norm(x: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, turns: Tensor) -> Tensor:
-    """Numbers i and i + D/2 of x (H, T, D) turned by the angle of their place; Su et al. 2021, equation (34)."""
-    (cos, sin), (first, second) = turns, x.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    """Each pair of numbers of x (H, T, D) turned by the angle of its place; Su et al. 2021, equation (34)."""
+    (cos, sin), (first, second) = turns, (x[..., 0::2], x[..., 1::2])
+    return torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1).flatten(-2)
 
 
 def softmax(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Deep dense networks for one comparison: plain or residual, without or with normalisation, at several depths."""
+"""Deep dense networks to be compared: plain or residual, with or without normalisation."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -152,5 +152,6 @@ def settle(network: nn.Module, inputs: Tensor) -> nn.Module:
     network.train()(inputs)
     for layer, momentum in zip(norms, before, strict=True):
         layer.momentum = momentum
+        assert layer.running_var is not None
         layer.running_var *= (len(inputs) - 1) / len(inputs)  # torch remembers the unbiased variance
     return network.eval()

@@ -64,7 +64,7 @@ def test_panels_have_their_own_scale_or_one_together():
 def test_the_chain_writes_its_numbers_and_hides_what_lies_ahead():
     first, hidden, weights = scored(3).axes
     assert len(first.texts) == 9 and len(hidden.texts) == len(weights.texts) == 6
-    assert weights.texts[0].get_text() == "1.00"
+    assert weights.texts[0].get_text() == "1"
 
 
 def test_equal_orders_are_called_the_same():

@@ -43,7 +43,7 @@ def test_a_map_of_tokens_writes_those_that_have_room(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("token", "shown"), [("Ġthe", "␣the"), ("\n", "⏎"), ("", "(nothing)"), ("a b", "a␣b"), ("\x1b", "")]
+    ("token", "shown"), [("Ġthe", "␣the"), ("\n", "⏎"), ("", "(nothing)"), ("a b", "a␣b"), ("\x1b", "·"), ("$", "$")]
 )
 def test_white_space_can_be_seen(token, shown):
     assert visible(token) == shown

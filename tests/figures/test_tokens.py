@@ -23,6 +23,7 @@ CASES: dict[str, Callable[[], Figure]] = {
     "kinds": lambda: side_by_side(
         {"bytes": {"bpe": 3.21, "words": 0.0}, "speed": {"bpe": 1e-3, "words": 12345.6}}, "bpe"
     ),
+    "logarithmic": lambda: side_by_side({"MB": {"bpe": 1e-3, "words": 12345.6, "none": 0.0}}, "bpe", {"MB"}),
     "one_kind": lambda: side_by_side({"bytes": {"bpe": 0.0}}, "words"),
 }
 

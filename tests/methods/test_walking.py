@@ -64,11 +64,12 @@ def test_what_enters_a_gpt_is_normalised_and_later_turned():
     assert walked.positions is None and walked.turns.shape == (2, 9, 4)
     close(walked.stream[0], functional.rms_norm(model.embedding(torch.tensor(TOKENS)), (24,)))
     layer = walked.layers[1]
-    close(layer.turned_queries, gpt_module.rotate(layer.queries.float()[None], model.turns[:, :9])[0])
-    complex_keys = torch.complex(*layer.keys.chunk(2, dim=-1))  # a turn is a product with e^(i angle)
+    turned = gpt_module.rotate(layer.queries.float().transpose(0, 1)[None], model.turns[:9])
+    close(layer.turned_queries, turned[0].transpose(0, 1))
+    complex_keys = torch.complex(layer.keys[..., 0::2], layer.keys[..., 1::2])  # a turn is a product with e^(i angle)
     angles = torch.outer(torch.arange(9).double(), 10_000.0 ** (-torch.arange(4).double() / 4))
     turned = complex_keys * torch.polar(torch.ones_like(angles), angles)
-    close(layer.turned_keys, torch.cat([turned.real, turned.imag], dim=-1))
+    close(layer.turned_keys, torch.stack([turned.real, turned.imag], dim=-1).flatten(-2))
 
 
 @pytest.mark.parametrize("number", range(3))

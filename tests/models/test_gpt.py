@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from maquette.models import GPT, GPT2
 from maquette.models.attention import attend
-from maquette.models.gpt import heads_for, rms_norm, rotate, rotations
+from maquette.models.gpt import RmsNorm, SquaredRelu, heads_for, rms_norm, rotate, rotations
 
 
 def test_gpt2_gives_transformers_logits_and_gradients():
@@ -39,11 +39,14 @@ def test_gpt_is_its_formulas_written_out():
     def norm(x):
         return x / (x.pow(2).mean(-1, keepdim=True) + torch.finfo(x.dtype).eps).sqrt()
 
-    def turned(x):  # as complex numbers: number i is the real part, number i + D/2 the imaginary one
-        size = x.shape[-1]
-        angle = torch.arange(9)[:, None] * 10_000.0 ** (-torch.arange(0, size, 2) / size)
-        spun = torch.complex(x[:, : size // 2], x[:, size // 2 :]) * torch.exp(1j * angle.double())
-        return torch.cat([spun.real, spun.imag], -1)
+    def turned(x):  # by rotation matrices
+        out, size = torch.empty_like(x), x.shape[-1]
+        for place in range(9):
+            for i in range(size // 2):
+                angle = torch.tensor(place * 10_000.0 ** (-2 * i / size), dtype=x.dtype)
+                turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()]).view(2, 2)
+                out[place, 2 * i : 2 * i + 2] = turn @ x[place, 2 * i : 2 * i + 2]
+        return out
 
     x = norm(model.embedding.weight[tokens])
     for block in model.blocks:
@@ -112,16 +115,24 @@ def test_rotated_products_depend_on_the_distance_alone():
     q, k = torch.randn(2, 1, 1, 1, 8, dtype=torch.float64)
 
     def product(at, other):
-        return float((rotate(q, turns[:, at : at + 1]) * rotate(k, turns[:, other : other + 1])).sum())
+        return float((rotate(q, turns[at : at + 1]) * rotate(k, turns[other : other + 1])).sum())
 
     assert product(3, 7) == pytest.approx(product(30, 34), rel=1e-4)
     assert product(3, 7) != pytest.approx(product(3, 8), rel=1e-3)
-    assert rotate(q, turns[:, 5:6]).norm() == pytest.approx(float(q.norm()), rel=1e-6)
+    assert rotate(q, turns[5:6]).norm() == pytest.approx(float(q.norm()), rel=1e-6)
 
 
 def test_rms_norm_has_a_root_mean_square_of_one():
     x = torch.randn(4, 7, generator=torch.Generator().manual_seed(0)) * 30
     torch.testing.assert_close(rms_norm(x).pow(2).mean(-1), torch.ones(4), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("function", [RmsNorm, SquaredRelu])
+def test_written_out_derivatives_agree_with_finite_differences(function):
+    x = torch.randn(3, 2, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(function.apply, (x,))
+    plain = functional.rms_norm(x, (6,)) if function is RmsNorm else functional.relu(x).square()
+    torch.testing.assert_close(function.apply(x), plain)
 
 
 def test_an_untrained_gpt_knows_nothing():

@@ -1,4 +1,4 @@
-"""Whether more layers are better: plain and residual networks, without and with normalisation, at growing depth."""
+"""Whether more layers are better: plain and residual networks of growing depth, with and without normalisation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WATCHED = 2_000  # training pictures on which the error is measured while training
 MOST_MEASURED = 10_000  # training pictures on which it is measured at the end
-MOMENTS = 40  # at which it is measured
+MOMENTS = 32  # at which it is measured
 
 
 class Settings(BaseSettings):
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
         "of the change by a residual block without norm; 1 / sqrt(blocks) if not set, 1 as the course writes it",
         gt=0,
     )
-    steps: int = option(1000, "batches that every network learns from", ge=1)
+    steps: int = option(800, "batches that every network learns from", ge=1)
     batch_size: int = option(128, "pictures a step", "pictures", ge=2)
     learning_rate: float = option(0.001, "size of the steps", gt=0)
     size: int | None = option(None, "side to which own pictures are cropped and shrunk", "px", ge=8, le=512)
@@ -46,14 +46,22 @@ class Settings(BaseSettings):
 class Options(BaseOptions):
     """What `predict` can be told."""
 
-    kind: Literal["plain", "plain_batch", "residual", "residual_batch", "residual_layer"] | None = option(
-        None, "which networks to ask; the kind that did best at full depth if not set"
+    kind: Literal["best", "plain", "plain_batch", "residual", "residual_batch", "residual_layer"] = option(
+        "best", "which networks to ask; the best is the kind that did best at full depth"
     )
     depth: int | None = option(None, "layers of the network to ask; the deepest if not set", ge=2)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"most_pictures": 1200, "width": 16, "depth": 12, "depths": 3, "steps": 60, "batch_size": 32},
+    "small": {
+        "most_pictures": 1200,
+        "width": 16,
+        "depth": 12,
+        "depths": 3,
+        "steps": 60,
+        "batch_size": 32,
+        "learning_rate": 0.003,
+    },
     "course": {"shallow": 20, "depth": 56, "depths": 2, "scale": 1.0},
     "full": {"width": 512, "depth": 200, "depths": 6, "steps": 20_000, "batch_size": 256},
 }
@@ -109,7 +117,9 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
 
     from maquette.measures.classes import class_scores
     from maquette.models.deep import KINDS
+    from maquette.training import set_threads
 
+    set_threads(3 * settings.batch_size * settings.width * max(settings.width, model.inputs))
     if run.is_main:
         with run.section("build"):
             depth_pictures.show_start(model, prepared.train, run)
@@ -144,10 +154,9 @@ def learn(model: Any, train: Part, settings: Settings, run: Run) -> Any:
     import torch
 
     from maquette.methods.optimizers import AdamW, flat_parameter
-    from maquette.training import Batches, set_threads, share, update, warm_cosine
+    from maquette.training import Batches, share, update, warm_cosine
 
     model = model.to(run.device)
-    set_threads(3 * settings.batch_size * settings.width * max(settings.width, model.inputs))
     for name, value, unit in (
         ("Networks", len(model.networks), ""),
         ("Steps", settings.steps, ""),
@@ -159,12 +168,9 @@ def learn(model: Any, train: Part, settings: Settings, run: Run) -> Any:
     pictures, classes = train.pictures.to(run.device), train.classes.to(run.device)
     watched = train.some(np.sort(run.random("watched").permutation(len(train))[:WATCHED]))
     optimizer = AdamW([flat_parameter(model.parameters())], settings.learning_rate)
-    size = settings.batch_size
-    while len(train) % size == 1:  # the last batch of an epoch: of one picture batch norm could take no variance
-        size += 1
-    batches = Batches(len(train), size, settings.seed)
+    batches = Batches(len(train), batch_size_for(len(train), settings.batch_size), settings.seed)
     run.keep(model=model, optimizer=optimizer, batches=batches)
-    interval = max(1, settings.steps // MOMENTS)
+    interval = -(-settings.steps // MOMENTS)
     model.train()
     for step in run.loop(settings.steps):
         rows = next(batches)
@@ -183,33 +189,43 @@ def learn(model: Any, train: Part, settings: Settings, run: Run) -> Any:
     return model
 
 
+def batch_size_for(pictures: int, wanted: int) -> int:
+    """The batch size wanted, or a little more: so that no batch is of one picture, of which there is no variance."""
+    while pictures % wanted == 1:
+        wanted += 1
+    return wanted
+
+
 def errors_of(model: Any, part: Part) -> dict[str, float]:
     """The part of the pictures that each network gets wrong, in evaluation mode."""
-    found = {}
+    found, pictures = {}, classifiers.floats(part.pictures)
     for name, network in model.networks.items():
-        said = classifiers.logits_of(network, part.pictures).argmax(1)
+        said = classifiers.logits_of(network, pictures).argmax(1)
         found[name] = float((said != part.classes).double().mean())
     return found
 
 
 def tell(model: Any, errors: dict[str, float], pictures: int, run: Run) -> None:
-    """What came out, in a sentence for each kind of network."""
+    """What came out, in a sentence for each kind of network: the deepest beside the best of the others."""
     from maquette.models.deep import KINDS
 
-    shallow, deep = model.depths[0], model.depths[-1]
+    deep, others = model.depths[-1], ", the best of the shallower" if len(model.depths) > 2 else ""
     for kind in model.kinds:
-        few, many = errors[f"{kind}_{shallow}"], errors[f"{kind}_{deep}"]
+        by_depth = {depth: errors[f"{kind}_{depth}"] for depth in model.depths}
+        best = min(model.depths[:-1], key=lambda depth: by_depth[depth])
         run.say(
-            f"{KINDS[kind].capitalize()}: {few:.2%} wrong with {shallow} layers, {many:.2%} with {deep}: deeper is "
-            f"{depth_pictures.verdict(few, many, pictures)}."
+            f"{KINDS[kind].capitalize()}: {by_depth[deep]:.2%} of the training pictures are wrong with {deep} layers, "
+            f"{by_depth[best]:.2%} with {best}{others}. Deeper is "
+            f"{depth_pictures.verdict(by_depth[best], by_depth[deep], pictures)}."
         )
 
 
 def predict(
-    model: Any, processing: dict[str, Any], inputs: Sequence[Any], *, kind: str | None = None, depth: int | None = None
+    model: Any, processing: dict[str, Any], inputs: Sequence[Any], *, kind: str = "best", depth: int | None = None
 ) -> pd.DataFrame:
     """A row for each picture: `class`, `probability`, `next_class`, `next_probability`, `probability_<class>`."""
     if depth is not None and depth not in model.depths:
         raise UserError(f"--depth {depth}: the run has networks of {', '.join(map(str, model.depths))} layers.")
     best, _, deepest = model.answering.rpartition("_")
-    return classifiers.answers(model.networks[f"{kind or best}_{depth or deepest}"], processing, inputs)
+    network = model.networks[f"{best if kind == 'best' else kind}_{depth or deepest}"]
+    return classifiers.answers(network, processing, inputs)

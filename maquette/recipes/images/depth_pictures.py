@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from maquette.recipes.images.classifiers import Part
     from maquette.runs import Run
 
-POINTS, LAGS, RUNS = 256, 15, 20  # inputs from -2 to 2, how far they are compared, random networks; as Balduzzi et al.
-WIDE = 200  # nodes a layer of those networks, as theirs
+POINTS, LAGS, RUNS = 256, 15, 12  # inputs from -2 to 2, how far they are compared, random networks
+WIDE = 200  # nodes a layer of those networks; points and nodes as in Balduzzi et al. 2017
 FOUR = 6  # layers of a network with four blocks
 MOST_SHOWN = 128  # pictures on which signals and gradients are measured
 
@@ -35,6 +35,11 @@ def show_start(model: DeepNetworks, train: Part, run: Run) -> None:
         "Batch norm takes mean and variance of each number of the signal over the pictures of a batch (while "
         "predicting, running means of them); layer norm takes them over the numbers of one picture's signal. All "
         "networks of one depth start from the same weights, and learn from the same batches."
+    )
+    scale = f"by {model.scale:.3g}" if model.scale else "by 1 / sqrt(blocks)"
+    run.say(
+        f"Residual blocks without a norm multiply their change {scale}, which the equations leave out. With 1, as the "
+        "course writes it, the signal of a deep network grows past all bounds at the start, and it hardly learns."
     )
     show_sizes(model, train.some(slice(MOST_SHOWN)), run)
     show_shattering(model, run)
@@ -82,10 +87,11 @@ def show_sizes(model: DeepNetworks, some: Part, run: Run) -> None:
             }
         ),
         f"Signal and gradient through {depth} layers, at the start",
-        "To the right the signal goes forward, to the left the gradient comes back. Plain layers keep both, if the "
-        "weights are right. A residual block adds the variance of its change to that of the signal: if the change is "
-        "not scaled down, the variance doubles with each block. A norm inside the block makes it grow by one each "
-        "time instead. Batch norm without residual connections keeps the signal, but its gradient explodes.",
+        "To the right the signal goes forward, to the left the gradient comes back. Plain layers about keep both, if "
+        "the weights start at the right size. A residual block adds the variance of its change to that of the signal: "
+        "if the change is not scaled down, the variance doubles with each block. A norm inside the block makes it grow "
+        "by one each time instead. Batch norm without residual connections keeps the signal, but its gradient "
+        "explodes.",
     )
 
 
@@ -156,9 +162,10 @@ def show_shattering(model: DeepNetworks, run: Run) -> None:
             {name: (lags, autocorrelation(series, LAGS)) for name, series in noises.items()},
         ),
         "How alike the gradients of neighbouring inputs are",
-        f"The mean over {RUNS} random networks. Balduzzi et al. 2017 name it shattering when the line falls to that "
-        "of white noise. It takes batch norm: without it most relus of a deep layer are on for all of these inputs "
-        "or for none, and the gradient changes in few places.",
+        f"The mean over {RUNS} random networks. Balduzzi et al. 2017 call it shattering when the correlation falls to "
+        "that of white noise: so it does in deep plain networks with batch norm, and far less with residual "
+        "connections. Without batch norm it does not fall as low either, since most relus of a deep plain layer are on "
+        "for all of these inputs or for none: where none switches, the gradient stays.",
     )
     next_to = {key: round(float(values[1]), 3) for key, values in correlations.items()}
     rows = [

@@ -26,16 +26,16 @@ class Settings(BaseSettings):
     run: str | None = option(None, "run folder of gpt to look into; a small network is trained here if not given")
     sentence: str = option("Meerkats love watermelons.", "what is led through the network")
     layer: int | None = option(None, "layer to show closely, counted from 1; the first if not set", ge=1)
-    head: int | None = option(None, "its head, counted from 1; the one least like uniform attention if not set", ge=1)
+    head: int | None = option(None, "its head, counted from 1; the one that most picks out others if not set", ge=1)
     tokenizer: Literal["characters", "words", "bpe", "wordpiece", "unigram"] = option("bpe", "how text becomes tokens")
     vocabulary: int = option(1024, "most tokens that the tokenizer learns", "tokens", ge=8, le=1_000_000)
     field: str | None = option(None, "the field of .jsonl or the column of .csv that holds the text; found if not set")
     context: int = option(64, "tokens that the network looks back on", "tokens", ge=4, le=65536)
     depth: int = option(2, "layers", ge=1, le=96)
-    width: int = option(64, "numbers a token", ge=4, le=16384)
+    width: int = option(96, "numbers a token", ge=4, le=16384)
     heads: int = option(4, "attention heads a layer", ge=1, le=256)
-    steps: int = option(1500, "steps of training", ge=1)
-    batch_size: int = option(16, "windows of text a step", "windows", ge=1)
+    steps: int = option(2000, "steps of training", ge=1)
+    batch_size: int = option(8, "windows of text a step", "windows", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
     test_share: float = option(0.1, "part of the text kept for the scores", gt=0, lt=0.9)
@@ -45,7 +45,7 @@ class Options(BaseOptions):
     """What `predict` can be told."""
 
     layer: int | None = option(None, "layer to show closely, counted from 1; the run's if not set", ge=1)
-    head: int | None = option(None, "its head, counted from 1; the one least like uniform attention if not set", ge=1)
+    head: int | None = option(None, "its head, counted from 1; the one that most picks out others if not set", ge=1)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -139,7 +139,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
 
     (corpus, data), context = prepared.train, prepared.processing["context"]
     if data.given is None:
-        train_model(model, corpus, settings, run, context=context, prompt=settings.sentence)
+        train_model(model, corpus, settings, run, context=context)
     else:
         run.keep(model=model.to(run.device))
         for step in run.loop(1):
@@ -219,7 +219,7 @@ def explain(
     tokenizer = load_tokenizer(processing["tokenizer"])
     which = walked.looked_at(model, layer or processing.get("layer"), head or processing.get("head"))
     tokens = walked.encoded(tokenizer, inputs)
-    scene = scene_of(model, tokenizer, inputs, tokens[: min(MOST_TOKENS, model.context)], *which)
+    scene = scene_of(model, tokenizer, inputs, tokens[: min(MOST_TOKENS, model.context)].tolist(), *which)
     steps = (
         *(walk_inputs.tokens, walk_inputs.embeddings, walk_inputs.positions, walk_inputs.order, walk_layers.norms),
         *(walk_layers.queries, walk_layers.scores, walk_layers.uniform_or_scaled, walk_layers.heads),

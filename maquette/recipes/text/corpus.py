@@ -72,10 +72,10 @@ def analyze_texts(texts: Texts, run: Run) -> dict[str, Any]:
         run.fact(name.capitalize(), value)
     start = sample[:600].rsplit(" ", 1)[0]
     run.table("How it begins", pd.DataFrame({"text": [line for line in start.splitlines() if line.strip()][:12]}))
-    common = [repr(letter)[1:-1] if not letter.strip() else letter for letter, _ in letters.most_common(20)]
+    common = [repr(letter)[1:-1] if not letter.strip() else letter for letter, _ in letters.most_common(10)]
     run.table(
         "The commonest characters",
-        pd.DataFrame({"character": common, "share": [n / len(sample) for _, n in letters.most_common(20)]}),
+        pd.DataFrame({"character": common, "share": [n / len(sample) for _, n in letters.most_common(10)]}),
     )
     if len(words) > 10:
         run.picture(

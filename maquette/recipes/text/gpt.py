@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from maquette.data.text import Texts
     from maquette.runs import Run
 
-WIDTH_A_LAYER = 48  # numbers a token that each layer of `depth` stands for
+WIDTH_A_LAYER = 32  # numbers a token that each layer of `depth` stands for
 
 
 class Settings(BaseSettings):
@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     heads: int | None = option(None, "attention heads a layer; of about 32 numbers if not set", ge=1, le=256)
     context: int = option(128, "tokens that the network looks back on", "tokens", ge=4, le=65536)
     dropout: float = option(0.0, "part of the numbers that training leaves out; gpt2 only", ge=0, lt=1)
-    steps: int = option(1500, "steps of training", ge=1)
-    batch_size: int = option(16, "windows of text a step", "windows", ge=1)
+    steps: int = option(2000, "steps of training", ge=1)
+    batch_size: int = option(8, "windows of text a step", "windows", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
     shard: bool = option(False, "spread the weights over the processes of torchrun (FSDP2)")
@@ -172,7 +172,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
         "Cross entropy",
         "The curve of the test part is measured on its first tokens; nothing is chosen by it.",
     )
-    show_network(model.to("cpu").eval(), corpus.tokenizer, prepared.examples, samples.rows, run)
+    show_network(model.to("cpu").eval(), corpus, prepared.examples, samples.rows, run)
     return Scores(values, baselines, {"loss": "nats a token", "bits_per_byte": "bits"})
 
 

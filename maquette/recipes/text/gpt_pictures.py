@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maquette.data.tokenizers import Tokenizer
+    from maquette.recipes.text.corpus import Corpus
     from maquette.runs import Run
 
-MOST_MAPPED = 400  # tokens on the map of embeddings
+MOST_MAPPED = 200  # tokens on the map of embeddings
+COUNTED = 1_000_000  # training tokens by which the commonest are told
 MOST_READ = 24  # tokens of the sentence whose attention is drawn
 MOST_LAYERS, MOST_HEADS = 6, 6  # of the grid of attention maps
 
 
-def show_network(model: Any, tokenizer: Tokenizer, prompts: list[str], samples: list[list[Any]], run: Run) -> None:
+def show_network(model: Any, corpus: Corpus, prompts: list[str], samples: list[list[Any]], run: Run) -> None:
     """Samples as training went on, the next token of a prompt, attention, and the tokens on a map."""
     import pandas as pd
 
@@ -24,9 +26,9 @@ def show_network(model: Any, tokenizer: Tokenizer, prompts: list[str], samples: 
             f"From the prompt {prompts[0]!r} on, drawn at temperature 0.8.",
         )
     with run.section("predict"):
-        show_next_token(model, tokenizer, prompts[0], run)
-        show_attention(model, tokenizer, prompts[0], run)
-        show_embeddings(model, tokenizer, run)
+        show_next_token(model, corpus.tokenizer, prompts[0], run)
+        show_attention(model, corpus.tokenizer, prompts[0], run)
+        show_embeddings(model, corpus, run)
 
 
 def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
@@ -67,28 +69,25 @@ def show_attention(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> N
     )
 
 
-def show_embeddings(model: Any, tokenizer: Tokenizer, run: Run) -> None:
-    """The commonest tokens, as their numbers in the vocabulary or their order of learning put them, on a map."""
+def show_embeddings(model: Any, corpus: Corpus, run: Run) -> None:
+    """The commonest tokens as their embeddings put them on a map."""
     import numpy as np
 
     from maquette.figures.text import token_map
     from maquette.methods.projections import neighbours_kept
 
+    tokenizer = corpus.tokenizer
     table = model.embedding.weight.detach().numpy()
-    named = [
-        number
-        for number, token in enumerate(tokenizer.vocabulary[: len(table)])
-        if token and not token.startswith("<|") and (len(token) > 1 or token.isprintable())
-    ]
-    if len(named) > MOST_MAPPED:  # the later ones of a learnt vocabulary are whole words, and rarer
-        named = named[:: max(1, len(named) // MOST_MAPPED)][:MOST_MAPPED]
+    counts = np.bincount(corpus.train.take(0, COUNTED), minlength=len(tokenizer.vocabulary))
+    common = np.argsort(-counts, kind="stable")[:MOST_MAPPED]
+    named = [number for number in common if counts[number] and number not in (tokenizer.end, tokenizer.unknown)]
     if len(named) < 8:
         return
     places = neighbours_kept(np.ascontiguousarray(table[named], dtype=np.float32), run.settings.seed)
     run.picture(
         "embeddings",
         token_map(places, [tokenizer.vocabulary[number] for number in named]),
-        "The embeddings of tokens in two dimensions (t-SNE)",
+        "The embeddings of the commonest tokens in two dimensions (t-SNE)",
         "Tokens that are followed by alike ones come to lie together. Blue: they begin a word; orange: with a capital "
         "letter. Distances far apart mean little on such a map.",
     )

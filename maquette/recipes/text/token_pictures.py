@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from maquette.data.tokenizers import Tokenizer
+    from matplotlib.figure import Figure
+
+    from maquette.data.tokenizers import Subwords, Tokenizer
     from maquette.figures.tokens import Strip
     from maquette.runs import Run
 
 MERGES = 40  # shown in order
+GROWN = 120  # characters of a text that are shown growing
 STEPS = 24  # stages of a sentence as merges build its tokens
 SIZES = 8  # vocabularies on the curve, each about twice as large as the one before
 MEASURED = 1 << 19  # characters of the test part that the curve is measured on
@@ -36,12 +39,10 @@ def show_comparison(rows: Mapping[str, dict[str, Any]], kept: str, settings: Any
         {
             "kind": kind,
             "vocabulary": row["vocabulary"],
-            "tokens": row["tokens"],
             "tokens a word": row["tokens_per_word"],
             "unknown": f"{row['unknown_share']:.2%}",
             "bytes a token": row["bytes_per_token"],
             "bits a byte": row["bits_per_byte"],
-            "gives the text back": "yes" if row["gives_back"] else "no",
             "remark": remark(row, settings.vocabulary),
         }
         for kind, row in rows.items()
@@ -49,25 +50,24 @@ def show_comparison(rows: Mapping[str, dict[str, Any]], kept: str, settings: Any
     run.table(
         "The kinds on the test part",
         pd.DataFrame(table),
-        "Words are what stands between white space. Parts that a vocabulary lacks would have to be spelled out: in the "
-        "bytes a token each of their bytes counts as a token, in the bits a byte as 8 bits. So no kind gains by "
-        "knowing little. What is lost in white space is not counted.",
+        "Words are what stands between white space. What a kind loses would have to be spelled out: parts that its "
+        "vocabulary lacks, and white space that does not come back as it was. Each byte of it counts as a token in the "
+        "bytes a token, and as 8 bits in the bits a byte; so no kind gains by losing much.",
     )
     run.formula("bits a byte = - sum over tokens of log2 p(token) / bytes of the text")
     run.say(
         "p is how often training saw the token, by itself, plus one: the plainest model of all. Large tokens carry "
         "more bytes, but each is rarer; bits a byte weighs both, and so compares vocabularies of any size."
     )
+    measures = {
+        "bytes a token (more is better)": "bytes_per_token",
+        "bits a byte (less is better)": "bits_per_byte",
+        "MB encoded a second (log)": "speed",
+    }
+    panels = {words: {kind: row[name] for kind, row in rows.items()} for words, name in measures.items()}
     run.picture(
         "kinds",
-        side_by_side(
-            {
-                "bytes a token (more is better)": {kind: row["bytes_per_token"] for kind, row in rows.items()},
-                "bits a byte (less is better)": {kind: row["bits_per_byte"] for kind, row in rows.items()},
-                "MB a second, encoding": {kind: row["speed"] for kind, row in rows.items()},
-            },
-            kept,
-        ),
+        side_by_side(panels, kept, {"MB encoded a second (log)"}),
         "The kinds beside each other",
         "The speed was measured once, on the training part of this run: it differs from run to run.",
     )
@@ -80,13 +80,13 @@ def show_comparison(rows: Mapping[str, dict[str, Any]], kept: str, settings: Any
 
 
 def remark(row: dict[str, Any], asked: int) -> str:
-    said = []
-    if row["unknown_share"] > 0:
-        said.append("does not know all of the text")
+    said = ["gives the text back"] if row["gives_back"] else []
     if not row["is_lossless"]:
         said.append("loses white space")
+    if row["unknown_share"] > 0:
+        said.append("does not know all")
     if row["vocabulary"] < asked:
-        said.append("the text yields no more tokens")
+        said.append("the text has no more tokens")
     return "; ".join(said)
 
 
@@ -117,8 +117,8 @@ def show_sizes(tokenizers: Mapping[str, Tokenizer], test: Sequence[str], largest
             "sizes",
             overlaid(lines, "vocabulary, tokens", "bytes a token"),
             "What a larger vocabulary brings",
-            "Each doubling brings less than the one before. Vocabularies of words must spell out what they lack, in "
-            "single bytes; smaller ones of unigram are not part of its larger ones, so it has no curve here.",
+            "What a kind loses is spelled out in bytes, as in the table. Smaller vocabularies of unigram are no "
+            "parts of its larger ones, so it has no curve here.",
         )
 
 
@@ -177,9 +177,8 @@ def here(tokens: Sequence[str]) -> dict[str, Any]:
 
 def show_merges(tokenizers: Mapping[str, Tokenizer], sentences: Sequence[str], run: Run) -> None:
     """The first merges of byte pair encoding in order, and how they build the tokens of the first sentence."""
-    from maquette.data.merges import growth
     from maquette.data.tokenizers import Subwords, spelled
-    from maquette.figures.tokens import Strip, merges, strips
+    from maquette.figures.tokens import merges
 
     bpe = tokenizers.get("bpe")
     if not isinstance(bpe, Subwords) or not bpe.merges:
@@ -192,19 +191,25 @@ def show_merges(tokenizers: Mapping[str, Tokenizer], sentences: Sequence[str], r
         "Byte pair encoding begins with single bytes. Again and again it joins the pair of neighbours that is most "
         "frequent in the training text, and the pair becomes a token.",
     )
-    stages = growth(bpe, sentences[0])
-    if len(stages) > STEPS:
-        stages = [stages[round(n * (len(stages) - 1) / (STEPS - 1))] for n in range(STEPS)]
     run.picture(
         "growth",
-        strips([Strip(stage_name(stage.merge), [spelled(token) for token in stage.tokens]) for stage in stages]),
+        growing(bpe, sentences[0]),
         "How merges build the tokens of a sentence",
-        "The sentence as bytes, and after each merge that changes it, with the merge's number.",
+        "The sentence as bytes, and after a merge that changes it, with the merge's number.",
     )
 
 
-def stage_name(merge: int) -> str:
-    return f"merge {merge:,}" if merge else "bytes"
+def growing(bpe: Subwords, text: str) -> Figure:
+    """The start of a text as bytes and after the merges that change it; of many, some from the first to the last."""
+    from maquette.data.merges import growth
+    from maquette.data.tokenizers import spelled
+    from maquette.figures.tokens import Strip, strips
+
+    stages = growth(bpe, text[:GROWN])
+    if len(stages) > STEPS:
+        stages = [stages[round(n * (len(stages) - 1) / (STEPS - 1))] for n in range(STEPS)]
+    names = [f"merge {stage.merge:,}" if stage.merge else "bytes" for stage in stages]
+    return strips([Strip(n, [spelled(t) for t in stage.tokens]) for n, stage in zip(names, stages, strict=True)])
 
 
 def show_vocabulary(tokenizer: Tokenizer, model: Any, run: Run) -> None:
@@ -232,9 +237,8 @@ def explained(model: Any, tokenizer: Tokenizer, text: str) -> list[dict[str, Any
 
     import torch
 
-    from maquette.data.merges import growth
-    from maquette.data.tokenizers import Subwords, spelled
-    from maquette.figures.tokens import Strip, seen, strips
+    from maquette.data.tokenizers import Subwords
+    from maquette.figures.tokens import seen, strips
 
     strip, spans = strip_of(tokenizer.kind, tokenizer, text), tokenizer.offsets(text)
     numbers, size = list(strip.numbers), len(text.encode("utf-8", "replace"))
@@ -280,16 +284,12 @@ def explained(model: Any, tokenizer: Tokenizer, text: str) -> list[dict[str, Any
         },
     ]
     if isinstance(tokenizer, Subwords) and tokenizer.kind == "bpe":
-        stages = growth(tokenizer, text)
-        shown = stages if len(stages) <= STEPS else [*stages[: STEPS - 1], stages[-1]]
-        made = [Strip(stage_name(stage.merge), [spelled(token) for token in stage.tokens]) for stage in shown]
         blocks.append(
             {
                 "kind": "picture",
-                "figure": strips(made),
+                "figure": growing(tokenizer, text),
                 "title": "How merges built these tokens",
-                "caption": "The text as bytes, and after each merge that changes it, with the merge's number."
-                + (f" {len(stages) - STEPS:,} stages before the last are not shown." if len(stages) > STEPS else ""),
+                "caption": "The text, or its start, as bytes, and after a merge that changes it, with its number.",
             }
         )
     return blocks

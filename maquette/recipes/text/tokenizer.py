@@ -114,7 +114,8 @@ def read_parts(texts: Texts, settings: Settings, run: Run) -> Parts:
         if share >= 1 or not held or chance.random() < share:
             held.append(piece.text)
     for note in texts.notes():
-        run.say(note)
+        if note not in run.source["notes"]:  # what only reading could tell
+            run.say(note)
     if share < 1:
         run.say(f"The text has {megabytes:,.0f} MB; about {settings.most_mb:,} MB of it were drawn at random.")
     for name, held in (("training", parts.train), ("test", parts.test)):

@@ -39,13 +39,14 @@ class Scene(NamedTuple):
 def scene_of(
     model: Any, tokenizer: Tokenizer, text: str, tokens: Sequence[int], layer: int, head: int | None = None
 ) -> Scene:
-    """The scene of a text whose first tokens are given; without a head, the one least like uniform attention."""
+    """The scene of a text whose first tokens are given; without a head, the one that most picks out other tokens: that
+    takes more of them than uniform attention would."""
     from maquette.methods.walking import uniform, walk
 
     walked = walk(model, tokens)
     if head is None:
-        away = walked.layers[layer].weights - uniform(len(tokens)).to(walked.logits.device)
-        head = int(away.abs().sum((1, 2)).argmax())
+        more = walked.layers[layer].weights - uniform(len(tokens)).to(walked.logits.device)
+        head = int(more.tril(-1).clamp(min=0).sum((1, 2)).argmax())
     return Scene(model, tokenizer, text, walked, names_of(tokenizer, tokens), layer, head)
 
 

@@ -68,7 +68,8 @@ def added(scene: Scene) -> list[Block]:
         ),
         formulas(
             f"x_t = E[token_t] + P[t]        P: {model.context:,} × {model.width}",
-            "sines and cosines:  P[t, 2i] = sin(t / 10,000^(2i / W)),   P[t, 2i + 1] = cos(t / 10,000^(2i / W))",
+            f"sines and cosines:  P[t, 2i] = sin(t / 10,000^(2i / {model.width}))",
+            f"                    P[t, 2i + 1] = cos(t / 10,000^(2i / {model.width}))",
         ),
         picture(
             "walk_positions",
@@ -99,19 +100,19 @@ def turning(scene: Scene) -> list[Block]:
 
     used = len(scene.names)
     count = min(scene.model.context, MOST_PLACES)
-    cos, sin = scene.model.turns[:, :count].double()
+    cos, sin = scene.model.turns[:count].double().unbind(-1)
     alike = (cos @ cos.T + sin @ sin.T) / cos.shape[1]
     return [
         heading("Positions"),
         say(
-            "Attention by itself does not see where a token stands. This network turns queries and keys: their numbers "
-            "i and i + D/2 are a point in a plane, which is turned by an angle that grows with the place t, fast for "
-            "small i and slowly for large i. What a query and a key then have in common depends on how far apart they "
-            "stand."
+            "Attention by itself does not see where a token stands. This network turns queries and keys: every two of "
+            "their numbers are a point in a plane, which is turned by an angle that grows with the place t, fast for "
+            "the first pair, slowly for the last. What a query and a key then have in common depends on how far apart "
+            "they stand."
         ),
         formulas(
-            "φ = t / 10,000^(2i / D)",
-            "q_i → q_i cos φ − q_(i + D/2) sin φ,    q_(i + D/2) → q_i sin φ + q_(i + D/2) cos φ",
+            "φ = t / 10,000^(2i / D)        for the pair i = 0 … D/2 − 1",
+            "(a, b) → (a cos φ − b sin φ,  a sin φ + b cos φ)        of q_t and k_t",
         ),
         picture(
             "walk_positions",
@@ -163,7 +164,7 @@ def order(scene: Scene) -> list[Block]:
         ),
         table(
             "The two orders",
-            ["network", "largest difference", f"likeliest after {first!r}", f"after {second!r}"],
+            ["network", "largest difference", "likeliest after one order", "after the other"],
             rows,
             "This network learnt with positions: what it says without them only shows what it no longer sees.",
         ),

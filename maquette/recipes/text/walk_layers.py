@@ -244,6 +244,11 @@ def lens(scene: Scene) -> list[Block]:
             drawn(guesses, chances.numpy(), scene.names[-MOST_READ:], stages),
             "What each layer would say next",
             "The likeliest next token at each place, by the first layer at the bottom to the last one on top; the "
-            "darker, the more probable. A green frame: so the sentence goes on.",
+            "darker, the more probable. A green frame: so the sentence goes on."
+            + (
+                ""
+                if scene.is_rotary
+                else " Since E is read both ways, an embedding by itself is most like its own token."
+            ),
         ),
     ]
