@@ -132,7 +132,9 @@ def train(
 
     recipe = load_recipe(recipe_name)
     if data is not None and not isinstance(data, str | Path):
-        data = keep_data(data, RECIPES[recipe_name].kind)
+        from maquette.data.given import keep
+
+        data = keep(data, RECIPES[recipe_name].kind)
     if data is not None:
         values = {**values, "data": str(data)}
     settings = recipe_settings(recipe, preset, values)
@@ -145,23 +147,6 @@ def train(
 
     spine.start(recipe_name, settings, folder, preset=preset, command=shlex.join(words))
     return result(folder)
-
-
-def keep_data(data: Any, kind: str) -> Path:
-    """Data given from Python as files: a frame as a table, arrays as pictures, texts as documents; alike data alike."""
-    if kind == "image":
-        from maquette.data.given import keep_pictures
-
-        return keep_pictures(data)
-    if kind == "text":
-        from maquette.data.given import keep_texts
-
-        return keep_texts(data)
-    import pandas as pd
-
-    from maquette.data.given import keep_frame
-
-    return keep_frame(pd.DataFrame(data))
 
 
 def finish(work: Any) -> int:

@@ -65,8 +65,9 @@ def test_imports_run_one_way(path):
 HELPERS = {
     *("__init__", "shared", "networks", "classifiers", "attacked", "attack_pictures", "latent_pictures"),
     *("restoring", "restorers", "restored", "depth_pictures"),
-    *("corpus", "token_measures", "token_pictures"),
+    *("corpus", "learning", "writing", "gpt_pictures", "token_measures", "token_pictures"),
     *("walk_blocks", "walk_inputs", "walk_layers", "walked"),
+    *("learning", "writing", "gpt_pictures"),
 }  # what recipes are made of, no recipes themselves
 
 

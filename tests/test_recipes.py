@@ -44,6 +44,7 @@ LONGER = {
     "tokenizer": ["--vocabulary", "3000"],
     "attention": ["--steps", "500"],
     "depth": ["--steps", "300"],
+    "gpt": ["--steps", "400"],
 }
 
 
@@ -251,6 +252,8 @@ TOGETHER = {
     "image_classification": ["--epochs", "2"],
     "attack": ["--epochs", "1", "--defence-epochs", "1"],
     "depth": ["--steps", "6"],
+    "gpt": ["--steps", "6"],
+    "attention": ["--steps", "6"],
 }
 
 

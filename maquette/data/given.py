@@ -13,6 +13,15 @@ from maquette.data.sources import cache_folder
 from maquette.files import written_whole
 
 
+def keep(data: Any, kind: str) -> Path:
+    """Files with the data for a recipe of this kind: a frame as a table, arrays as pictures, texts as documents."""
+    if kind == "image":
+        return keep_pictures(data)
+    if kind == "text":
+        return keep_texts(data)
+    return keep_frame(pd.DataFrame(data))
+
+
 def keep_frame(frame: pd.DataFrame) -> Path:
     """A Parquet file with the frame's content, in the cache."""
     digest = hashlib.sha256(repr(list(frame.dtypes.items())).encode())

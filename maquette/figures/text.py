@@ -76,7 +76,7 @@ def visible(token: str) -> str:
 
 
 def attention_maps(maps: np.ndarray, tokens: Sequence[str]) -> Figure:
-    """Weights (layers, heads, T, T) as a grid: a row a layer, a column a head, reading tokens down, read ones across."""
+    """Weights (layers, heads, T, T) in a grid, a row a layer, a column a head; readers down, what is read across."""
     layers, heads, count, _ = maps.shape
     names = [plain(visible(token)) for token in tokens]
     side = min(max(1.15, 0.11 * count), 9.4 / heads)

@@ -3,9 +3,13 @@
 B sequences, T tokens, H heads, D numbers a head, L places in the cache.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+WORTH_PACKING = 10_000_000  # weights
 
 
 class Cache:
@@ -48,12 +52,48 @@ def attend(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> T
 
 def heads_of(numbers: Tensor, heads: int) -> Tensor:
     """(B, T, H D) as (B, H, T, D)."""
-    return numbers.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return numbers.view(*numbers.shape[:2], heads, -1).transpose(1, 2)
 
 
 def joined(numbers: Tensor) -> Tensor:
     """(B, H, T, D) as (B, T, H D)."""
-    return numbers.transpose(1, 2).flatten(2)
+    return numbers.transpose(1, 2).reshape(numbers.shape[0], numbers.shape[2], -1)
+
+
+class PackedLinear:
+    """A linear layer for reading, its weights laid out as oneDNN likes them for `rows` rows: half the time or less."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, rows: int):
+        self.bias = bias
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])  # other shapes are laid out anew at each call
+        y = torch.ops.mkldnn._linear_pointwise(flat, self.packed, self.bias, "none", [], "")
+        return y.view(*x.shape[:-1], -1)
+
+
+def packed_for_reading(model: "LanguageModel", rows: int) -> "LanguageModel":
+    """The model with packed weights, for `rows` sequences at once; itself where it is small, or torch cannot pack.
+
+    Packing takes as much memory again and about as long as reading two tokens. Only for inference.
+    """
+    weight = next(model.parameters())
+    is_large = sum(each.numel() for each in model.parameters()) >= WORTH_PACKING
+    can_pack = hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and torch.backends.mkldnn.is_available()
+    if not (is_large and can_pack and weight.device.type == "cpu" and weight.dtype == torch.float32):
+        return model
+    shared = {id(each): each for each in (*model.parameters(), *model.buffers())}
+    made = copy.deepcopy(model, shared)
+    for module in list(made.modules()):
+        for name, layer in list(module.named_children()):
+            if isinstance(layer, nn.Linear):
+                bias = None if layer.bias is None else layer.bias.detach()
+                delattr(module, name)
+                object.__setattr__(module, name, PackedLinear(layer.weight, bias, rows))
+    if not hasattr(made, "head"):
+        object.__setattr__(made, "unembed", PackedLinear(made.get_parameter("embedding.weight"), None, rows))
+    return made
 
 
 class LanguageModel(nn.Module):

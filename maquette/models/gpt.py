@@ -60,7 +60,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, turns: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
         """x (B, T, width); turns: rows of `rotations` for these T places."""
-        numbers = self.qkv(rms_norm(x)).unflatten(-1, (3 * self.heads, -1))
+        numbers = self.qkv(rms_norm(x)).view(*x.shape[:2], 3 * self.heads, -1)
         looking, value = numbers[:, :, : -self.heads], numbers[:, :, -self.heads :]
         query, key = rotate(rms_norm(looking), turns).chunk(2, dim=2)
         query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
@@ -104,7 +104,7 @@ def rotate(x: Tensor, turns: Tensor) -> Tensor:
 
     A pair is a complex number, and turning it a product with e^(i angle): one pass where four products would be many.
     """
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * torch.view_as_complex(turns)[:, None]).flatten(-2)
 
 

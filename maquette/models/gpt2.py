@@ -52,6 +52,9 @@ class GPT2(LanguageModel):
         return self.norm(x)
 
     def logits(self, states: Tensor) -> Tensor:
+        return self.unembed(states)
+
+    def unembed(self, states: Tensor) -> Tensor:
         return functional.linear(states, self.embedding.weight)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import random_gpt2
 from torch import Tensor
 from torch.nn import functional
 
@@ -190,3 +191,16 @@ def test_likeness_is_cosine_similarity():
 def test_one_token_is_enough(model):
     walked = walking.walk(model, [4])
     assert walked.layers[0].weights.eq(1).all() and walked.logits.shape == (1, 37)
+
+
+def test_gpt2_s_layers_and_weights_are_those_of_transformers():
+    theirs, ours = random_gpt2()
+    theirs.set_attn_implementation("eager")
+    tokens = torch.tensor([[3, 14, 15, 9, 26, 5, 35, 8]])
+    with torch.no_grad():
+        told = theirs(tokens, output_attentions=True, output_hidden_states=True)
+    walked = walking.walk(ours, tokens[0])
+    close(torch.stack([layer.weights for layer in walked.layers]), torch.cat(told.attentions))
+    close(walked.stream[::2][:-1], torch.cat(told.hidden_states[:-1]))
+    close(walked.final, told.hidden_states[-1][0])
+    close(walked.logits, told.logits[0])

@@ -24,6 +24,7 @@ LEARNT_FROM = 1 << 25  # characters of the training part that the tokenizer lear
 COUNTED = 5_000_000  # training tokens that the trigram counts
 PACKED = 1 << 24  # bytes of held-out text that gzip packs
 FEWEST = 64  # tokens of training text
+MOST_STARTS = 2_000  # lines of a piece that are looked at for prompts
 
 
 @dataclass(frozen=True)
@@ -246,18 +247,24 @@ def gzip_bits(texts: Texts, settings: Any) -> float:
     return 8 * (packed + len(packer.flush())) / max(1, size)
 
 
-def starts_of(texts: Texts, settings: Any, count: int, length: int = 60) -> list[str]:
-    """How some stretches of the test part begin, at the start of a line: prompts to go on from."""
+def starts_of(texts: Texts, tokenizer: Tokenizer, settings: Any, count: int, length: int = 60) -> list[str]:
+    """How some lines of the test part begin, those that the vocabulary can write: prompts to go on from.
+
+    Where there are none, the first words of the vocabulary.
+    """
+    from maquette.data.tokenizers import unknown_parts
+
     found: list[str] = []
     for piece in texts.pieces(settings.test_share, settings.seed):
         if piece.part != "test":
             continue
-        lines = [line.strip() for line in piece.text.splitlines() if len(line.strip()) > 20]
-        step = max(1, len(lines) // count)
-        found += [line[:length].rsplit(" ", 1)[0] for line in lines[step // 2 :: step]]
+        lines = [line.strip()[:length].rsplit(" ", 1)[0] for line in piece.text.splitlines() if len(line.strip()) > 20]
+        known = [line for line in lines[:MOST_STARTS] if line and not unknown_parts(tokenizer, line)]
+        step = max(1, len(known) // count)
+        found += known[step // 2 :: step]
         if len(found) >= count:
             break
-    return found[:count] or ["The"]
+    return found[:count] or [tokenizer.decode(range(2, min(5, len(tokenizer.vocabulary))))]
 
 
 def held_out_loss(model: Any, tokens: np.ndarray, context: int, rows: int = 32) -> float:

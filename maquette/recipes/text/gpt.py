@@ -96,7 +96,7 @@ def process(texts: Texts, settings: Settings, run: Run) -> Prepared:
         run.warn(f"The text is short: the network looks back on {context} tokens, not on {settings.context}.")
     run.fact("Context", context, "tokens")
     processing = {"tokenizer": corpus.tokenizer.state(), "context": context}
-    return Prepared(corpus, texts, corpus, processing, starts_of(texts, settings, 4))
+    return Prepared(corpus, texts, corpus, processing, starts_of(texts, corpus.tokenizer, settings, 4))
 
 
 def beginning(init: str | None) -> tuple[Any, Any] | None:
@@ -170,7 +170,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
         "losses",
         losses(run.metrics(), {"loss": "training", "valid_loss": "test part"}, quantity="nats a token"),
         "Cross entropy",
-        "The curve of the test part is measured on its first tokens; nothing is chosen by it.",
+        "The curve of the test part is measured on a sample from all over it; nothing is chosen by it.",
     )
     show_network(model.to("cpu").eval(), corpus, prepared.examples, samples.rows, run)
     return Scores(values, baselines, {"loss": "nats a token", "bits_per_byte": "bits"})

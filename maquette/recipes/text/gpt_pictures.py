@@ -22,13 +22,18 @@ def show_network(model: Any, corpus: Corpus, prompts: list[str], samples: list[l
     if samples:
         run.table(
             "What it wrote as training went on",
-            pd.DataFrame(samples, columns=["step", "text"]),
+            pd.DataFrame([[step, one_line(text)] for step, text in samples], columns=["step", "text"]),
             f"From the prompt {prompts[0]!r} on, drawn at temperature 0.8.",
         )
     with run.section("predict"):
         show_next_token(model, corpus.tokenizer, prompts[0], run)
         show_attention(model, corpus.tokenizer, prompts[0], run)
         show_embeddings(model, corpus, run)
+
+
+def one_line(text: str) -> str:
+    """Line ends as signs, and what cannot be printed as dots."""
+    return "".join(sign if sign.isprintable() else " ⏎ " if sign == "\n" else "·" for sign in text)
 
 
 def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from maquette.data.shards import Tokens
@@ -133,7 +134,7 @@ def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context:
     optimizer, total, samples = optimizers_for(trained, kind, rate), Total(run.device), Samples()
     held = Whole if run.is_spread else lambda kept: kept
     run.keep(model=held(trained), optimizer=held(optimizer), windows=windows, total=total, samples=samples)
-    measured = corpus.test.take(0, MEASURED)
+    measured = spread_sample(corpus.test, MEASURED)
     interval = max(1, settings.steps // MOMENTS)
     trained.train()
     for step in run.loop(settings.steps):
@@ -153,6 +154,16 @@ def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context:
         model.load_state_dict(whole(trained.state_dict()))
     model.eval()
     return samples
+
+
+def spread_sample(tokens: Tokens, count: int, pieces: int = 16) -> np.ndarray:
+    """About `count` tokens in pieces from all over a part, (N,) int64; all of a part that is no longer."""
+    import numpy as np
+
+    if len(tokens) <= count:
+        return tokens.take(0, len(tokens))
+    starts = np.linspace(0, len(tokens) - count // pieces, pieces).astype(int)
+    return np.concatenate([tokens.take(int(start), count // pieces) for start in starts])
 
 
 def spread_over(model: Any, settings: Any, run: Run) -> Any:

@@ -23,13 +23,17 @@ def tokens(scene: Scene) -> list[Block]:
             f"{scene.text!r} becomes {len(begins)} tokens. Each is a number: its row in a table of {count:,} rows that "
             f"training filled. What stands in the row, {width} numbers, is all that the network knows of a token alone."
         ),
-        formulas(f"x_t = E[token_t]        E: {count:,} × {width}"),
+        formulas(f"{first_formula(scene)}        E: {count:,} × {width}"),
         table(
             "The sentence",
             ["place", "token", "number", "its embedding begins"],
             [[place, *row] for place, row in enumerate(known)],
         ),
     ]
+
+
+def first_formula(scene: Scene) -> str:
+    return "x_t = norm(E[token_t])" if scene.is_rotary else "x_t = E[token_t]"
 
 
 def embeddings(scene: Scene) -> list[Block]:
@@ -40,8 +44,8 @@ def embeddings(scene: Scene) -> list[Block]:
             "walk_embeddings",
             heat({"E[token]": scene.walk.embeddings.numpy()}, scene.names),
             "Embeddings",
-            "x_t = E[token_t]. A row a token; blue is above zero, orange below, the stronger the larger. Equal tokens "
-            "have equal rows, wherever they stand.",
+            f"{first_formula(scene)}. A row a token, as it stands in E; blue is above zero, orange below, the stronger "
+            "the larger. Equal tokens have equal rows, wherever they stand.",
         )
     ]
 

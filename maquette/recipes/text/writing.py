@@ -61,7 +61,8 @@ class Recorded:
     """A way to choose that remembers, for the first continuation, what it chose from."""
 
     def __init__(self, choose: Any):
-        self.choose, self.steps = choose, []
+        self.choose = choose
+        self.steps: list[tuple[int, float, list[tuple[int, float]]]] = []
 
     def __call__(self, logits: Tensor, seen: Tensor) -> Tensor:
         chosen = self.choose(logits, seen)
@@ -121,17 +122,20 @@ def written(
     """
     from maquette.data.tokenizers import Streamed
     from maquette.methods.sampling import Reading, going_on
+    from maquette.models.attention import packed_for_reading
     from maquette.training import set_threads
 
-    set_threads(options["samples"] * sum(weight.numel() for weight in model.parameters()))
+    beams = max(options["beams"], options["samples"]) if options["strategy"] == "beam" else options["samples"]
+    set_threads(beams * sum(weight.numel() for weight in model.parameters()))
+    model = packed_for_reading(model, beams)
     tokens = prompt_tokens(tokenizer, prompt)
     if options["strategy"] == "beam":
-        beams = searched(model, tokenizer, tokens, options)
-        for beam in beams.found[: options["samples"]]:
+        result = searched(model, tokenizer, tokens, options)
+        for beam in result.found[: options["samples"]]:
             stopped = Stopped(options["stop"])
             text = continuation(tokenizer, tokens, beam.tokens)
             yield [stopped.add(text, is_end=True)]
-        tell_slides(beams.slides, model, notes)
+        tell_slides(result.slides, model, notes)
         return
     reading = Reading(model, tokens, options["samples"], options["tokens"])
     streams = [Streamed(tokenizer, tokens) for _ in range(options["samples"])]
