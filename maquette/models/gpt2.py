@@ -32,7 +32,6 @@ class GPT2(LanguageModel):
         self.positions = nn.Embedding(context, width)
         self.blocks = nn.ModuleList([Block(width, heads, epsilon, dropout) for _ in range(depth)])
         self.norm = nn.LayerNorm(width, epsilon)
-        self.drop = nn.Dropout(dropout)
         for name, weight in self.named_parameters():
             if weight.dim() > 1:
                 shrink = (2 * depth) ** -0.5 if name.endswith(("mix.weight", "narrow.weight")) else 1.0
@@ -44,7 +43,9 @@ class GPT2(LanguageModel):
         """The last layer's numbers, normalised, (B, T, width)."""
         start = cache.length if cache else 0
         places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
-        x = self.drop(self.embedding(tokens) + self.positions(places))
+        x = self.embedding(tokens) + self.positions(places)
+        if self.training:
+            x = functional.dropout(x, self.dropout)
         for layer, block in enumerate(self.blocks):
             x = block(x, cache, layer)
         if cache:
@@ -70,7 +71,6 @@ class Block(nn.Module):
         self.norm_2 = nn.LayerNorm(width, epsilon)
         self.widen = nn.Linear(width, 4 * width)
         self.narrow = nn.Linear(4 * width, width)
-        self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
         query, key, value = heads_of(self.qkv(self.norm_1(x)), 3 * self.heads).chunk(3, dim=1)
@@ -80,6 +80,9 @@ class Block(nn.Module):
         x = x + self.drop(self.mix(joined(attended)))
         wide = functional.gelu(self.widen(self.norm_2(x)), approximate="tanh")
         return x + self.drop(self.narrow(wide))
+
+    def drop(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.dropout) if self.training else x
 
 
 # Hugging Face's name of a block's layer -> ours; its matrices there are (in, out), ours (out, in)
