@@ -1,8 +1,8 @@
 """A plain GPT-2 trained in the setting that nanoGPT publishes for a processor: loss and seconds as JSON.
 
 4 layers, 4 heads, 128 wide, context 64, batch 12, 2,000 steps on the characters of tiny Shakespeare, nine tenths for
-training, the last for the test. AdamW (0.9, 0.99), weight decay 0.1, learning rate 0.001 after 100 steps of warm-up, then
-a cosine to a tenth, gradients clipped to 1, no biases, no dropout. Written here with torch's own parts and nothing of
+training, the last for the test. AdamW (0.9, 0.99), weight decay 0.1, learning rate 0.001 after 100 steps, then a cosine
+to a tenth of it, gradients clipped to 1, no biases, no dropout. Written here with torch's own parts and nothing of
 Maquette's. Seconds are of training alone; the loss is measured afterwards over the whole test part.
 """
 

@@ -29,8 +29,8 @@ def test_attention_maps_name_their_tokens(tmp_path):
     maps /= maps.sum(-1, keepdims=True)
     text = sound_svg(lambda: attention_maps(maps, WILD), tmp_path / "maps.svg")
     assert (
-        "head 3" in text and "layer 2" in text and text.count("&lt;b&gt;&amp;") == 4
-    )  # both layers' rows, columns once
+        "head 3" in text and "layer 2" in text and text.count("&lt;b&gt;&amp;") == 5
+    )  # two layers read down, three heads across
     assert sound_svg(lambda: attention_maps(np.ones((1, 1, 1, 1)), ["a"]), tmp_path / "one.svg")
 
 
