@@ -1,7 +1,7 @@
 """The report of one run: header, seven sections, how it was made, how to use it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
 from itertools import groupby
@@ -82,27 +82,28 @@ def question(facts: Facts) -> str:
 
 def _section(facts: Facts, index: int, step: str, title: str) -> dict[str, Any]:
     blocks = list(facts.findings.get("sections", {}).get(step, []))
-    parts = [_prepared(facts, f"{step}{place}-", block) for place, block in enumerate(blocks)]
+
+    def draw(block: dict[str, Any], prefix: str, title: str) -> Markup:
+        return embed(inside(facts.folder, block.get("file")), prefix, title)
+
+    parts = [prepared(block, f"{step}{place}-", draw) for place, block in enumerate(blocks)]
     seconds = facts.scores.get("seconds", {}).get(step)
     return {
         "number": index,
         "step": step,
         "title": title,
-        "groups": list(_grouped(parts)),
+        "groups": list(grouped(parts)),
         "seconds": seconds if is_number(seconds) else None,
     }
 
 
-def _prepared(facts: Facts | None, prefix: str, block: dict[str, Any]) -> dict[str, Any]:
+def prepared(block: dict[str, Any], prefix: str, draw: Callable[[dict[str, Any], str, str], Markup]) -> dict[str, Any]:
+    """A block ready to set; `draw(block, prefix, title)` makes the picture of one."""
     kind = block.get("kind")
-    if kind == "picture" and facts is not None:
+    if kind == "picture":
         title = str(block.get("title") or "")
-        return {
-            "kind": kind,
-            "title": title,
-            "caption": str(block.get("caption") or ""),
-            "picture": embed(inside(facts.folder, block.get("file")), prefix, title),
-        }
+        caption = str(block.get("caption") or "")
+        return {"kind": kind, "title": title, "caption": caption, "picture": draw(block, prefix, title)}
     if kind == "table":
         return {"kind": kind, **table(block)}
     if kind == "fact":
@@ -135,7 +136,7 @@ def table(block: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _grouped(parts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def grouped(parts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Consecutive facts as one list, consecutive pictures and warnings as one group, all else one by one."""
     for kind, together in groupby(parts, key=lambda part: part["kind"]):
         if kind in ("fact", "picture", "warning"):
