@@ -35,7 +35,6 @@ class Corpus:
     train: Tokens
     test: Tokens
     test_bytes: int
-    folder: Path
 
 
 def collect_texts(settings: Any, run: Run) -> Texts:
@@ -89,6 +88,17 @@ def analyze_texts(texts: Texts, run: Run) -> dict[str, Any]:
     return numbers
 
 
+def language_model(folder: Path) -> tuple[Any, Tokenizer] | None:
+    """Network and tokenizer of a run folder; None where it is a run of something else."""
+    from maquette.checkpoints import load_model, load_state
+    from maquette.data.tokenizers import load_tokenizer
+
+    model, processing = load_model(folder), load_state(folder, "processing")
+    if "tokenizer" not in processing or not hasattr(model, "context"):
+        return None
+    return model, load_tokenizer(processing["tokenizer"])
+
+
 def prepare_corpus(texts: Texts, settings: Any, run: Run, *, tokenizer: Tokenizer | None = None) -> Corpus:
     """Tokens of both parts, made once and kept in the cache; without a tokenizer, one is learnt from the training part.
 
@@ -96,6 +106,7 @@ def prepare_corpus(texts: Texts, settings: Any, run: Run, *, tokenizer: Tokenize
     """
     from maquette.data.shards import encode_texts, open_tokens
     from maquette.data.tokenizers import load_tokenizer
+    from maquette.files import read_json
     from maquette.progress import Progress
 
     told: list[Any] = [None, None]
@@ -119,7 +130,8 @@ def prepare_corpus(texts: Texts, settings: Any, run: Run, *, tokenizer: Tokenize
         raise told[0]
     made, folder = load_tokenizer(told[0]), told[1]
     train, test = (open_tokens(folder, part, verify=run.is_main) for part in ("train", "test"))
-    say_tokens(made, folder, settings, run)
+    manifest = read_json(folder / "manifest.json")
+    say_tokens(made, manifest, settings, run)
     if len(train) < FEWEST:
         raise UserError(
             f"{texts.path} gives {len(train)} tokens to train on, and a language model needs at least {FEWEST}; "
@@ -129,7 +141,7 @@ def prepare_corpus(texts: Texts, settings: Any, run: Run, *, tokenizer: Tokenize
         raise UserError(
             f"The test part of {texts.path} has {len(test)} tokens; give more text or a larger --test-share."
         )
-    return Corpus(made, train, test, manifest_of(folder)["parts"]["test"]["bytes"], folder)
+    return Corpus(made, train, test, manifest["parts"]["test"]["bytes"])
 
 
 def learnt(texts: Texts, settings: Any) -> Tokenizer:
@@ -167,15 +179,8 @@ def token_folder(texts: Texts, tokenizer: Tokenizer, settings: Any) -> Path:
     raise UserError(f"{cache_folder()} cannot be written; set MAQUETTE_CACHE to a folder that can.")
 
 
-def manifest_of(folder: Path) -> dict[str, Any]:
-    from maquette.files import read_json
-
-    return read_json(folder / "manifest.json")
-
-
-def say_tokens(tokenizer: Tokenizer, folder: Path, settings: Any, run: Run) -> None:
+def say_tokens(tokenizer: Tokenizer, manifest: dict[str, Any], settings: Any, run: Run) -> None:
     """How many tokens there are, and what the tokenizer cannot give back."""
-    manifest = manifest_of(folder)
     train, test = (manifest["parts"][part] for part in ("train", "test"))
     tokens = {name: sum(file["tokens"] for file in part["files"]) for name, part in manifest["parts"].items()}
     run.fact("Tokenizer", tokenizer.kind)
@@ -240,10 +245,13 @@ def gzip_bits(texts: Texts, settings: Any) -> float:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     size = packed = 0
     for piece in texts.pieces(settings.test_share, settings.seed):
-        if piece.part == "test" and size < PACKED:
-            data = piece.text.encode("utf-8", "replace")
-            size += len(data)
-            packed += len(packer.compress(data))
+        if piece.part != "test":
+            continue
+        data = piece.text.encode("utf-8", "replace")
+        size += len(data)
+        packed += len(packer.compress(data))
+        if size >= PACKED:
+            break
     return 8 * (packed + len(packer.flush())) / max(1, size)
 
 

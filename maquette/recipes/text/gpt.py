@@ -96,7 +96,8 @@ def process(texts: Texts, settings: Settings, run: Run) -> Prepared:
         run.warn(f"The text is short: the network looks back on {context} tokens, not on {settings.context}.")
     run.fact("Context", context, "tokens")
     processing = {"tokenizer": corpus.tokenizer.state(), "context": context}
-    return Prepared(corpus, texts, corpus, processing, starts_of(texts, corpus.tokenizer, settings, 4))
+    starts = starts_of(texts, corpus.tokenizer, settings, 4)
+    return Prepared((corpus, texts, given[0] if given else None), None, corpus, processing, starts)
 
 
 def beginning(init: str | None) -> tuple[Any, Any] | None:
@@ -105,9 +106,8 @@ def beginning(init: str | None) -> tuple[Any, Any] | None:
         return None
     from pathlib import Path
 
-    from maquette.checkpoints import load_model, load_state
-    from maquette.data.tokenizers import load_tokenizer
     from maquette.huggingface import read_gpt2
+    from maquette.recipes.text.corpus import language_model
 
     folder = Path(init).expanduser()
     if not folder.is_dir():
@@ -116,20 +116,19 @@ def beginning(init: str | None) -> tuple[Any, Any] | None:
         return read_gpt2(folder)
     if not (folder / "model.json").exists():
         raise UserError(f"--init {init} is a run without a trained network; finish it with: maquette resume {init}")
-    processing = load_state(folder, "processing")
-    model = load_model(folder)
-    if "tokenizer" not in processing or not hasattr(model, "context"):
+    found = language_model(folder)
+    if found is None:
         raise UserError(f"--init {init} is no run of gpt.")
-    return model, load_tokenizer(processing["tokenizer"])
+    return found
 
 
 def build(prepared: Prepared, settings: Settings) -> Any:
     from maquette.models import GPT, GPT2
     from maquette.models.gpt import heads_for
 
-    given = beginning(settings.init)
-    if given:
-        return given[0]
+    corpus, _, given = prepared.train
+    if given is not None:
+        return given
     width = settings.width or WIDTH_A_LAYER * settings.depth
     heads = settings.heads or heads_for(width)
     if width % heads or width // heads % 2:
@@ -137,7 +136,7 @@ def build(prepared: Prepared, settings: Settings) -> Any:
             f"--heads {heads} does not part the width {width} into equal, even pieces; try {heads_for(width)}."
         )
     common = {
-        "vocabulary": len(prepared.train.tokenizer.vocabulary),
+        "vocabulary": len(corpus.tokenizer.vocabulary),
         "context": prepared.processing["context"],
         "depth": settings.depth,
         "width": width,
@@ -152,18 +151,15 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     from maquette.recipes.text.gpt_pictures import show_network
     from maquette.recipes.text.learning import train_model
 
-    corpus = prepared.train
-    before = None
-    if settings.init:
-        before = texts.held_out_loss(model.to(run.device), corpus.test.take(0, 100_000), prepared.processing["context"])
-    prompt = prepared.examples[0]
-    samples = train_model(model, corpus, settings, run, context=prepared.processing["context"], prompt=prompt)
+    (corpus, documents, given), context = prepared.train, prepared.processing["context"]
+    test = corpus.test.take(0, len(corpus.test))
+    before = texts.held_out_loss(model.to(run.device), test, context) if given is not None and run.is_main else None
+    samples = train_model(model, corpus, settings, run, context=context, prompt=prepared.examples[0])
     if not run.is_main:
         return Scores({})
-    test = corpus.test.take(0, len(corpus.test))
-    loss = texts.held_out_loss(model, test, prepared.processing["context"])
+    loss = texts.held_out_loss(model, test, context)
     values = texts.scores_of(loss, len(test), corpus.test_bytes)
-    baselines = texts.counted_baselines(corpus, prepared.valid, settings)
+    baselines = texts.counted_baselines(corpus, documents, settings)
     if before is not None:
         baselines["before fine-tuning"] = texts.scores_of(before, len(test), corpus.test_bytes)
     run.picture(

@@ -39,6 +39,7 @@ def one_line(text: str) -> str:
 def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
     import torch
 
+    from maquette.data.tokenizers import readable
     from maquette.figures.text import next_token
 
     tokens = tokenizer.encode(prompt)[-model.context :]
@@ -48,7 +49,10 @@ def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> 
         probabilities = model(torch.from_numpy(tokens).long()[None])[0, -1].double().softmax(-1)
     run.picture(
         "next_token",
-        next_token(tokenizer.vocabulary, probabilities.numpy()[: len(tokenizer.vocabulary)]),
+        next_token(
+            [readable(tokenizer, n) for n in range(len(tokenizer.vocabulary))],
+            probabilities.numpy()[: len(tokenizer.vocabulary)],
+        ),
         f"What comes after {prompt!r}?",
         "Left the probability of every token of the vocabulary, the likeliest in colour; right the likeliest by name.",
     )
@@ -57,6 +61,7 @@ def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> 
 def show_attention(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
     import torch
 
+    from maquette.data.tokenizers import readable
     from maquette.figures.text import attention_maps
     from maquette.methods import walking
 
@@ -66,7 +71,7 @@ def show_attention(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> N
     maps = walking.attention_maps(model, torch.from_numpy(tokens).long())[:MOST_LAYERS, :MOST_HEADS]
     run.picture(
         "attention",
-        attention_maps(maps.numpy(), [tokenizer.vocabulary[token] for token in tokens]),
+        attention_maps(maps.numpy(), [readable(tokenizer, token) for token in tokens]),
         "Where each token looks",
         "Each row is a token that reads, each column one that is read; the darker, the more of it is taken over. Rows "
         "add up to 1, and nothing is read from the right of the diagonal: that is still to come."
@@ -78,6 +83,7 @@ def show_embeddings(model: Any, corpus: Corpus, run: Run) -> None:
     """The commonest tokens as their embeddings put them on a map."""
     import numpy as np
 
+    from maquette.data.tokenizers import readable
     from maquette.figures.text import token_map
     from maquette.methods.projections import neighbours_kept
 
@@ -91,7 +97,7 @@ def show_embeddings(model: Any, corpus: Corpus, run: Run) -> None:
     places = neighbours_kept(np.ascontiguousarray(table[named], dtype=np.float32), run.settings.seed)
     run.picture(
         "embeddings",
-        token_map(places, [tokenizer.vocabulary[number] for number in named]),
+        token_map(places, [readable(tokenizer, number) for number in named]),
         "The embeddings of the commonest tokens in two dimensions (t-SNE)",
         "Tokens that are followed by alike ones come to lie together. Blue: they begin a word; orange: with a capital "
         "letter. Distances far apart mean little on such a map.",

@@ -26,20 +26,18 @@ def open_given(name: str) -> Given:
     from pathlib import Path
     from types import SimpleNamespace
 
-    from maquette.checkpoints import load_model, load_state
-    from maquette.data.tokenizers import load_tokenizer
     from maquette.files import read_json
+    from maquette.recipes.text.corpus import language_model
 
     folder = Path(name).expanduser()
     if not (folder / "settings.json").exists():
         raise UserError(f"--run {name}: there is no such run folder; make one with: maquette run gpt")
     if not (folder / "scores.json").exists():
         raise UserError(f"--run {name} is not finished; go on with it first: maquette resume {name}")
-    record, processing = read_json(folder / "settings.json"), load_state(folder, "processing")
-    if "tokenizer" not in processing or read_json(folder / "model.json").get("class") not in ("GPT", "GPT2"):
+    record, found = read_json(folder / "settings.json"), language_model(folder)
+    if found is None:
         raise UserError(f"--run {name} is a run of {record.get('recipe')}; the walk needs one of gpt.")
-    settings = SimpleNamespace(**record["settings"])
-    return Given(load_model(folder), load_tokenizer(processing["tokenizer"]), settings, record.get("data", {}))
+    return Given(*found, SimpleNamespace(**record["settings"]), record.get("data", {}))
 
 
 def looked_at(model: Any, layer: int | None, head: int | None) -> tuple[int, int | None]:

@@ -204,10 +204,11 @@ def sample_of(model: Any, tokenizer: Tokenizer, prompt: str, tokens: int, seed: 
 
 def explained(model: Any, tokenizer: Tokenizer, prompt: str, options: dict[str, Any]) -> list[dict[str, Any]]:
     """Blocks of a page on how the continuation of a prompt came about."""
+    from maquette.data.tokenizers import readable
     from maquette.figures.generation import alternatives, beam_tree
 
     tokens = prompt_tokens(tokenizer, prompt)
-    names = tokenizer.vocabulary
+    names = [readable(tokenizer, number) for number in range(len(tokenizer.vocabulary))]
     blocks: list[dict[str, Any]] = [
         {"kind": "fact", "name": "Strategy", "value": options["strategy"]},
         {"kind": "fact", "name": "Prompt", "value": prompt},
