@@ -76,6 +76,19 @@ def make_book(folder: Path, letters: int = 10_000, seed: int = 0) -> None:
         (folder / name).write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
+def make_letters(folder: Path, count: int, signs: str, size: int) -> None:
+    """Drawn letters as PNG files, a folder for each sign."""
+    from PIL import Image
+
+    from maquette.data.letters import letters
+
+    made = letters(0, count, signs, size)
+    for number, (pixels, label) in enumerate(zip(made.pixels, made.labels, strict=True)):
+        path = folder / made.classes[label] / f"{number:03d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels[..., 0]).save(path)
+
+
 def random_gpt2(vocabulary: int = 60, context: int = 32, width: int = 32, layers: int = 2, heads: int = 4) -> tuple:
     """A small GPT-2 of transformers with large random weights, and ours with the same; both in evaluation mode."""
     import tempfile

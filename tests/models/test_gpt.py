@@ -10,6 +10,15 @@ from maquette.models.attention import attend
 from maquette.models.gpt import RmsNorm, SquaredRelu, heads_for, rms_norm, rotate, rotations
 
 
+def with_random_weights(kind, context):
+    """A small network that says something, in evaluation mode; leaves the generator where its weights end."""
+    torch.manual_seed(0)
+    model = kind(vocabulary=13, context=context, depth=2, width=16, heads=2).eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.4)
+    return model
+
+
 def test_gpt2_gives_transformers_logits_and_gradients():
     theirs, ours = random_gpt2()
     tokens = torch.randint(60, (3, 32), generator=torch.Generator().manual_seed(0))
@@ -65,10 +74,7 @@ def test_gpt_is_its_formulas_written_out():
 
 @pytest.mark.parametrize("kind", [GPT, GPT2])
 def test_no_token_sees_what_comes_after_it(kind):
-    torch.manual_seed(0)
-    model = kind(vocabulary=13, context=10, depth=2, width=16, heads=2).eval()
-    for weight in model.parameters():
-        torch.nn.init.normal_(weight, std=0.4)
+    model = with_random_weights(kind, context=10)
     tokens = torch.randint(13, (1, 10))
     other = tokens.clone()
     other[0, 6:] = (other[0, 6:] + 1) % 13
@@ -80,10 +86,7 @@ def test_no_token_sees_what_comes_after_it(kind):
 
 @pytest.mark.parametrize("kind", [GPT, GPT2])
 def test_reading_in_pieces_with_a_cache_equals_reading_at_once(kind):
-    torch.manual_seed(0)
-    model = kind(vocabulary=13, context=12, depth=2, width=16, heads=2).eval()
-    for weight in model.parameters():
-        torch.nn.init.normal_(weight, std=0.4)
+    model = with_random_weights(kind, context=12)
     tokens = torch.randint(13, (3, 12))
     with torch.no_grad():
         whole, cache, place = model(tokens), model.new_cache(3), 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import make_letters
 
 import maquette
 from maquette.recipes.images import attacked, classifiers
@@ -21,16 +22,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> Path:
     """A folder of letters in three classes."""
-    from PIL import Image
-
-    from maquette.data.letters import letters
-
     folder = tmp_path_factory.mktemp("letters")
-    made = letters(0, 25, "AOX", 20)
-    for number, (pixels, label) in enumerate(zip(made.pixels, made.labels, strict=True)):
-        path = folder / made.classes[label] / f"{number:03d}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(pixels[..., 0]).save(path)
+    make_letters(folder, 25, "AOX", 20)
     return folder
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support import make_letters
 
 import maquette
 from maquette.methods.gradients import autocorrelation
@@ -22,14 +23,8 @@ SMALL = {"preset": "small", "size": 16}
 @pytest.fixture(scope="module")
 def letters(tmp_path_factory) -> Path:
     """A folder of letters in four classes."""
-    from maquette.data.letters import letters
-
     folder = tmp_path_factory.mktemp("letters")
-    made = letters(0, 40, "AOXT", 16)
-    for number, (pixels, label) in enumerate(zip(made.pixels, made.labels, strict=True)):
-        path = folder / made.classes[label] / f"{number:03d}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(pixels[..., 0]).save(path)
+    make_letters(folder, 40, "AOXT", 16)
     return folder
 
 
