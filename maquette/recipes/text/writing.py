@@ -177,7 +177,7 @@ def tell_slides(slides: int, model: Any, notes: list[str]) -> None:
     if slides:
         notes.append(
             f"The text is longer than the {model.context:,} tokens that this network looks back on: "
-            f"{slides:,} times it went on from the newer half of them."
+            f"{slides:,} time{'s' * (slides > 1)} it went on from the newer half of them."
         )
 
 
