@@ -75,7 +75,7 @@ class Samples:
         self.rows: list[list[Any]] = []
 
     def is_due(self, progress: float) -> bool:
-        return len(self.rows) < 1 + progress * (SAMPLES - 1)
+        return len(self.rows) < 1 + int(progress * (SAMPLES - 1))
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}
