@@ -3,23 +3,36 @@
 B sequences, T tokens, H heads, D numbers a head, L places in the cache.
 """
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WORTH_PACKING = 10_000_000  # weights
-
 
 class Cache:
-    """Keys and values of what has been read, (layers, B, H, L, D) each; `length` places are filled."""
+    """Keys and values of what has been read, (layers, B, H, L, D) each; `length` places are filled.
+
+    With `is_compiled`, single tokens attend through kernels/reading.py: float32 on a processor, for inference.
+    """
+
+    is_compiled = False
 
     def __init__(self, layers: int, batch: int, heads: int, places: int, size: int, like: Tensor):
         shape = layers, batch, heads, places, size
         self.keys = torch.empty(shape, dtype=like.dtype, device=like.device)
         self.values = torch.empty_like(self.keys)
         self.places, self.length = places, 0
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Put key and value after what is there and let the query attend to all; each (B, H, T, D), returns so."""
+        keys, values = self.extend(layer, key, value)
+        if not self.is_compiled or query.shape[2] > 1:
+            return attend(query, keys, values)
+        from maquette.kernels.reading import attend_rows
+
+        flat = query.flatten(1).contiguous()
+        attended = torch.empty_like(flat)
+        attend_rows(flat.numpy(), self.keys.numpy(), self.values.numpy(), layer, keys.shape[2], attended.numpy())
+        return attended.view_as(query)
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Put (B, H, T, D) after what is there; returns all keys and values of the layer, (B, H, length + T, D)."""
@@ -28,6 +41,17 @@ class Cache:
         self.keys[layer, :, :, self.length : end] = key
         self.values[layer, :, :, self.length : end] = value
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def copied(self, copies: int) -> "Cache":
+        """The cache of one sequence as that of several that begin alike."""
+        if copies == 1:
+            return self
+        layers, _, heads, places, size = self.keys.shape
+        made = Cache(layers, copies, heads, places, size, self.keys)
+        made.length, made.is_compiled = self.length, self.is_compiled
+        made.keys[:, :, :, : self.length] = self.keys[:, :, :, : self.length]
+        made.values[:, :, :, : self.length] = self.values[:, :, :, : self.length]
+        return made
 
     def reorder(self, rows: Tensor) -> None:
         """Let sequence b go on from what was sequence rows[b]; beams change places so."""
@@ -60,42 +84,6 @@ def joined(numbers: Tensor) -> Tensor:
     return numbers.transpose(1, 2).reshape(numbers.shape[0], numbers.shape[2], -1)
 
 
-class PackedLinear:
-    """A linear layer for reading, its weights laid out as oneDNN likes them for `rows` rows: half the time or less."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, rows: int):
-        self.bias = bias
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1])  # other shapes are laid out anew at each call
-        y = torch.ops.mkldnn._linear_pointwise(flat, self.packed, self.bias, "none", [], "")
-        return y.view(*x.shape[:-1], -1)
-
-
-def packed_for_reading(model: "LanguageModel", rows: int) -> "LanguageModel":
-    """The model with packed weights, for `rows` sequences at once; itself where it is small, or torch cannot pack.
-
-    Packing takes as much memory again and about as long as reading two tokens. Only for inference.
-    """
-    weight = next(model.parameters())
-    is_large = sum(each.numel() for each in model.parameters()) >= WORTH_PACKING
-    can_pack = hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and torch.backends.mkldnn.is_available()
-    if not (is_large and can_pack and weight.device.type == "cpu" and weight.dtype == torch.float32):
-        return model
-    shared = {id(each): each for each in (*model.parameters(), *model.buffers())}
-    made = copy.deepcopy(model, shared)
-    for module in list(made.modules()):
-        for name, layer in list(module.named_children()):
-            if isinstance(layer, nn.Linear):
-                bias = None if layer.bias is None else layer.bias.detach()
-                delattr(module, name)
-                object.__setattr__(module, name, PackedLinear(layer.weight, bias, rows))
-    if not hasattr(made, "head"):
-        object.__setattr__(made, "unembed", PackedLinear(made.get_parameter("embedding.weight"), None, rows))
-    return made
-
-
 class LanguageModel(nn.Module):
     """What the sampling of text needs of a network: `read` with a cache, and how many tokens it can look back on."""
 
@@ -104,6 +92,7 @@ class LanguageModel(nn.Module):
     depth: int
     heads: int
     width: int
+    is_compiled = False  # whether single tokens attend through a compiled kernel
 
     def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits (B, T, vocabulary) of the token that follows each place; tokens (B, T), T at most `context`."""
@@ -119,7 +108,9 @@ class LanguageModel(nn.Module):
         """An empty cache for `batch` sequences of at most `places` tokens, `context` if not given."""
         like = next(self.parameters())
         places = min(places or self.context, self.context)
-        return Cache(self.depth, batch, self.heads, places, self.width // self.heads, like)
+        cache = Cache(self.depth, batch, self.heads, places, self.width // self.heads, like)
+        cache.is_compiled = self.is_compiled
+        return cache
 
     def read(self, tokens: Tensor, cache: Cache) -> Tensor:
         """Read (B, T) tokens after those in the cache; logits (B, vocabulary) of what follows the last."""

@@ -64,9 +64,8 @@ class Block(nn.Module):
         looking, value = numbers[:, :, : -self.heads], numbers[:, :, -self.heads :]
         query, key = rotate(rms_norm(looking), turns).chunk(2, dim=2)
         query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
-        if cache:
-            key, value = cache.extend(layer, key, value)
-        x = x + self.mix(joined(attend(query, key, value)))
+        attended = cache.attend(layer, query, key, value) if cache else attend(query, key, value)
+        x = x + self.mix(joined(attended))
         return x + self.narrow(SquaredRelu.apply(self.widen(rms_norm(x))))
 
 

@@ -70,15 +70,17 @@ class Block(nn.Module):
         self.mix = nn.Linear(width, width)
         self.norm_2 = nn.LayerNorm(width, epsilon)
         self.widen = nn.Linear(width, 4 * width)
+        self.activation = nn.GELU(approximate="tanh")
         self.narrow = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
         query, key, value = heads_of(self.qkv(self.norm_1(x)), 3 * self.heads).chunk(3, dim=1)
         if cache:
-            key, value = cache.extend(layer, key, value)
-        attended = attend(query, key, value, self.dropout if self.training else 0.0)
+            attended = cache.attend(layer, query, key, value)
+        else:
+            attended = attend(query, key, value, self.dropout if self.training else 0.0)
         x = x + self.drop(self.mix(joined(attended)))
-        wide = functional.gelu(self.widen(self.norm_2(x)), approximate="tanh")
+        wide = self.activation(self.widen(self.norm_2(x)))
         return x + self.drop(self.narrow(wide))
 
     def drop(self, x: Tensor) -> Tensor:

@@ -122,12 +122,12 @@ def written(
     """
     from maquette.data.tokenizers import Streamed
     from maquette.methods.sampling import Reading, going_on
-    from maquette.models.attention import packed_for_reading
+    from maquette.models.reading import for_writing
     from maquette.training import set_threads
 
     beams = max(options["beams"], options["samples"]) if options["strategy"] == "beam" else options["samples"]
     set_threads(beams * sum(weight.numel() for weight in model.parameters()))
-    model = packed_for_reading(model, beams)
+    model = for_writing(model, beams, options["tokens"])
     tokens = prompt_tokens(tokenizer, prompt)
     if options["strategy"] == "beam":
         result = searched(model, tokenizer, tokens, options)

@@ -1,0 +1,114 @@
+"""A language model made ready to write text on a processor: the same answers, sooner. Only for inference.
+
+Large networks read with weights laid out for their matrix products, small ones in one compiled call a token.
+"""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maquette.models.attention import Cache, LanguageModel
+from maquette.models.gpt import GPT
+from maquette.models.gpt2 import GPT2
+
+WORTH_PACKING = 10_000_000  # weights
+WORTH_COMPILING = 500  # tokens: loading what was compiled takes as long as writing some hundreds
+COMPILED_ROWS = 4  # sequences at once, up to which one after the other is faster
+
+
+def for_writing(model: LanguageModel, rows: int, tokens: int) -> Any:
+    """The model in the form that writes `tokens` tokens of `rows` sequences soonest; itself where none is better."""
+    weight = next(model.parameters())
+    if weight.device.type != "cpu" or weight.dtype != torch.float32:
+        return model
+    is_large = sum(each.numel() for each in model.parameters()) >= WORTH_PACKING
+    if is_large:
+        can_pack = hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and torch.backends.mkldnn.is_available()
+        return packed(model, rows, rows > 1 and rows * tokens >= WORTH_COMPILING) if can_pack else model
+    is_known = isinstance(model, GPT | GPT2)
+    return Compiled(model) if is_known and rows <= COMPILED_ROWS and tokens >= WORTH_COMPILING else model
+
+
+class PackedLinear:
+    """A linear layer whose weights are laid out as oneDNN likes them for `rows` rows: half the time or less."""
+
+    def __init__(self, layer: nn.Linear, rows: int, activation: str = "none"):
+        self.bias = None if layer.bias is None else layer.bias.detach()
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), rows)
+        self.activation = activation
+
+    def __call__(self, x: Tensor) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])  # other shapes are laid out anew at each call
+        y = torch.ops.mkldnn._linear_pointwise(flat, self.packed, self.bias, self.activation, [], "tanh")
+        return y.view(*x.shape[:-1], -1)
+
+
+def packed(model: LanguageModel, rows: int, is_compiled: bool = False) -> LanguageModel:
+    """The model with packed weights, for `rows` sequences at once, and GELU computed within the product before it.
+
+    With `is_compiled`, single tokens attend through a compiled kernel. Packing takes as much memory again and about as long as reading two tokens.
+    """
+    shared = {id(each): each for each in (*model.parameters(), *model.buffers())}
+    made = copy.deepcopy(model, shared)
+    for module in list(made.modules()):
+        has_gelu = isinstance(getattr(module, "activation", None), nn.GELU)
+        for name, layer in list(module.named_children()):
+            if isinstance(layer, nn.Linear):
+                delattr(module, name)
+                fused = "gelu" if has_gelu and name == "widen" else "none"
+                object.__setattr__(module, name, PackedLinear(layer, rows, fused))
+        if has_gelu:
+            module.activation = nn.Identity()
+    made.is_compiled = is_compiled
+    if isinstance(made, GPT2):
+        tied = nn.Linear(made.width, made.vocabulary, bias=False, device="meta")
+        tied.weight = made.embedding.weight
+        object.__setattr__(made, "unembed", PackedLinear(tied, rows))
+    return made
+
+
+class Compiled:
+    """A small GPT or GPT2 whose reading of single tokens is compiled; prompts are read by the network itself."""
+
+    def __init__(self, model: GPT | GPT2):
+        from maquette.kernels import reading
+
+        self.model, self.context = model, model.context
+        blocks = model.blocks
+
+        def stacked(name: str) -> Any:
+            return torch.stack([block.get_parameter(name) for block in blocks]).detach().numpy()
+
+        embedding = model.embedding.weight.detach().numpy()
+        if isinstance(model, GPT):
+            matrices = [stacked(f"{name}.weight") for name in ("qkv", "mix", "widen", "narrow")]
+            self.step = reading.read_gpt
+            self.weights = [embedding, model.turns.numpy(), *matrices, model.head.weight.detach().numpy()]
+            return
+        norms = [norm for block in blocks for norm in (block.norm_1, block.norm_2)] + [model.norm]
+        gains = torch.stack([norm.weight for norm in norms]).detach().numpy()
+        shifts = torch.stack([norm.bias for norm in norms]).detach().numpy()
+        layers = [
+            stacked(f"{name}.{part}") for name in ("qkv", "mix", "widen", "narrow") for part in ("weight", "bias")
+        ]
+        self.step = reading.read_gpt2
+        self.weights = [embedding, model.positions.weight.detach().numpy(), gains, shifts, model.epsilon, *layers]
+
+    def parameters(self) -> Any:
+        return self.model.parameters()
+
+    def new_cache(self, batch: int, places: int | None = None) -> Cache:
+        return self.model.new_cache(batch, places)
+
+    def read(self, tokens: Tensor, cache: Cache) -> Tensor:
+        """Read (B, T) tokens after those in the cache; logits (B, vocabulary) of what follows the last."""
+        if tokens.shape[1] > 1:
+            return self.model.read(tokens, cache)
+        logits = torch.empty(len(tokens), self.model.vocabulary)
+        keys, values, written = cache.keys.numpy(), cache.values.numpy(), logits.numpy()
+        for row, token in enumerate(tokens[:, 0].tolist()):
+            self.step(token, cache.length, row, *self.weights, keys, values, written[row])
+        cache.length += 1
+        return logits
