@@ -1,8 +1,8 @@
 """Text from a network, a token at a time: greedy, at random, or by beam search.
 
-Works with any `model` that has `context`, `new_cache(batch, places)` and `read(tokens, cache)`, which reads (B, T) tokens
-after those in the cache and gives the logits (B, V) of what follows; the cache knows its `length` and can be `copied` and
-`reorder`ed. See models/attention.py.
+Works with any `model` that has `context`, `new_cache(batch, places)` and `read(tokens, cache)`, which reads (B, T)
+tokens after those in the cache and gives the logits (B, V) of what follows; the cache knows its `length` and can be
+`copied` and `reorder`ed. See models/attention.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence

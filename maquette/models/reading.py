@@ -27,8 +27,9 @@ def for_writing(model: LanguageModel, rows: int, tokens: int) -> Any:
     if is_large:
         can_pack = hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and torch.backends.mkldnn.is_available()
         return packed(model, rows, rows > 1 and rows * tokens >= WORTH_COMPILING) if can_pack else model
-    is_known = isinstance(model, GPT | GPT2)
-    return Compiled(model) if is_known and rows <= COMPILED_ROWS and tokens >= WORTH_COMPILING else model
+    if isinstance(model, GPT | GPT2) and rows <= COMPILED_ROWS and tokens >= WORTH_COMPILING:
+        return Compiled(model)
+    return model
 
 
 class PackedLinear:
@@ -48,7 +49,8 @@ class PackedLinear:
 def packed(model: LanguageModel, rows: int, is_compiled: bool = False) -> LanguageModel:
     """The model with packed weights, for `rows` sequences at once, and GELU computed within the product before it.
 
-    With `is_compiled`, single tokens attend through a compiled kernel. Packing takes as much memory again and about as long as reading two tokens.
+    With `is_compiled`, single tokens attend through a compiled kernel. Packing takes as much memory again and about as
+    long as reading two tokens.
     """
     shared = {id(each): each for each in (*model.parameters(), *model.buffers())}
     made = copy.deepcopy(model, shared)
@@ -76,7 +78,8 @@ class Compiled:
         from maquette.kernels import reading
 
         self.model, self.context = model, model.context
-        blocks = model.blocks
+        self.step: Any
+        blocks: Any = model.blocks
 
         def stacked(name: str) -> Any:
             return torch.stack([block.get_parameter(name) for block in blocks]).detach().numpy()

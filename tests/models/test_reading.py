@@ -17,7 +17,9 @@ def small(kind, width=24, heads=2, context=20):
 
 
 @pytest.mark.parametrize("kind", [GPT, GPT2])
-@pytest.mark.parametrize("ready", [Compiled, lambda model: packed(model, 3), lambda model: packed(model, 3, is_compiled=True)])
+@pytest.mark.parametrize(
+    "ready", [Compiled, lambda model: packed(model, 3), lambda model: packed(model, 3, is_compiled=True)]
+)
 @pytest.mark.parametrize("shape", [(24, 2), (30, 3), (8, 4)], ids=str)
 def test_answers_are_the_networks_own(kind, ready, shape):
     model = small(kind, *shape)

@@ -259,3 +259,10 @@ def test_weights_spread_over_two_processes_learn_the_same(tmp_path, text, optimi
 
 def lines(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("tokens", "steps"), [(144_000, 843), (1_000_000, 2000), (100, 1), (30_000, 175)])
+def test_a_short_text_is_gone_over_six_times(tokens, steps):
+    from maquette.recipes.text.learning import steps_for
+
+    assert steps_for(tokens, 8 * 128) == steps

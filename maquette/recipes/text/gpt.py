@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     heads: int | None = option(None, "attention heads a layer; of about 32 numbers if not set", ge=1, le=256)
     context: int = option(128, "tokens that the network looks back on", "tokens", ge=4, le=65536)
     dropout: float = option(0.0, "part of the numbers that training leaves out; gpt2 only", ge=0, lt=1)
-    steps: int = option(2000, "steps of training", ge=1)
+    steps: int | None = option(None, "steps of training; 2000, or six rounds over a short text, if not set", ge=1)
     batch_size: int = option(8, "windows of text a step", "windows", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from maquette.recipes.text.corpus import Corpus
     from maquette.runs import Run
 
+STEPS, ROUNDS = 2000, 6  # of training, where the settings leave them open
 MEASURED = 16_384  # test tokens that the curve is measured on
 MOMENTS = 40  # times that the losses are logged
 SAMPLES = 6  # times that the network writes something while it learns
@@ -110,7 +111,7 @@ def optimizers_for(model: Any, kind: str, rate: float) -> Together:
 def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context: int, prompt: str = "") -> Samples:
     """Trained to predict the next token, on `run.device`; logs losses and writes samples on the way, from `prompt` on.
 
-    Settings: `steps`, `batch_size`, `learning_rate`, `optimizer`, `seed`.
+    Settings: `steps` (or None), `batch_size`, `learning_rate`, `optimizer`, `seed`.
     """
     import torch
 
@@ -124,8 +125,9 @@ def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context:
     trained = spread_over(model, settings, run) or model.to(run.device)
     windows = Windows(corpus.train, context, settings.batch_size, run)
     choose_threads(model, settings.batch_size * windows.context)
+    steps = settings.steps or steps_for(len(corpus.train), settings.batch_size * windows.context)
     for name, value, unit in (
-        ("Steps", "by time" if settings.seconds else settings.steps, ""),
+        ("Steps", "by time" if settings.seconds else steps, ""),
         ("Tokens a step", settings.batch_size * windows.context, ""),
         ("Learning rate", rate, ""),
         ("Optimizer", "Muon for matrices, AdamW for the rest" if kind == "muon" else "AdamW, weight decay 0.1", ""),
@@ -135,9 +137,9 @@ def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context:
     held = Whole if run.is_spread else lambda kept: kept
     run.keep(model=held(trained), optimizer=held(optimizer), windows=windows, total=total, samples=samples)
     measured = spread_sample(corpus.test, MEASURED)
-    interval = max(1, settings.steps // MOMENTS)
+    interval = max(1, steps // MOMENTS)
     trained.train()
-    for step in run.loop(settings.steps):
+    for step in run.loop(steps):
         inputs, targets = next(windows)
         optimizer.scale(warm_cosine(step.progress) if kind == "adamw" else flat_then_linear(step.progress))
         logits = trained(inputs).flatten(0, 1)
@@ -154,6 +156,11 @@ def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context:
         model.load_state_dict(whole(trained.state_dict()))
     model.eval()
     return samples
+
+
+def steps_for(tokens: int, tokens_a_step: int) -> int:
+    """STEPS, or fewer where they would go over the text more than ROUNDS times: it would be learnt by heart."""
+    return max(1, min(STEPS, ROUNDS * tokens // tokens_a_step))
 
 
 def spread_sample(tokens: Tokens, count: int, pieces: int = 16) -> np.ndarray:
