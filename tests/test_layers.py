@@ -22,6 +22,7 @@ LEVELS = [
 BESIDE = {
     "models": {"graphics", "kernels"},
     "kernels": {"graphics"},
+    "data": {"graphics"},  # a scene has cameras
     "progress": {"figures"},
     "checkpoints": set(),
     "runs": {"checkpoints"},

@@ -1,0 +1,81 @@
+"""Pinhole cameras.
+
+A camera looks along +z, x goes right and y down in the picture (the axes of OpenCV and COLMAP). Pixel (column, row) covers
+[column, column + 1] x [row, row + 1], so the centre of the first pixel is (0.5, 0.5). The world has no unit of its own.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Width and height in pixels; focal lengths and principal point in pixels; a world point x is R x + t to the camera."""
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    rotation: np.ndarray  # R (3, 3) float64, orthogonal, determinant 1
+    translation: np.ndarray  # t (3,) float64
+
+    @property
+    def position(self) -> np.ndarray:
+        """Where the camera stands in the world, (3,)."""
+        return -self.rotation.T @ self.translation
+
+    @property
+    def direction(self) -> np.ndarray:
+        """Where it looks, (3,), of length 1."""
+        return self.rotation[2]
+
+    @property
+    def up(self) -> np.ndarray:
+        """What is up in its picture, (3,), of length 1."""
+        return -self.rotation[1]
+
+    @property
+    def world_to_camera(self) -> np.ndarray:
+        """(4, 4)."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = self.rotation, self.translation
+        return matrix
+
+    @property
+    def camera_to_world(self) -> np.ndarray:
+        """(4, 4), the inverse."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = self.rotation.T, self.position
+        return matrix
+
+    def resized(self, width: int, height: int) -> "Camera":
+        """The same view in so many pixels."""
+        x, y = width / self.width, height / self.height
+        return replace(
+            self, width=width, height=height, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y
+        )
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World points (N, 3) as pixels (N, 2) and depths along the axis (N,); only depths above 0 are seen."""
+        seen = points @ self.rotation.T + self.translation
+        depth = seen[:, 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pixels = seen[:, :2] / depth[:, None] * [self.fx, self.fy] + [self.cx, self.cy]
+        return pixels, depth
+
+
+def camera_at(
+    position: np.ndarray, target: np.ndarray, up: np.ndarray, *, width: int, height: int, focal: float
+) -> Camera:
+    """A camera that stands at `position` and looks at `target`, with `up` upwards and the axis in the picture's middle."""
+    forward = np.asarray(target, float) - position
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    return Camera(
+        width, height, focal, focal, width / 2, height / 2, rotation, -rotation @ np.asarray(position, float)
+    )
