@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-VERSIONS = {"letters_as_idx": 1, "photographs": 1}  # counted up when what they write changes; cached folders carry it
+VERSIONS = {
+    "letters_as_idx": 1,
+    "photographs": 1,
+    "clay_turntable": 1,
+}  # counted up when what they write changes; cached folders carry it
 FILES = {"python_reference": "python_reference.txt"}  # stand-ins of one file that have a name of their own
 
 BLOCKS = 20_640
@@ -141,6 +145,13 @@ def python_reference(path: Path) -> None:
     from pydoc_data.topics import topics
 
     path.write_bytes("\n\n".join(topics[name].strip() for name in sorted(topics)).encode() + b"\n")
+
+
+def clay_turntable(folder: Path) -> None:
+    """A clay hare on a turntable, seen by 40 known cameras: pictures with transparency, transforms.json, points.ply."""
+    from maquette.data.turntable import write_turntable
+
+    write_turntable(folder)
 
 
 def _folder_of(package: str) -> Path:

@@ -54,9 +54,7 @@ class Camera:
     def resized(self, width: int, height: int) -> "Camera":
         """The same view in so many pixels."""
         x, y = width / self.width, height / self.height
-        return replace(
-            self, width=width, height=height, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y
-        )
+        return replace(self, width=width, height=height, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World points (N, 3) as pixels (N, 2) and depths along the axis (N,); only depths above 0 are seen."""
@@ -76,6 +74,4 @@ def camera_at(
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
     rotation = np.stack([right, np.cross(forward, right), forward])
-    return Camera(
-        width, height, focal, focal, width / 2, height / 2, rotation, -rotation @ np.asarray(position, float)
-    )
+    return Camera(width, height, focal, focal, width / 2, height / 2, rotation, -rotation @ np.asarray(position, float))

@@ -1,0 +1,142 @@
+"""The loss of a rendered picture: absolute differences and structural similarity, with their derivatives.
+
+The window is Wang et al.'s (2004): 11 x 11, Gaussian of standard deviation 1.5, zeros outside of the picture.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+REACH = 5
+_WEIGHTS = np.exp(-0.5 * (np.arange(-REACH, 1) / 1.5) ** 2)
+_WEIGHTS = _WEIGHTS / (2 * _WEIGHTS.sum() - _WEIGHTS[-1])
+W0, W1, W2, W3, W4, W5 = (np.float32(weight) for weight in _WEIGHTS)  # from the border to the middle
+K1, K2 = np.float32(0.01**2), np.float32(0.03**2)
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def smooth_row(padded, row):
+    """row (W,) from padded (W + 10,), each the weighted mean of 11."""
+    for x in range(len(row)):
+        row[x] = (
+            W0 * (padded[x] + padded[x + 10])
+            + W1 * (padded[x + 1] + padded[x + 9])
+            + W2 * (padded[x + 2] + padded[x + 8])
+            + W3 * (padded[x + 3] + padded[x + 7])
+            + W4 * (padded[x + 4] + padded[x + 6])
+            + W5 * padded[x + 5]
+        )
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def smooth_column(rows, y, row):
+    """row (W,), the weighted mean of rows y to y + 10 of rows (H + 10, W)."""
+    for x in range(len(row)):
+        row[x] = (
+            W0 * (rows[y, x] + rows[y + 10, x])
+            + W1 * (rows[y + 1, x] + rows[y + 9, x])
+            + W2 * (rows[y + 2, x] + rows[y + 8, x])
+            + W3 * (rows[y + 3, x] + rows[y + 7, x])
+            + W4 * (rows[y + 4, x] + rows[y + 6, x])
+            + W5 * rows[y + 5, x]
+        )
+
+
+class Room:
+    """Memory that the loss of pictures of one size needs again and again."""
+
+    def __init__(self, height, width):
+        self.smoothed = np.zeros((3, 5, height + 2 * REACH, width), np.float32)
+        self.partials = np.zeros((3, 3, height, width), np.float32)
+        self.rows = np.zeros((3, 3, height + 2 * REACH, width), np.float32)
+        self.losses = np.zeros((3, height, 2), np.float64)
+
+
+def loss_and_slopes(picture, truth, mask, share, room, slopes):
+    """(1 - share) |picture - truth| + share (1 - SSIM), the mean over pixels and colours, and SSIM's mean.
+
+    picture, truth and slopes (3, H, W), slopes being filled with the derivative; mask (H, W) weighs pixels in both
+    terms, or has no rows.
+    """
+    smooth_five(picture, truth, room.smoothed)
+    compare(picture, truth, room.smoothed, mask, np.float32(share), room.partials, room.losses)
+    smooth_three(room.partials, room.rows)
+    collect_slopes(picture, truth, mask, np.float32(share), room.rows, slopes)
+    absolute, similar = room.losses.sum((0, 1)) / picture.size
+    weight = float(mask.mean()) if len(mask) else 1.0
+    return (1 - share) * absolute + share * (weight - similar), similar / max(weight, 1e-9)
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def smooth_five(picture, truth, smoothed):
+    """x, y, x^2, y^2 and x y of each colour, smoothed along rows."""
+    colours, height, width = picture.shape
+    for job in prange(colours * height):
+        colour, y = job // height, job % height
+        padded = np.zeros((5, width + 10), np.float32)
+        for x in range(width):
+            a, b = picture[colour, y, x], truth[colour, y, x]
+            padded[0, x + 5] = a
+            padded[1, x + 5] = b
+            padded[2, x + 5] = a * a
+            padded[3, x + 5] = b * b
+            padded[4, x + 5] = a * b
+        for number in range(5):
+            smooth_row(padded[number], smoothed[colour, number, y + 5])
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def compare(picture, truth, smoothed, mask, share, partials, losses):
+    """SSIM summed up by rows with the absolute difference, and its derivatives by the smoothed x, x^2 and x y."""
+    colours, height, width = picture.shape
+    for job in prange(colours * height):
+        colour, y = job // height, job % height
+        means = np.empty((5, width), np.float32)
+        for number in range(5):
+            smooth_column(smoothed[colour, number], y, means[number])
+        absolute, similar = np.float32(0), np.float32(0)
+        for x in range(width):
+            weight = mask[y, x] if len(mask) else np.float32(1)
+            a, b = means[0, x], means[1, x]
+            top_1, top_2 = 2 * a * b + K1, 2 * (means[4, x] - a * b) + K2
+            low_1 = a * a + b * b + K1
+            low_2 = means[2, x] - a * a + means[3, x] - b * b + K2
+            over_1, over_2 = np.float32(1) / low_1, np.float32(1) / low_2
+            value = top_1 * top_2 * over_1 * over_2
+            similar += weight * value
+            absolute += weight * abs(picture[colour, y, x] - truth[colour, y, x])
+            by_top = np.float32(2) * b * (top_2 - top_1) * over_1 * over_2
+            partials[colour, 0, y, x] = weight * (by_top - 2 * a * value * (over_1 - over_2))
+            partials[colour, 1, y, x] = -weight * value * over_2
+            partials[colour, 2, y, x] = weight * 2 * top_1 * over_1 * over_2
+        losses[colour, y, 0] = absolute
+        losses[colour, y, 1] = similar
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def smooth_three(partials, rows):
+    colours, numbers, height, width = partials.shape
+    for job in prange(colours * height):
+        colour, y = job // height, job % height
+        padded = np.zeros(width + 10, np.float32)
+        for number in range(numbers):
+            for x in range(width):
+                padded[x + 5] = partials[colour, number, y, x]
+            smooth_row(padded, rows[colour, number, y + 5])
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def collect_slopes(picture, truth, mask, share, rows, slopes):
+    colours, height, width = picture.shape
+    scale = np.float32(1) / np.float32(colours * height * width)
+    for job in prange(colours * height):
+        colour, y = job // height, job % height
+        means = np.empty((3, width), np.float32)
+        for number in range(3):
+            smooth_column(rows[colour, number], y, means[number])
+        for x in range(width):
+            weight = mask[y, x] if len(mask) else np.float32(1)
+            a, b = picture[colour, y, x], truth[colour, y, x]
+            sign = np.float32(1) if a > b else np.float32(-1)
+            sign = np.float32(0) if a == b else sign
+            similar = means[0, x] + 2 * a * means[1, x] + b * means[2, x]
+            slopes[colour, y, x] = scale * ((np.float32(1) - share) * weight * sign - share * similar)
