@@ -35,7 +35,7 @@ def run(
 
 
 def open(folder: str | Path) -> Any:
-    """A predictor from a finished run folder, with `predict(inputs)`."""
+    """A predictor from a finished run folder, or a scene as `.ply` or `.splat`, with `predict(inputs)`."""
     from maquette import serving
 
     return serving.open(folder)

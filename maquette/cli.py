@@ -11,10 +11,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, NoReturn
 
 USAGE = """\
 Maquette trains every neural network of a graphics course on your own data.
@@ -23,7 +20,8 @@ Maquette trains every neural network of a graphics course on your own data.
   maquette run RECIPE [--data PATH|NAME] ...   train one; `maquette run RECIPE --help` shows its settings
   maquette resume DIR                          go on with a run that was stopped or crashed
   maquette predict DIR INPUT [--out PATH]      use a trained model on new data
-  maquette export DIR --format F               the network for other programs: onnx, huggingface
+  maquette predict DIR|SCENE.ply [--out PATH]  a film of a scene, your own or somebody's
+  maquette export DIR --format F               a network or scene for other programs: onnx, huggingface, ply
   maquette report DIR                          write the report of a run again
   maquette compare DIR DIR ... [--out PATH]    several runs on one page
   maquette data list | get NAME                the data sets that --data knows by name
@@ -203,23 +201,30 @@ def resume(arguments: list[str]) -> int:
 
 
 def predict(arguments: list[str]) -> None:
+    from maquette.data.splatfiles import is_scene_file
     from maquette.recipes import RECIPES, load_recipe, recipe_options
     from maquette.settings import make_settings
 
     parser = Parser(prog="maquette predict", description="Use a trained model on new data.")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder; its options: DIR --help")
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="a table, pictures, or a text")
     parser.add_argument(
-        "--out", type=Path, help="where to write (default: the input's name with -predicted; text: here)"
+        "folder", metavar="DIR", type=Path, help="a finished run, or a .ply or .splat; more: DIR --help"
     )
-    name = recipe_of(arguments)
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="a table, pictures, or a text; none for a scene")
+    where = (
+        "where to write (default: the input's name with -predicted; text: here; scenes: film.mp4, also .webp, .gif, "
+    )
+    parser.add_argument("--out", type=Path, help=where + "no ending for a folder of PNG, .png with --frames 1)")
+    is_file = bool(arguments) and is_scene_file(Path(arguments[0]))
+    name = "splat" if is_file else recipe_of(arguments)
     kind = recipe_options(load_recipe(name)) if name else None
     if name and kind:
-        parser.usage = f"maquette predict DIR {RECIPES[name].use} [--OPTION VALUE ...]"
+        parser.usage = f"maquette predict {'SCENE' if is_file else 'DIR'} {RECIPES[name].use} [--OPTION VALUE ...]"
         for field_name, field in kind.model_fields.items():
             add_flag(parser, field_name, field)
     values = vars(parser.parse(arguments))
     folder, inputs, out = values.pop("folder"), values.pop("inputs"), values.pop("out")
+    if not inputs and name and RECIPES[name].kind != "scene":
+        parser.error("the following arguments are required: INPUT")
     options = {key: value for key, value in values.items() if value is not None}
     if kind:
         make_settings(kind, options)  # refuse mistakes before anything heavy is loaded
@@ -245,22 +250,24 @@ def recipe_of(arguments: list[str]) -> str | None:
 
 
 def export(arguments: list[str]) -> None:
-    parser = Parser(prog="maquette export", description="The network of a run as a file for other programs.")
+    parser = Parser(prog="maquette export", description="The network or scene of a run as a file for others.")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
     parser.add_argument(
         "--format",
-        choices=["onnx", "huggingface"],
+        choices=["onnx", "huggingface", "ply"],
         default="onnx",
-        help="onnx for pictures (needs the extra onnx), huggingface for a run of gpt with --network gpt2",
+        help="onnx for pictures (needs the extra onnx), huggingface for gpt with --network gpt2, ply for scenes",
     )
-    parser.add_argument("--out", type=Path, help="what to write (default: DIR/model.onnx or DIR/huggingface)")
+    parser.add_argument("--out", type=Path, help="what to write (default: DIR/model.onnx, /huggingface, /scene.ply)")
     values = parser.parse(arguments)
     from maquette import exporting
 
-    if values.format == "onnx":
-        print(f"Made {exporting.export_onnx(values.folder, values.out or values.folder / 'model.onnx')}")
-    else:
-        print(f"Made {exporting.export_huggingface(values.folder, values.out or values.folder / 'huggingface')}")
+    write, name = {
+        "onnx": (exporting.export_onnx, "model.onnx"),
+        "huggingface": (exporting.export_huggingface, "huggingface"),
+        "ply": (exporting.export_ply, "scene.ply"),
+    }[values.format]
+    print(f"Made {write(values.folder, values.out or values.folder / name)}")
 
 
 def report_run(arguments: list[str]) -> None:

@@ -1,6 +1,7 @@
-"""Networks as files for other programs, checked against the network right after writing."""
+"""Networks and scenes as files for other programs, checked right after writing."""
 
 import logging
+import shlex
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from maquette import serving
+from maquette.data.splatfiles import Splats, read_splats, write_ply
 from maquette.files import cannot_write, written_whole
-from maquette.serving import Predictor
 from maquette.settings import UserError
 
 CLOSE = 1e-4  # the most that an answer of the file may differ from the network's
@@ -29,7 +31,7 @@ def export_onnx(folder: Path, out: Path) -> str:
         import onnxscript  # noqa: F401  torch's exporter needs it
     except ImportError as error:
         raise UserError(f'maquette export needs {error.name}; install it with: pip install "maquette[onnx]"') from None
-    predictor = Predictor(folder)
+    predictor = serving.open(folder)
     channels = getattr(predictor.model, "channels", None)
     if channels is None:
         raise UserError(
@@ -73,7 +75,7 @@ def export_huggingface(folder: Path, out: Path) -> str:
     from maquette.huggingface import read_gpt2, write_gpt2
     from maquette.models import GPT2
 
-    predictor = Predictor(folder)
+    predictor = serving.open(folder)
     model = predictor.model
     if not isinstance(model, GPT2):
         raise UserError(
@@ -101,6 +103,43 @@ def export_huggingface(folder: Path, out: Path) -> str:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return f"{out}: load it with transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
+
+
+def export_ply(folder: Path, out: Path) -> str:
+    """Write a scene of 3D Gaussians as the PLY that viewers read, and read it back; what was made, in words.
+
+    `UserError` where there is no such scene, or what is read back is not the same to the last bit.
+    """
+    from maquette.models import Gaussians
+
+    predictor = serving.open(folder)
+    model = predictor.model
+    if not isinstance(model, Gaussians):
+        raise UserError(
+            f"{folder} is a run of {predictor.recipe_name}; only scenes can be exported as PLY: maquette run splat"
+        )
+    if out.is_dir():
+        raise UserError(f"--out {out} is a folder; give the name of a file to write.")
+    if out.suffix.lower() != ".ply":
+        raise UserError(f"--out {out} does not end with .ply, by which other programs know such a file; name it so.")
+    splats = splats_of(model)
+    with written_whole(out) as temporary:
+        write_ply(temporary, splats)
+        again = read_splats(temporary)
+        if not all(np.array_equal(getattr(again, name), getattr(splats, name)) for name in PARTS):
+            raise UserError(f"{out} was not written: {folder} holds numbers that a PLY does not; train it again.")
+    said = f"{out}: {len(splats):,} Gaussians, for any viewer of them and for: maquette predict {shlex.quote(str(out))}"
+    if model.is_antialiased:
+        said += "; it was trained with antialiasing, which a viewer must be told"
+    return said
+
+
+PARTS = ("positions", "scales", "rotations", "opacities", "harmonics")  # of a scene
+
+
+def splats_of(model: Any) -> Splats:
+    """The numbers of a scene, as they are."""
+    return Splats(*[getattr(model, name).detach().cpu().float().numpy() for name in PARTS])
 
 
 def largest_difference(model: Any, session: Any, shape: tuple[int, ...]) -> float:

@@ -98,6 +98,10 @@ class Run:
         save(figure, self.folder / file)
         self._show({"kind": "picture", "file": file, "title": title, "caption": caption})
 
+    def film(self, file: str, title: str, caption: str = "") -> None:
+        """Show a film that has been written into the folder `pictures`."""
+        self._show({"kind": "picture", "file": f"pictures/{file}", "title": title, "caption": caption})
+
     def record_source(self, found: Any, **facts: Any) -> None:
         """Say where the data is from, in `settings.json`, on the terminal if it is a stand-in, and in the report."""
         self.source = {
@@ -175,10 +179,11 @@ class Run:
             if name in self._checkpoint.get("kept", {}):
                 kept.load_state_dict(self._checkpoint["kept"][name])
 
-    def loop(self, steps: int) -> Iterator[Step]:
+    def loop(self, steps: int, slowdown: float = 1.0) -> Iterator[Step]:
         """Count `steps` steps, going on where the last checkpoint stood; saves, shows progress, stops when asked.
 
-        With `seconds` set, the first steps are timed and the number of steps is then fixed and recorded.
+        With `seconds` set, the first steps are timed and the number of steps is then fixed and recorded; `slowdown` is
+        how many times longer those after them take on average.
         """
         self._loops += 1
         done, total = self._restore(steps)
@@ -195,7 +200,7 @@ class Run:
                 step.progress = 0.0 if total is None else max(0, done - 1 - planned_at) / max(1, total - planned_at)
                 yield step
                 if total is None and (done & (done - 1)) == 0:
-                    total = self._plan(done, done - first, clock() - began)
+                    total = self._plan(done, done - first, clock() - began, slowdown)
                     if total is not None:
                         planned_at = done
                         self._save(done, total, planned_at)
@@ -259,13 +264,13 @@ class Run:
             return saved["step"], saved["total"]
         return 0, total
 
-    def _plan(self, done: int, timed: int, elapsed: float) -> int | None:
+    def _plan(self, done: int, timed: int, elapsed: float, slowdown: float) -> int | None:
         """The number of steps in all that fits into `seconds`, once a twentieth of them has passed."""
         seconds = self.settings.seconds
         assert seconds is not None
         plan = [0]
         if self.is_main and elapsed >= seconds / 20:
-            plan = [done + int(timed * max(0.0, seconds - elapsed) / elapsed)]
+            plan = [done + int(timed * max(0.0, seconds - elapsed) / elapsed / slowdown)]
         if self.processes > 1:
             torch.distributed.broadcast_object_list(plan, src=0)
         return plan[0] or None

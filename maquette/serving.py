@@ -1,32 +1,38 @@
-"""open(folder) -> a predictor: all that the command line and the web page need to use a finished run."""
+"""open(path) -> a predictor: all that the command line and the web page need to use a finished run."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 
 from maquette.checkpoints import load_model, load_state
+from maquette.data.splatfiles import is_scene_file
 from maquette.progress import Progress
 from maquette.recipes import RECIPES, load_recipe, recipe_options
 from maquette.settings import UserError, make_settings
 from maquette.spine import read_settings
 
 
+@dataclass
 class Predictor:
-    """A trained model with the processing that was fitted for it."""
+    """A trained model with the processing that was fitted for it; `folder` is where it came from."""
 
-    def __init__(self, folder: Path):
-        record = read_settings(folder)
-        if not (folder / "model.json").exists():
-            raise UserError(f"{folder} has no trained model yet; go on with: maquette resume {folder}")
-        self.folder = folder
-        self.recipe_name: str = record["recipe"]
-        self.recipe = load_recipe(self.recipe_name)
-        self.model = load_model(folder)
-        self.processing = load_state(folder, "processing")
+    folder: Path
+    recipe_name: str
+    model: Any
+    processing: dict[str, Any]
+    notes: list[str] = field(default_factory=list)  # what was left out on reading
+
+    @property
+    def recipe(self) -> ModuleType:
+        return load_recipe(self.recipe_name)
 
     def predict(self, inputs: Any, **options: Any) -> Any:
         """The recipe's answer for arrays, pictures, data frames or text, as plain objects."""
@@ -37,7 +43,7 @@ class Predictor:
     def predict_files(self, inputs: Sequence[str | Path], out: Path | None, **options: Any) -> Path | None:
         """Predict from files to files in bounded memory; returns what was written, nothing where that was the terminal.
 
-        For recipes of text, inputs are texts, or files of text.
+        For recipes of text, inputs are texts, or files of text; scenes have none.
         """
         kind = RECIPES[self.recipe_name].kind
         if kind == "text":
@@ -279,6 +285,37 @@ def stream_text(predictor: Predictor, texts: list[str], out: Path | None, option
     return None
 
 
+def predict_scene(predictor: Predictor, inputs: list[Path], out: Path | None, options: dict[str, Any]) -> Path:
+    """A film of a scene, in the file or folder that `out` names; or a picture, where one frame is asked for."""
+    from maquette.data.films import write_film
+    from maquette.data.images import WRITTEN, Picture, write_picture
+
+    if inputs:
+        raise UserError(f"A scene takes no INPUT, such as {inputs[0]}; --path says what is to be seen.")
+    chosen = make_settings(recipe_options(predictor.recipe), options).model_dump()
+    target = out or Path("film.mp4" if find_spec("cv2") else "film.webp")
+    check_target(target, predictor.folder, is_named=out is not None)
+    is_still = chosen["frames"] == 1 and target.suffix.lower() in WRITTEN
+    if target.suffix.lower() in WRITTEN.keys() - {".webp"} and not is_still:
+        raise UserError(f"--out {target} has room for one picture; ask for one with --frames 1, or name a film.mp4.")
+    for note in predictor.notes:
+        print(note)
+    with torch.inference_mode():
+        frames = predictor.recipe.frames(predictor.model, predictor.processing, **chosen)
+        if is_still:
+            write_picture(target, Picture(next(frames)))
+        else:
+            write_film(target, with_progress(frames, chosen["frames"]), chosen["rate"])
+    return target
+
+
+def with_progress(frames: Iterator[Any], total: int) -> Iterator[Any]:
+    with closing(Progress("filming", "frame")) as progress:
+        for number, frame in enumerate(frames, 1):
+            yield frame
+            progress.update(number, total)
+
+
 def one_table(inputs: list[Path]) -> Path:
     if len(inputs) != 1:
         raise UserError(f"predict takes one table at a time, not {len(inputs)}.")
@@ -296,9 +333,27 @@ def check_target(target: Path, source: Path, *, is_named: bool) -> None:
 FILES: dict[str, Callable[[Predictor, list[Path], Path | None, dict[str, Any]], Path]] = {
     "table": predict_table,
     "image": predict_pictures,
+    "scene": predict_scene,
 }
 
 
-def open(folder: str | Path) -> Predictor:
-    """A predictor from a finished run folder."""
-    return Predictor(Path(folder))
+def open(path: str | Path) -> Predictor:
+    """A predictor from a finished run folder, or from anybody's file of 3D Gaussians."""
+    path = Path(path)
+    if is_scene_file(path):
+        return open_scene(path)
+    record = read_settings(path)
+    if not (path / "model.json").exists():
+        raise UserError(f"{path} has no trained model yet; go on with: maquette resume {path}")
+    return Predictor(path, record["recipe"], load_model(path), load_state(path, "processing"))
+
+
+def open_scene(path: Path) -> Predictor:
+    """A predictor that shows a scene of 3D Gaussians; nothing is known of the photographs it was made from."""
+    from maquette.data.splatfiles import read_splats
+    from maquette.models import Gaussians
+
+    splats = read_splats(path)
+    parts = splats.positions, splats.scales, splats.rotations, splats.opacities, splats.harmonics
+    rows = np.concatenate([part.reshape(len(splats), -1) for part in parts], axis=1)
+    return Predictor(path, "splat", Gaussians.of_rows(rows).eval(), {}, splats.notes)

@@ -69,6 +69,7 @@ HELPERS = {
     *("corpus", "learning", "writing", "gpt_pictures", "token_measures", "token_pictures"),
     *("walk_blocks", "walk_inputs", "walk_layers", "walked"),
     *("learning", "writing", "gpt_pictures"),
+    *("flying",),
 }  # what recipes are made of, no recipes themselves
 
 

@@ -105,7 +105,7 @@ def _checked(read: Callable[[Path], Content], file: Path) -> Content:
 def rotation_of(quaternion: np.ndarray) -> np.ndarray:
     """R (..., 3, 3) of quaternions (..., 4), w x y z, of any length but 0."""
     quaternion = np.asarray(quaternion, float)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         w, x, y, z = np.moveaxis(quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True), -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

@@ -12,8 +12,9 @@ from maquette.data.images import SUFFIXES
 from maquette.data.imagesets import Images, open_images
 from maquette.data.lenses import Lens
 from maquette.data.pointclouds import read_points
-from maquette.data.solving import blurred_names, frames_of_video, solve, some
+from maquette.data.solving import blurred_names, solve, some
 from maquette.data.transforms import Frames, read_transforms
+from maquette.data.videos import frames_of_video
 from maquette.settings import UserError
 
 VIDEOS = frozenset((".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp"))
@@ -148,7 +149,8 @@ def _of_photographs(
     )
     model, facts = solved.model, solved.facts
     entries = {entry.name: entry for entry in pictures.entries}
-    found = Shots("photographs" if video is None else "video", [], model.points, model.colours, pictures.left_out)
+    found = Shots("photographs" if video is None else "video", [], model.points, model.colours, list(pictures.left_out))
+    found.left_out += facts["unreadable"].items()
     for pose in model.poses:
         entry, lens = entries[pose.name], model.lenses[pose.lens]
         found.shots.append(Shot(pose.name, entry.path, lens, pose.rotation, pose.translation, member=entry.member))

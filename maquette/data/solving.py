@@ -1,4 +1,4 @@
-"""Cameras of photographs or of a video, found by COLMAP (pycolmap), and kept so that they are found only once.
+"""Cameras of photographs, found by COLMAP (pycolmap) and kept, so that they are found only once.
 
 The pictures are reduced, upright, to SIDE pixels before features are looked for. One camera is assumed for all pictures
 of one size. The solve is kept as a COLMAP model beside `facts.json`: what registered, sharpness, seconds of each stage.
@@ -6,7 +6,6 @@ of one size. The solve is kept as a COLMAP model beside `facts.json`: what regis
 
 import hashlib
 import json
-import math
 import shutil
 import tempfile
 import time
@@ -19,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from maquette.data.colmap import Model, Pose, model_folder, read_model, write_model
-from maquette.data.images import Picture, as_pixels, display_code, read_picture, to_channels, write_picture
+from maquette.data.imageheaders import Unreadable
+from maquette.data.images import Picture, display_code, read_picture, to_channels, write_picture
 from maquette.data.imagesets import THREADS, Entry, Images
 from maquette.data.lenses import Lens, lens_of_model, reduced
 from maquette.files import read_json, write_json
@@ -28,7 +28,7 @@ from maquette.settings import UserError
 VERSION = 1  # counted up when the same pictures would give other cameras
 SIDE = 800  # longer side of the pictures that features are looked for in: 1000 finds no better cameras, more slowly
 SMALL = 600  # longer side of pictures that are enlarged twice instead
-MOST_EXHAUSTIVE = 80  # photographs, above which each is compared with its neighbours by name only
+MOST_EXHAUSTIVE = 120  # photographs, above which each is compared with its neighbours by name only
 OVERLAP = 12  # neighbours by name, each way
 FEW = 150  # features of a picture that shows too little
 BLURRED = 0.2  # of the median sharpness
@@ -124,8 +124,10 @@ def _solve(
 ) -> Solved:
     clock = _Clock()
     say(f"Reading {len(pictures)} pictures ...")
-    places, sharpness = _prepare(pictures, work)
+    places, sharpness, unreadable = _prepare(pictures, work)
     clock.stage("reading")
+    if len(places) < 3:
+        raise UserError(f"Only {len(places)} photographs can be read; damaged are {some(list(unreadable))}.")
 
     level, colmap.logging.minloglevel = colmap.logging.minloglevel, 3
     try:
@@ -133,7 +135,7 @@ def _solve(
         database = work / "database.db"
         is_small = max(max(entry.height, entry.width) for entry in pictures.entries) < SMALL
         _extract(colmap, database, work / "pictures", single_camera, features, is_small)
-        found = _num_features(colmap, database, places)
+        found = {pictures.names[places[place]]: count for place, count in _num_features(colmap, database).items()}
         clock.stage("features")
         sequential = is_sequence or len(pictures) > MOST_EXHAUSTIVE
         say("Comparing neighbours ..." if sequential else "Comparing all pairs ...")
@@ -151,7 +153,8 @@ def _solve(
     registered = {pose.name for pose in model.poses}
     facts = {
         "registered": sorted(registered),
-        "not_registered": [entry.name for entry in pictures.entries if entry.name not in registered],
+        "not_registered": [name for name in sharpness if name not in registered],
+        "unreadable": unreadable,
         "sharpness": {name: round(value, 3) for name, value in sharpness.items()},
         "features": found,
         "pairs": pairs,
@@ -173,14 +176,17 @@ class _Clock:
         self.seconds[name], self._last = round(now - self._last, 2), now
 
 
-def _prepare(pictures: Images, work: Path) -> tuple[dict[str, int], dict[str, float]]:
-    """Reduced upright JPEGs in one folder a size; which picture each of them is, and how sharp each picture is."""
+def _prepare(pictures: Images, work: Path) -> tuple[dict[str, int], dict[str, float], dict[str, str]]:
+    """Reduced upright JPEGs in a folder a size: which picture each of them is, how sharp; what is damaged, and how."""
     for entry in pictures.entries:
         (work / "pictures" / f"{entry.width}x{entry.height}").mkdir(parents=True, exist_ok=True)
 
-    def prepare(index: int) -> tuple[str, float]:
+    def prepare(index: int) -> tuple[str, float] | Unreadable:
         entry = pictures.entries[index]
-        read = read_picture(entry.path, member=entry.member)
+        try:
+            read = read_picture(entry.path, member=entry.member)
+        except Unreadable as error:
+            return error
         scale = min(1.0, SIDE / max(entry.height, entry.width))
         small = reduced(read.pixels, max(1, round(entry.width * scale)), max(1, round(entry.height * scale)))
         small = to_channels(display_code(small) if read.is_linear else small, 3)
@@ -190,10 +196,13 @@ def _prepare(pictures: Images, work: Path) -> tuple[dict[str, int], dict[str, fl
 
     with ThreadPoolExecutor(min(4, THREADS)) as pool:
         done = list(pool.map(prepare, range(len(pictures))))
-    names = pictures.names
-    return {place: index for index, (place, _) in enumerate(done)}, {
-        names[index]: value for index, (_, value) in enumerate(done)
-    }
+    places, sharpness, unreadable = {}, {}, {}
+    for index, (name, result) in enumerate(zip(pictures.names, done, strict=True)):
+        if isinstance(result, Unreadable):
+            unreadable[name] = result.reason
+        else:
+            places[result[0]], sharpness[name] = index, result[1]
+    return places, sharpness, unreadable
 
 
 def _extract(colmap: Any, database: Path, folder: Path, single_camera: bool, features: int, is_small: bool) -> None:
@@ -208,13 +217,10 @@ def _extract(colmap: Any, database: Path, folder: Path, single_camera: bool, fea
     colmap.extract_features(database, folder, camera_mode=mode, extraction_options=options, device=colmap.Device.cpu)
 
 
-def _num_features(colmap: Any, database: Path, places: dict[str, int]) -> list[int]:
+def _num_features(colmap: Any, database: Path) -> dict[str, int]:
     opened = colmap.Database.open(database)
     try:
-        counts = [0] * len(places)
-        for image in opened.read_all_images():
-            counts[places[image.name]] = int(opened.num_keypoints_for_image(image.image_id))
-        return counts
+        return {image.name: int(opened.num_keypoints_for_image(image.image_id)) for image in opened.read_all_images()}
     finally:
         opened.close()
 
@@ -328,10 +334,10 @@ def _model_of(solved: Any, places: dict[str, int], entries: list[Entry]) -> Mode
     )
 
 
-def _why_not(features: list[int], sharpness: dict[str, float], pairs: int) -> str:
+def _why_not(features: dict[str, int], sharpness: dict[str, float], pairs: int) -> str:
     """One or two sentences on why no cameras were found."""
     names = list(sharpness)
-    poor = [name for name, count in zip(names, features, strict=True) if count < FEW]
+    poor = [name for name in names if features.get(name, 0) < FEW]
     if len(poor) > len(names) / 2:
         return (
             f"No cameras could be found: {len(poor)} of {len(names)} pictures are blurred or show too little texture "
@@ -348,48 +354,3 @@ def _why_not(features: list[int], sharpness: dict[str, float], pairs: int) -> st
         "No cameras could be found: the pictures were taken from nearly one place, or too far apart. Walk around the "
         f"subject in small steps instead of turning on the spot.{also}"
     )
-
-
-# -- video -------------------------------------------------------------------------------------------------------------
-
-
-def frames_of_video(path: Path, folder: Path, *, count: int = 80, say: Say = lambda line: None) -> None:
-    """The sharpest frame of each of `count` equal pieces of a video, as JPEG files in a folder that is there."""
-    try:
-        import cv2
-    except ImportError:
-        raise UserError(
-            f"Reading {path} needs opencv-python-headless: {INSTALL}. Or save its frames as pictures in a folder."
-        ) from None
-    say(f"Choosing sharp frames of {path} ...")
-    video = cv2.VideoCapture(str(path))
-    try:
-        total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-        if not video.isOpened() or total < 3:
-            raise UserError(f"{path} cannot be read as a video; convert it to MP4 (H.264) first.")
-        count = min(count, total)
-        step = max(1, total // count // 8)  # at most about eight frames of each piece are looked at
-        best: tuple[float, Any] = (-1.0, None)
-        piece, number = 0, 0
-        while video.grab():
-            if number * count // total != piece:
-                _save_frame(folder, piece, best)
-                piece, best = number * count // total, (-1.0, None)
-            if number % step == 0:
-                got, frame = video.retrieve()
-                if got:
-                    rows, columns = (math.ceil(side / 640) for side in frame.shape[:2])
-                    part = frame[:: max(rows, columns), :: max(rows, columns)]
-                    sharp = sharpness_of(to_channels(as_pixels(part[..., ::-1]), 1)[..., 0])
-                    best = max(best, (sharp, frame), key=lambda pair: pair[0])
-            number += 1
-        _save_frame(folder, piece, best)
-    finally:
-        video.release()
-    if len(list(folder.iterdir())) < 3:
-        raise UserError(f"{path} holds fewer than 3 frames that can be read; convert it to MP4 (H.264) first.")
-
-
-def _save_frame(folder: Path, piece: int, best: tuple[float, Any]) -> None:
-    if best[1] is not None:
-        write_picture(folder / f"{piece:04d}.jpg", Picture(as_pixels(best[1][..., ::-1])))

@@ -17,6 +17,7 @@ import numpy as np
 from maquette.files import written_whole
 from maquette.settings import UserError
 
+ENDINGS = (".ply", ".splat")
 CONSTANT = 0.5 / math.sqrt(math.pi)  # the spherical harmonic of degree 0
 BLOCK = 2**16  # points that are converted at once, so that no second copy of the scene is needed
 LONGEST_HEADER = 2**20
@@ -60,6 +61,11 @@ class Splats:
     def degree(self) -> int:
         """Of the spherical harmonics, 0 to 3."""
         return math.isqrt(self.harmonics.shape[1]) - 1
+
+
+def is_scene_file(path: Path) -> bool:
+    """Whether the name is that of a scene, not of a run folder."""
+    return path.suffix.lower() in ENDINGS and not path.is_dir()
 
 
 def read_splats(path: Path) -> Splats:

@@ -5,6 +5,7 @@ A camera looks along +z, x goes right and y down in the picture (the axes of Ope
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -75,3 +76,18 @@ def camera_at(
     right /= np.linalg.norm(right)
     rotation = np.stack([right, np.cross(forward, right), forward])
     return Camera(width, height, focal, focal, width / 2, height / 2, rotation, -rotation @ np.asarray(position, float))
+
+
+def described(camera: Camera) -> dict[str, Any]:
+    """A camera as plain numbers, for JSON."""
+    return {
+        **{name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")},
+        "rotation": camera.rotation.tolist(),
+        "translation": camera.translation.tolist(),
+    }
+
+
+def camera_from(numbers: dict[str, Any]) -> Camera:
+    """The camera that `described` wrote down."""
+    turn, shift = (np.array(numbers[name], float) for name in ("rotation", "translation"))
+    return Camera(**{**numbers, "rotation": turn, "translation": shift})

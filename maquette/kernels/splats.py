@@ -59,9 +59,7 @@ def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=Fa
 def sums_of(drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
     """The sums (P, 9) that `blend_backward` makes of slopes (3, height, width), derivatives by the picture."""
     sums = np.empty((len(drawn.pairs), SUMS), np.float32)
-    blend_backward(
-        drawn.splats, drawn.pairs, drawn.starts, drawn.homes, drawn.tiles_x, drawn.picture, slopes, sums
-    )
+    blend_backward(drawn.splats, drawn.pairs, drawn.starts, drawn.homes, drawn.tiles_x, drawn.picture, slopes, sums)
     return sums
 
 
@@ -80,3 +78,13 @@ def draw_backward(gaussians, drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
         found,
     )
     return found
+
+
+def depth_of(drawn: Drawn) -> np.ndarray:
+    """The mean depth of what each pixel shows (height, width), 0 where it shows nothing."""
+    splats = drawn.splats.copy()
+    splats[:, 7] = np.where(np.isfinite(drawn.depths), drawn.depths, 0)  # depth in the place of a colour
+    picture, remainder = np.empty_like(drawn.picture), np.empty_like(drawn.remainder)
+    blend(splats, drawn.pairs, drawn.starts, drawn.tiles_x, picture, remainder, np.zeros(3, np.float32))
+    shown = 1 - remainder
+    return np.where(shown > 1e-3, picture[0] / np.maximum(shown, 1e-3), 0)

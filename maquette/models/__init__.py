@@ -16,6 +16,7 @@ _HOMES = {
     "DnCNN": "denoisers",
     "GPT": "gpt",
     "GPT2": "gpt2",
+    "Gaussians": "gaussians",
     "MLP": "mlp",
     "Polynomial": "polynomial",
     "ResNet": "classifiers",

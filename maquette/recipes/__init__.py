@@ -83,6 +83,13 @@ RECIPES = {
         "2 minutes",
         "PICTURES --out ANSWERS.csv",
     ),
+    "splat": Entry(
+        "maquette.recipes.scenes.splat",
+        "scene",
+        "photographs to a scene that one can fly through",
+        "3 minutes",
+        "--path orbit --out film.mp4",
+    ),
 }
 
 

@@ -1,0 +1,51 @@
+"""One step of training Gaussians on one view: drawn, compared, and moved by Adam."""
+
+import numpy as np
+
+from maquette.kernels.projecting import packed_camera, places_in, project_backward_and_step
+from maquette.kernels.similarity import Room, loss_and_slopes
+from maquette.kernels.splats import draw, sums_of
+
+NO_MASK = np.empty((0, 0), np.float32)
+
+
+class Studio:
+    """Memory for pictures of each size that is trained on."""
+
+    def __init__(self):
+        self.rooms = {}
+
+    def room(self, height, width):
+        if (height, width) not in self.rooms:
+            self.rooms[height, width] = Room(height, width), np.empty((3, height, width), np.float32)
+        return self.rooms[height, width]
+
+
+def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, share, is_antialiased):
+    """Move the rows of a `Cloud` towards truth (3, H, W) seen by `camera`; returns the loss and SSIM.
+
+    rates (11 + 3 K,) is the size of Adam's step for each number; share that of 1 - SSIM in the loss; mask (H, W) weighs
+    pixels, or is None.
+    """
+    drawn = draw(cloud.rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
+    room, slopes = studio.room(camera.height, camera.width)
+    loss, similar = loss_and_slopes(drawn.picture, truth, NO_MASK if mask is None else mask, share, room, slopes)
+    cloud.steps += 1
+    project_backward_and_step(
+        cloud.rows,
+        cloud.first,
+        cloud.second,
+        rates,
+        np.float32(1 - 0.9**cloud.steps),
+        np.float32(1 - 0.999**cloud.steps),
+        degree,
+        packed_camera(camera),
+        is_antialiased,
+        drawn.splats,
+        places_in(drawn.order, len(cloud)),
+        drawn.firsts,
+        sums_of(drawn, slopes),
+        cloud.pulls,
+        cloud.seen,
+    )
+    return loss, similar

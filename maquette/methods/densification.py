@@ -1,0 +1,151 @@
+"""How a cloud of Gaussians grows where the picture asks for more, and loses those that nothing needs.
+
+Rows of Gaussians are (N, 11 + 3 K) float32: position (3), logarithms of standard deviations (3), quaternion (4), logit of
+the opacity, harmonics. Kerbl et al. 2023, section 5.2; a budget as in Mallick et al. 2024.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+FAINT = 0.005  # opacity below which a Gaussian is taken away
+SMALL = 0.01  # of the scene's extent: larger ones are split, smaller ones doubled
+SHRINK = 1.6  # how many times smaller the two parts of a split Gaussian are
+START = 0.1  # opacity of a new scene's Gaussians
+C0 = 0.28209479177387814
+
+
+class Cloud:
+    """Gaussians in training: rows, Adam's two moments of each number, and how strongly the pictures pull at each.
+
+    pulls (N,) sums the derivatives by the centre in the picture, seen (N,) counts the pictures that showed it.
+    """
+
+    def __init__(self, rows: np.ndarray):
+        self.rows = np.ascontiguousarray(rows, np.float32)
+        self.first, self.second = np.zeros_like(self.rows), np.zeros_like(self.rows)
+        self.steps = 0
+        self.forget()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.pulls, self.seen = np.zeros(len(self), np.float32), np.zeros(len(self), np.int32)
+
+    def pull(self) -> np.ndarray:
+        """The mean derivative of each Gaussian, (N,)."""
+        return self.pulls / np.maximum(self.seen, 1)
+
+    def keep(self, chosen: np.ndarray) -> None:
+        """Go on with some of the rows, by index or by mask."""
+        self.rows, self.first, self.second = self.rows[chosen], self.first[chosen], self.second[chosen]
+        self.pulls, self.seen = self.pulls[chosen], self.seen[chosen]
+
+    def add(self, rows: np.ndarray) -> None:
+        """New Gaussians, without momentum."""
+        nothing = np.zeros_like(rows)
+        self.rows = np.concatenate([self.rows, rows])
+        self.first, self.second = np.concatenate([self.first, nothing]), np.concatenate([self.second, nothing])
+        self.pulls = np.concatenate([self.pulls, np.zeros(len(rows), np.float32)])
+        self.seen = np.concatenate([self.seen, np.zeros(len(rows), np.int32)])
+
+    def state_dict(self) -> dict[str, Any]:
+        import torch
+
+        arrays = {name: torch.from_numpy(getattr(self, name)) for name in ARRAYS}
+        return {**arrays, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name in ARRAYS:
+            setattr(self, name, state[name].numpy().copy())
+        self.steps = state["steps"]
+
+
+ARRAYS = ("rows", "first", "second", "pulls", "seen")
+
+
+def rows_of_points(points: np.ndarray, colours: np.ndarray, degree: int) -> np.ndarray:
+    """A round Gaussian at each point (P, 3) with its colour (P, 3) 0..1, as large as its three neighbours are far."""
+    rows = np.zeros((len(points), 11 + 3 * (degree + 1) ** 2), np.float32)
+    rows[:, :3] = points
+    near = min(4, len(points))
+    distances = cKDTree(points).query(points, k=near)[0].reshape(len(points), near)[:, 1:]
+    size = np.sqrt((distances**2).mean(1)) if near > 1 else np.ones(len(points))
+    rows[:, 3:6] = np.log(np.clip(size, 1e-7 + 0.01 * np.median(size), 10 * np.median(size) + 1e-7))[:, None]
+    rows[:, 6] = 1
+    rows[:, 10] = np.log(START / (1 - START))
+    rows[:, 11:14] = (colours - 0.5) / C0
+    return rows
+
+
+def opacities(rows: np.ndarray) -> np.ndarray:
+    """0..1, (N,)."""
+    return 1 / (1 + np.exp(-rows[:, 10]))
+
+
+def densify(cloud: Cloud, chosen: np.ndarray, extent: float, chance: np.random.Generator) -> None:
+    """Double the small and split the large ones of the Gaussians with indices `chosen`; each makes one more.
+
+    A split one gives way to two that are smaller, drawn from it as from a distribution.
+    """
+    rows = cloud.rows[chosen]
+    is_large = np.exp(rows[:, 3:6]).max(1) > SMALL * extent
+    split = chosen[is_large]
+    parents = cloud.rows[split]
+    drawn = [parents.copy() for _ in range(2)]
+    for part in drawn:
+        away = chance.normal(size=(len(parents), 3)).astype(np.float32) * np.exp(parents[:, 3:6])
+        part[:, :3] += np.einsum("nij,nj->ni", rotation_matrices(parents[:, 6:10]), away)
+        part[:, 3:6] -= np.log(SHRINK)
+    cloud.rows[split] = drawn[0]
+    cloud.first[split], cloud.second[split] = 0, 0
+    cloud.add(np.concatenate([rows[~is_large], drawn[1]]))
+
+
+def grow(cloud: Cloud, target: int, extent: float, chance: np.random.Generator) -> None:
+    """Take away the faint, then densify those that pictures pull at most, so that there are `target` in all."""
+    cloud.keep(opacities(cloud.rows) > FAINT)
+    wanted = min(target - len(cloud), len(cloud))
+    if wanted > 0:
+        pull = cloud.pull()
+        chosen = np.sort(np.argsort(-pull, kind="stable")[:wanted])
+        densify(cloud, chosen[pull[chosen] > 0], extent, chance)
+    cloud.forget()
+
+
+def grow_by_threshold(
+    cloud: Cloud, threshold: float, most: int, extent: float, chance: np.random.Generator, is_late: bool
+) -> None:
+    """The paper's way: densify all above a threshold, then take away the faint and, later on, the huge."""
+    pull = cloud.pull()
+    chosen = np.flatnonzero(pull >= threshold)
+    chosen = np.sort(chosen[np.argsort(-pull[chosen], kind="stable")[: max(0, most - len(cloud))]])
+    densify(cloud, chosen, extent, chance)
+    kept = opacities(cloud.rows) > FAINT
+    if is_late:
+        kept &= np.exp(cloud.rows[:, 3:6]).max(1) < 0.1 * extent
+    cloud.keep(kept)
+    cloud.forget()
+
+
+def fade(cloud: Cloud, opacity: float = 0.01) -> None:
+    """Set all opacities to at most this, so that those which nothing needs stay faint and go."""
+    most = np.float32(np.log(opacity / (1 - opacity)))
+    cloud.rows[:, 10] = np.minimum(cloud.rows[:, 10], most)
+    cloud.first[:, 10], cloud.second[:, 10] = 0, 0
+
+
+def rotation_matrices(quaternions: np.ndarray) -> np.ndarray:
+    """(N, 4) w x y z as (N, 3, 3)."""
+    w, x, y, z = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
+    return np.stack(
+        [
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
+            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
+            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
+        ],
+        -2,
+    )

@@ -1,0 +1,1 @@
+"""Systems that learn scenes from photographs."""

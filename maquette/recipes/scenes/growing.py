@@ -1,0 +1,228 @@
+"""How a cloud of Gaussians is trained: the views, the step sizes, when it grows, and how it is scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from maquette.data.scenes import View
+    from maquette.graphics.cameras import Camera
+    from maquette.methods.densification import Cloud
+    from maquette.runs import Run
+
+GROWS_EVERY = 100  # steps between two growths
+GROWS_UNTIL = 0.5  # part of training after which the scene grows no more
+SETTLES_FROM = 0.6  # part of training from which steps become smaller
+SMALLEST = 0.1  # of the step sizes, at the end
+THRESHOLD = 0.0002  # mean derivative by the centre above which the paper lets a Gaussian grow
+FADES_EVERY = 3000  # steps between two resets of opacity, in the paper's way
+MOMENTS = 24  # at which held-out views are looked at
+SLOWDOWN = 2.6  # of the average step beside the first ones, which see half the size and few Gaussians
+# sizes of Adam's steps; those of the paper for positions x 3, scales x 2 and colours x 2, since training is short
+POSITION, SCALE, ROTATION, OPACITY, COLOUR = 4.8e-4, 0.01, 0.001, 0.05, 0.005
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A view to learn from: truth (3, H, W) float32 in 0..1, the same at half the size, masks (H, W) or None."""
+
+    name: str
+    camera: Camera
+    truth: np.ndarray
+    mask: np.ndarray | None
+    half_camera: Camera
+    half_truth: np.ndarray
+    half_mask: np.ndarray | None
+
+
+def views_of(views: list[View]) -> list[Seen]:
+    return [seen(view) for view in views]
+
+
+def seen(view: View) -> Seen:
+    truth = np.ascontiguousarray(view.picture.transpose(2, 0, 1), np.float32) / np.float32(255)
+    width, height = max(1, view.camera.width // 2), max(1, view.camera.height // 2)
+    half_mask = None if view.mask is None else halved(view.mask[None])[0]
+    return Seen(
+        view.name, view.camera, truth, view.mask, view.camera.resized(width, height), halved(truth), half_mask
+    )
+
+
+def halved(planes: np.ndarray) -> np.ndarray:
+    """(C, H, W) at half the size, each pixel the mean of four; an odd last row or column is left out."""
+    colours, height, width = planes.shape
+    if min(height, width) < 2:
+        return planes
+    even = planes[:, : height // 2 * 2, : width // 2 * 2]
+    means = even.reshape(colours, height // 2, 2, width // 2, 2).mean((2, 4))
+    return np.ascontiguousarray(means, np.float32)
+
+
+def extent_of(cameras: list[Camera]) -> float:
+    """How large the scene is: 1.1 times the farthest camera's distance from the middle of all, as in the paper."""
+    positions = np.array([camera.position for camera in cameras])
+    return float(max(1.1 * np.linalg.norm(positions - positions.mean(0), axis=1).max(), 1e-6))
+
+
+def rates_of(settings: Any, columns: int, extent: float, progress: float) -> np.ndarray:
+    """The size of Adam's step for each number of a row, (11 + 3 K,), when `progress` of training is done."""
+    rates = np.empty(columns, np.float32)
+    late = max(0.0, (progress - SETTLES_FROM) / (1 - SETTLES_FROM))
+    rates[:3] = POSITION * extent * 0.01**progress
+    rates[3:6], rates[6:10], rates[10] = SCALE, ROTATION, OPACITY
+    rates[11:14], rates[14:] = COLOUR, COLOUR / 20
+    if settings.growth == "threshold":  # the paper's own
+        rates[:3] /= 3
+        rates[3:6] /= 2
+        rates[11:] /= 2
+    else:
+        rates[3:] *= SMALLEST**late
+    return rates * np.float32(settings.rate)
+
+
+def train_cloud(
+    model: Any, views: list[Seen], test: list[Seen], processing: dict[str, Any], settings: Any, run: Run
+) -> Cloud:
+    """The Gaussians of `model` trained on views; logs the loss, how many there are, and the held-out PSNR."""
+    from maquette.kernels.training import Studio, learn
+    from maquette.methods.densification import Cloud
+    from maquette.training import Batches
+
+    cloud, studio, extent = Cloud(model.rows()), Studio(), processing["extent"]
+    begun, chance = len(cloud), Chance(run.random("growth"))
+    batches = Batches(len(views), 1, settings.seed)
+    tell(settings, cloud, views, run)
+    run.keep(cloud=cloud, chance=chance, batches=batches)
+    interval = max(1, settings.steps // MOMENTS)
+    for step in run.loop(settings.steps, SLOWDOWN if settings.coarse else 1.5):
+        view = views[int(next(batches)[0])]
+        is_coarse = step.progress < settings.coarse
+        degree = min(model.degree, degree_at(step, settings))
+        loss, _ = learn(
+            cloud,
+            view.half_camera if is_coarse else view.camera,
+            view.half_truth if is_coarse else view.truth,
+            view.half_mask if is_coarse else view.mask,
+            rates_of(settings, cloud.rows.shape[1], extent, step.progress),
+            studio,
+            background=model.background,
+            degree=degree,
+            share=settings.share,
+            is_antialiased=model.is_antialiased,
+        )
+        if step.every(GROWS_EVERY) and step.number > GROWS_EVERY:
+            grown(cloud, step, begun, extent, settings, chance.generator)
+        if step.number == 1 or step.every(interval) or step.is_last:
+            psnr = float(np.mean([score["psnr"] for score in score_views(cloud.rows, model, test).values()]))
+            run.log(step, loss=loss, valid_psnr=psnr, gaussians=len(cloud))
+    return cloud
+
+
+def degree_at(step: Any, settings: Any) -> int:
+    """The degree of harmonics grows as training goes on: every 1,000 steps in the paper's way."""
+    return step.number // 1000 if settings.growth == "threshold" else int(10 * step.progress)
+
+
+def grown(cloud: Cloud, step: Any, begun: int, extent: float, settings: Any, chance: np.random.Generator) -> None:
+    """Let the cloud grow, if it is time."""
+    from maquette.methods.densification import fade, grow, grow_by_threshold
+
+    if step.progress >= GROWS_UNTIL:
+        return
+    if settings.growth == "budget":
+        ahead = min(1.0, 1.15 * step.progress / GROWS_UNTIL)
+        grow(cloud, max(begun, int(begun + (settings.gaussians - begun) * ahead)), extent, chance)
+        return
+    if step.number >= 500:
+        is_late = step.number > FADES_EVERY
+        grow_by_threshold(cloud, THRESHOLD, settings.gaussians, extent, chance, is_late)
+    if step.every(FADES_EVERY):
+        fade(cloud)
+
+
+class Chance:
+    """A random generator that is kept with the run."""
+
+    def __init__(self, generator: np.random.Generator):
+        self.generator = generator
+
+    def state_dict(self) -> dict[str, Any]:
+        state = self.generator.bit_generator.state
+        return {**state, "state": {name: str(value) for name, value in state["state"].items()}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        numbers = {name: int(value) for name, value in state["state"].items()}
+        self.generator.bit_generator.state = {**state, "state": numbers}
+
+
+def tell(settings: Any, cloud: Cloud, views: list[Seen], run: Run) -> None:
+    """What training will take, said before it begins."""
+    most = max(settings.gaussians, len(cloud))
+    pixels = max(view.truth[0].size for view in views)
+    pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
+    # rows, two moments and a copy while they grow; what a Gaussian is in the picture, and about 6 tiles of each
+    memory = most * (4 * 4 * cloud.rows.shape[1] + 60 + 6 * 48) + 300 * pixels + pictures
+    run.fact("Gaussians at the start", len(cloud))
+    run.fact("Gaussians at most", most)
+    run.fact("Memory for training", round(memory / 2**20), "MB")
+    run.fact("Steps", "by time" if settings.seconds else settings.steps)
+    run.fact("Optimizer", "Adam, for the Gaussians that a view shows")
+    print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB.", flush=True)
+
+
+def score_views(rows: np.ndarray, model: Any, views: list[Seen]) -> dict[str, dict[str, float]]:
+    """psnr and ssim of each view by name; where there is a mask, of the pixels that count (the others are set equal)."""
+    from maquette.measures.pictures import picture_scores
+    from maquette.models.gaussians import draw_rows
+
+    found = {}
+    for view in views:
+        picture, _, _ = draw_rows(rows, view.camera, model.background, model.degree, model.is_antialiased)
+        found[view.name] = picture_scores(*counted(view, picture))
+    return found
+
+
+def counted(view: Seen, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and picture (H, W, 3), the picture being the truth where the mask says that it does not count."""
+    truth = view.truth.transpose(1, 2, 0)
+    if view.mask is not None:
+        picture = np.where(view.mask[..., None] > 0.5, picture, truth)
+    return truth, picture
+
+
+def score_nearest(train: list[Seen], test: list[Seen]) -> dict[str, dict[str, float]]:
+    """The same of the training view that stands nearest and looks alike, as it is."""
+    from maquette.measures.pictures import picture_scores
+
+    found = {}
+    extent = extent_of([view.camera for view in train])
+    for view in test:
+        alike = [each for each in train if each.truth.shape == view.truth.shape]
+        if not alike:
+            continue
+
+        def distance(other: Seen, view: Seen = view) -> float:
+            apart = np.linalg.norm(other.camera.position - view.camera.position) / extent
+            return float(apart + 1 - other.camera.direction @ view.camera.direction)
+
+        nearest = min(alike, key=distance)
+        found[view.name] = picture_scores(*counted(view, nearest.truth.transpose(1, 2, 0)))
+    return found
+
+
+def means_of(scores: dict[str, dict[str, float]]) -> dict[str, float]:
+    """The mean over views of each score."""
+    names = next(iter(scores.values()), {})
+    return {name: float(np.mean([score[name] for score in scores.values()])) for name in names}
+
+
+def replace(model: Any, trained: Any) -> None:
+    """Let `model` hold the Gaussians of `trained`, of which there may be more or fewer."""
+    import torch
+
+    model.count = trained.count
+    for name, weight in trained.named_parameters():
+        setattr(model, name, torch.nn.Parameter(weight.detach()))

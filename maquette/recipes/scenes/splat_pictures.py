@@ -1,0 +1,118 @@
+"""What the report of a `splat` run shows after training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from maquette.recipes.scenes.growing import Seen
+    from maquette.runs import Run
+
+SHOWN = 4  # held-out views
+TURNTABLE = 48  # frames of the film in the report
+FILM_SIDE = 320  # pixels
+
+
+def show_training(
+    model: Any,
+    train: list[Seen],
+    test: list[Seen],
+    scores: dict[str, dict[str, float]],
+    nearest: dict[str, dict[str, float]],
+    run: Run,
+) -> None:
+    """Curves, held-out views beside their renders, depth, ellipsoids and a short film."""
+    from maquette.figures import scenes as figures
+
+    rows, records = model.rows(), run.metrics()
+    seen = [record for record in records if "valid_psnr" in record]
+    run.picture(
+        "growth",
+        figures.gaussians_over_steps(
+            [record["step"] for record in seen],
+            [record["gaussians"] for record in seen],
+            [record["step"] for record in seen],
+            [record["valid_psnr"] for record in seen],
+            [record["seconds"] for record in seen],
+        ),
+        "How the scene grew",
+        "PSNR is that of the held-out views; nothing is chosen by it.",
+    )
+    names = [view.name for view in test]
+    run.picture(
+        "view_scores",
+        figures.per_view_scores(
+            names,
+            [scores[name]["psnr"] for name in names],
+            [scores[name]["ssim"] for name in names],
+            [nearest.get(name, {}).get("psnr", float("nan")) for name in names],
+        ),
+        "Each held-out view",
+        "The mark is the nearest training view, taken as it is.",
+    )
+    run.picture(
+        "shapes", figures.gaussian_shapes(rows[:, 3:6], rows[:, 10]), "How large and how opaque the Gaussians are"
+    )
+    with run.section("predict"):
+        show_views(model, rows, test, scores, run)
+
+
+def show_views(model: Any, rows: np.ndarray, test: list[Seen], scores: dict[str, dict[str, float]], run: Run) -> None:
+    from maquette.figures import scenes as figures
+    from maquette.graphics.harmonics import C0
+    from maquette.models.gaussians import draw_rows
+
+    def drawn(camera: Any) -> Any:
+        return draw_rows(rows, camera, model.background, model.degree, model.is_antialiased)
+
+    ordered = sorted(test, key=lambda view: scores[view.name]["psnr"])
+    chosen = [ordered[int(place)] for place in np.unique(np.linspace(0, len(ordered) - 1, min(SHOWN, len(ordered))))]
+    run.picture(
+        "held_out",
+        figures.held_out_views(
+            [view.name for view in chosen],
+            [view.truth.transpose(1, 2, 0) for view in chosen],
+            [drawn(view.camera)[0].clip(0, 1) for view in chosen],
+            [scores[view.name]["psnr"] for view in chosen],
+        ),
+        "Views that training never saw",
+        "From the worst to the best: photograph, render, and how far apart they are.",
+    )
+    middle = chosen[len(chosen) // 2]
+    picture, depth, _ = drawn(middle.camera)
+    run.picture("depth", figures.depth_map(depth, picture.clip(0, 1)), "How far away things are")
+    solid = figures.ellipsoids(
+        rows[:, :3],
+        rows[:, 3:6],
+        rows[:, 6:10],
+        rows[:, 10],
+        (0.5 + C0 * rows[:, 11:14]).clip(0, 1),
+        middle.camera,
+    )
+    run.picture(
+        "ellipsoids",
+        figures.ellipsoid_view(picture.clip(0, 1), solid),
+        "What the scene is made of",
+        "Each Gaussian as a solid ellipsoid.",
+    )
+    show_film(model, rows, test, run)
+
+
+def show_film(model: Any, rows: np.ndarray, test: list[Seen], run: Run) -> None:
+    """A short film along a circle, or through the cameras where there is no middle, into the run's pictures."""
+    from maquette.data.films import write_film
+    from maquette.graphics.paths import flight, looked_at, orbit
+    from maquette.models.gaussians import draw_rows
+
+    cameras = [view.camera for view in test]
+    if len(cameras) < 2:
+        return
+    largest = max(cameras[0].width, cameras[0].height)
+    width, height = (max(2, round(side * FILM_SIDE / largest / 2) * 2) for side in (cameras[0].width, cameras[0].height))
+    path = (orbit if looked_at(cameras) is not None else flight)(cameras, TURNTABLE, width, height)
+    frames = (draw_rows(rows, each, model.background, model.degree, model.is_antialiased)[0].clip(0, 1) for each in path)
+    (run.folder / "pictures").mkdir(exist_ok=True)
+    write_film(run.folder / "pictures" / "film.webp", frames, rate=12)
+    run.film("film.webp", "Around the scene", "A film of the scene, from where no photograph was taken.")
