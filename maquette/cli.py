@@ -206,16 +206,13 @@ def predict(arguments: list[str]) -> None:
     from maquette.settings import make_settings
 
     parser = Parser(prog="maquette predict", description="Use a trained model on new data.")
-    parser.add_argument(
-        "folder", metavar="DIR", type=Path, help="a finished run, or a .ply or .splat; more: DIR --help"
-    )
-    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="a table, pictures, or a text; none for a scene")
-    where = (
-        "where to write (default: the input's name with -predicted; text: here; scenes: film.mp4, also .webp, .gif, "
-    )
-    parser.add_argument("--out", type=Path, help=where + "no ending for a folder of PNG, .png with --frames 1)")
     is_file = bool(arguments) and is_scene_file(Path(arguments[0]))
     name = "splat" if is_file else recipe_of(arguments)
+    count = "+" if name and RECIPES[name].kind != "scene" else "*"
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run or a scene file; options: DIR --help")
+    parser.add_argument("inputs", metavar="INPUT", nargs=count, help="a table, pictures, or a text; none for a scene")
+    where = "default: the input's name with -predicted; text: here; scenes: film.mp4, others are .webp, .gif, a folder"
+    parser.add_argument("--out", type=Path, help=f"where to write ({where})")
     kind = recipe_options(load_recipe(name)) if name else None
     if name and kind:
         parser.usage = f"maquette predict {'SCENE' if is_file else 'DIR'} {RECIPES[name].use} [--OPTION VALUE ...]"
@@ -223,8 +220,6 @@ def predict(arguments: list[str]) -> None:
             add_flag(parser, field_name, field)
     values = vars(parser.parse(arguments))
     folder, inputs, out = values.pop("folder"), values.pop("inputs"), values.pop("out")
-    if not inputs and name and RECIPES[name].kind != "scene":
-        parser.error("the following arguments are required: INPUT")
     options = {key: value for key, value in values.items() if value is not None}
     if kind:
         make_settings(kind, options)  # refuse mistakes before anything heavy is loaded

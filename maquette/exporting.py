@@ -122,6 +122,7 @@ def export_ply(folder: Path, out: Path) -> str:
         raise UserError(f"--out {out} is a folder; give the name of a file to write.")
     if out.suffix.lower() != ".ply":
         raise UserError(f"--out {out} does not end with .ply, by which other programs know such a file; name it so.")
+    serving.check_target(out, folder, is_named=True)
     splats = splats_of(model)
     with written_whole(out) as temporary:
         write_ply(temporary, splats)

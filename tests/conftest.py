@@ -5,6 +5,8 @@ import pytest
 from support import make_book, make_houses, make_photographs
 
 os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
+# kernels are compiled once, not anew for each session's cache
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -22,6 +22,7 @@ LEVELS = [
 BESIDE = {
     "models": {"graphics", "kernels"},
     "kernels": {"graphics"},
+    "figures": {"graphics"},  # a scene's figures have cameras
     "data": {"graphics"},  # a scene has cameras
     "progress": {"figures"},
     "checkpoints": set(),
@@ -69,7 +70,7 @@ HELPERS = {
     *("corpus", "learning", "writing", "gpt_pictures", "token_measures", "token_pictures"),
     *("walk_blocks", "walk_inputs", "walk_layers", "walked"),
     *("learning", "writing", "gpt_pictures"),
-    *("flying",),
+    *("flying", "growing", "splat_pictures"),
 }  # what recipes are made of, no recipes themselves
 
 

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from scipy.spatial.transform import Rotation
 
 from maquette.figures.images import WIDTH
-from maquette.figures.scenes import in_unit, place
 from maquette.figures.style import BLUE, INK, ORANGE, SMALL, bare, tint
 from maquette.graphics.cameras import Camera
 from maquette.graphics.paths import common_up
@@ -28,7 +27,7 @@ FAINTEST = 0.1
 def points_and_cameras(
     points: np.ndarray, colours: np.ndarray, cameras: Sequence[Camera], is_test: Sequence[bool]
 ) -> Figure:
-    """Sparse points (P, 3) with colours (P, 3) uint8, and cameras, from behind these and from above, in one scale.
+    """Sparse points (P, 3) with colours (P, 3) uint8, and cameras, from the side and from above, in one scale.
 
     Without perspective. A few points far away are left outside the frame; of very many points some are drawn.
     """
@@ -55,7 +54,9 @@ def points_and_cameras(
     page = Figure(figsize=(width, head + high + foot), facecolor="none")
     x = 0.0
     is_held = np.asarray(is_test, bool)
-    for name, view, frame, (wide, tall) in zip(("from behind", "from above"), views, frames, spans * inch, strict=True):
+    for name, view, frame, (wide, tall) in zip(
+        ("from the side", "from above"), views, frames, spans * inch, strict=True
+    ):
         axes = place(page, x, foot + (high - tall) / 2, wide, tall)
         axes.set(xlim=frame[:, 0], ylim=frame[:, 1])
         bare(axes)
@@ -69,7 +70,7 @@ def points_and_cameras(
         axes.plot([], [], color=colour, linewidth=1.5, label=f"{count:,} {name}{'s' * (count != 1)}")
     looks: dict[str, Any] = {"fontsize": SMALL, "labelcolor": INK, "handlelength": 1.4, "frameon": False}
     page.legend(*axes.get_legend_handles_labels(), loc="lower left", ncols=2, borderaxespad=0, **looks)
-    page.text(1, 0.05 / page.get_figheight(), f"{total:,} points", ha="right", fontsize=SMALL, color=INK)
+    page.text(1, 0.08 / page.get_figheight(), f"{total:,} points", ha="right", fontsize=SMALL, color=INK)
     return page
 
 
@@ -102,6 +103,7 @@ def _frame(points: np.ndarray, positions: np.ndarray) -> np.ndarray:
         middle = positions.mean(axis=0)
         reach = 2.5 * max(np.median(np.linalg.norm(each - middle, axis=1)) for each in (points, positions))
         edges = np.quantile(points[:, :2], [0.02, 0.98], axis=0)
+        edges += 0.12 * np.ptp(edges, axis=0) * np.array([[-1], [1]])
         edges = np.clip(edges, middle[:2] - reach, middle[:2] + reach)
         low, high = np.minimum(low, edges[0]), np.maximum(high, edges[1])
     if np.ptp([low, high]) == 0 or (high - low).max() <= 1e-9 * np.abs(high).max():
@@ -148,7 +150,7 @@ def ellipsoids(
     opacities: np.ndarray,
     colours: np.ndarray,
     camera: Camera,
-    most: int = 20_000,
+    most: int = 50_000,
     *,
     deviations: float = 1.0,
     background: float = 1.0,
@@ -234,3 +236,19 @@ def _hits(
         before[hit] = t[hit]
         index[top:bottom, left:right][hit] = which
     return depth, index
+
+
+# -- pictures and places -----------------------------------------------------------------------------------------------
+
+
+def in_unit(picture: np.ndarray) -> np.ndarray:
+    """A picture of uint8 or 0..1 as float32 in 0..1."""
+    picture = np.asarray(picture)
+    values = picture.astype(np.float32) / (255 if picture.dtype == np.uint8 else 1)
+    return np.clip(np.nan_to_num(values), 0, 1)
+
+
+def place(page: Figure, x: float, y: float, wide: float, high: float) -> Axes:
+    """Axes at a place in inches from the lower left corner."""
+    width, height = page.get_size_inches()
+    return page.add_axes((x / width, y / height, wide / width, high / height), facecolor="none")

@@ -4,6 +4,7 @@ Pictures are (H, W, 3), uint8 or 0..1, and are drawn with sharp pixels. Those to
 whole number, each pixel the mean of a square.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from maquette.figures.images import HEAT, WIDTH, draw, rows
 from maquette.figures.numbers import number
+from maquette.figures.scene_views import ellipsoids, in_unit, place, points_and_cameras
 from maquette.figures.style import (
     BLUE,
     GREY,
@@ -37,6 +39,18 @@ from maquette.figures.style import (
     width_of,
     write,
 )
+from maquette.figures.training import log_ticks
+
+__all__ = [
+    "depth_map",
+    "ellipsoid_view",
+    "ellipsoids",
+    "gaussian_shapes",
+    "gaussians_over_steps",
+    "held_out_views",
+    "per_view_scores",
+    "points_and_cameras",
+]
 
 MOST_VIEWS = 4
 MOST_BARS = 40
@@ -59,16 +73,14 @@ def held_out_views(
         truth, render = in_unit(truth), in_unit(render)
         assert truth.shape == render.shape, f"{name}: {truth.shape} and {render.shape}"
         error = np.abs(truth - render).mean(axis=2)
-        views.append(
-            (f"{plain(name, 40)}   {number(float(psnr), 'dB')}", [_reduced(p, most) for p in (truth, render, error)])
-        )
+        views.append((f"{plain(name, 40)} · {_decibels(psnr)}", [_reduced(p, most) for p in (truth, render, error)]))
     if not views:
         return _nothing("no views were held out")
     ratios = [pictures[0].shape[0] / pictures[0].shape[1] for _, pictures in views]
     tallest = 3.0
     cell = max(min((WIDTH - 2 * GAP) / 3, max(tallest / ratio for ratio in ratios)), 1.3)
     sides = [min(cell, tallest / ratio) for ratio in ratios]
-    head, words, foot = 0.2, 0.26, 0.55
+    head, words, foot = 0.18, 0.24, 0.55
     width, height = 3 * cell + 2 * GAP, head + foot + sum(s * r + words for s, r in zip(sides, ratios, strict=True))
     page = Figure(figsize=(width, height), facecolor="none")
     keep_colours(page)
@@ -113,13 +125,13 @@ def depth_map(depth: np.ndarray, picture: np.ndarray) -> Figure:
     label(left, heading="picture")
     label(right, heading="depth" if shown.count() else "depth: nothing was met")
     bar = place(page, 2 * side + GAP + 0.15, foot + 0.1 * side * ratio, 0.1, 0.8 * side * ratio)
-    _bar(page, bar, SEQUENCE.reversed(), shades, "scene's unit", extend="both", orientation="vertical")
+    _bar(page, bar, SEQUENCE.reversed(), shades, "depth (scene's unit)", extend="both", orientation="vertical")
     bar.invert_yaxis()
     return page
 
 
 def ellipsoid_view(render: np.ndarray, solid: np.ndarray) -> Figure:
-    """A render beside the picture of the same Gaussians as solid bodies: see `scene_views.ellipsoids`."""
+    """A render beside the picture of the same Gaussians as solid bodies: see `ellipsoids`."""
     pair = [_reduced(in_unit(picture), MOST_PIXELS // 2) for picture in (render, solid)]
     return rows({"": pair}, ["as rendered", "its Gaussians as solid bodies"], most_height=4.5)
 
@@ -140,17 +152,8 @@ def _bar(page: Figure, axes: Axes, colours: Any, shades: Normalize, name: str, *
     scale.set_label(name, color=INK, fontsize=SMALL)
 
 
-def in_unit(picture: np.ndarray) -> np.ndarray:
-    """A picture of uint8 or 0..1 as float32 in 0..1."""
-    picture = np.asarray(picture)
-    values = picture.astype(np.float32) / (255 if picture.dtype == np.uint8 else 1)
-    return np.clip(np.nan_to_num(values), 0, 1)
-
-
-def place(page: Figure, x: float, y: float, wide: float, high: float) -> Axes:
-    """Axes at a place in inches from the lower left corner."""
-    width, height = page.get_size_inches()
-    return page.add_axes((x / width, y / height, wide / width, high / height), facecolor="none")
+def _decibels(psnr: float) -> str:
+    return f"{psnr:.2f} dB" if np.isfinite(psnr) else number(float(psnr), "dB")
 
 
 def _reduced(picture: np.ndarray, most: int) -> np.ndarray:
@@ -204,9 +207,16 @@ def gaussians_over_steps(
     label(right, "seconds of training", "PSNR of held-out views (dB)")
     if len(values):
         best = int(values.argmax())
-        title(right, f"best {number(float(values[best]), 'dB')} at step {number(int(at[best]))}")
-        for index in sorted({round(share * (len(at) - 1)) for share in (0, 1 / 3, 2 / 3, 1)}):
-            note(right, times[index], values[index], f"step {number(int(at[index]))}", 3, -10, color=GREY)
+        title(right, f"best {_decibels(values[best])} at step {number(int(at[best]))}")
+        right.margins(y=0.14)
+        free = np.inf  # where the name to the right begins, in parts of the axis
+        for index in reversed(range(len(at))):
+            share = (times[index] - times[0]) / max(float(np.ptp(times)), 1e-9)
+            if share + 0.24 < free:
+                is_last = free == np.inf
+                words = f"step {number(int(at[index]))}"
+                note(right, times[index], values[index], words, 3, -11, ha="right" if is_last else "left", color=GREY)
+                free = share - 0.24 * is_last
     return page
 
 
@@ -231,16 +241,18 @@ def per_view_scores(
     page, (axes,) = figure(
         6.4, 0.21 * len(order) + 1.0, left=0.25 + width_of(shown), right=1.3, top=0.42, bottom=0.5, grid="x"
     )
-    axes.barh(places, np.nan_to_num(values), height=0.66, color=tint(BLUE, np.full(len(order), 0.8)), label="render")
-    axes.vlines(marks, places - 0.42, places + 0.42, color=ORANGE, linewidth=2, label="nearest training view")
+    bars = axes.barh(
+        places, np.nan_to_num(values), height=0.66, color=tint(BLUE, np.full(len(order), 0.8)), label="render"
+    )
+    lines = axes.vlines(marks, places - 0.42, places + 0.42, color=ORANGE, linewidth=2, label="nearest training view")
     axes.set_yticks(places, shown)
     axes.tick_params(axis="y", length=0)
     axes.set(xlim=(0, reach * 1.02), ylim=(-0.6, len(order) - 0.4))
     for where, index, similarity in zip(places, order, similar, strict=True):
-        words = f"{number(float(psnrs[index]), 'dB')}, SSIM {number(float(similarity), digits=3)}"
+        words = f"{_decibels(psnrs[index])}, SSIM {similarity:.3f}"
         note(axes, 1.0, where, words, 5, 0, within=("axes fraction", "data"), va="center")
     label(axes, "PSNR (dB)")
-    legend(axes, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, borderaxespad=0.2)
+    legend(axes, handles=[bars, lines], loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, borderaxespad=0.2)
     if len(names) > len(order):
         note(axes, 1, 1, f"{len(order)} of {len(names):,} views", 5, 8, within="axes fraction")
     return page
@@ -255,11 +267,12 @@ def gaussian_shapes(scales: np.ndarray, opacities: np.ndarray) -> Figure:
     scales = np.asarray(scales, np.float64).reshape(-1, 3)
     scales = scales[np.isfinite(scales).all(axis=1)]
     left.set_xscale("log")
-    left.xaxis.set_major_formatter(People(alone=True))
-    left.xaxis.set_minor_locator(NullLocator())
+    log_ticks(left.xaxis)
     if len(scales):
         low, high = np.quantile(scales, [0.001, 0.999])
         edges = np.linspace(low, max(high, low + 1e-3), 49)
+        if high - low > math.log(500):
+            left.xaxis.set_major_locator(LogLocator(10, numticks=8))
         ends = {"largest axis": (scales.max(axis=1), BLUE), "smallest axis": (scales.min(axis=1), ORANGE)}
         for name, (values, colour) in ends.items():
             counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)

@@ -7,8 +7,11 @@ constants and functions from other files, and Numba itself looks for changes in 
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 from platformdirs import user_cache_path
 
@@ -16,9 +19,28 @@ from platformdirs import user_cache_path
 def _digest() -> str:
     here = Path(__file__).parent
     sources = sorted([*here.glob("*.py"), *(here.parent / "graphics").glob("*.py")])
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    machine = f"{numba.__version__} {sys.version_info[:2]} {llvmlite.binding.get_host_cpu_name()}"
+    return hashlib.sha256(machine.encode() + b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
-if "NUMBA_CACHE_DIR" not in os.environ:
-    cache = Path(os.environ.get("MAQUETTE_CACHE") or user_cache_path("maquette"))
-    numba.config.CACHE_DIR = str(cache / "kernels" / _digest())
+_chosen = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("MAQUETTE_CACHE") or user_cache_path("maquette")
+FOLDER = Path(_chosen).expanduser() / "kernels" / _digest()
+setattr(numba.config, "CACHE_DIR", str(FOLDER))  # noqa: B010  Numba makes its settings at run time
+
+
+def compile_first(module: str) -> None:
+    """Have `python -m module` compile its kernels in a process of its own, unless that was done before.
+
+    What was compiled and is loaded rounds otherwise than what was just compiled and has not been stored: only so does
+    the first run on a machine give the same bits as the second.
+    """
+    mark = FOLDER / f"{module}.done"
+    if mark.exists() or os.environ.get("MAQUETTE_COMPILING"):
+        return
+    print("Compiling for this processor, once; it takes a minute or less ...", file=sys.stderr, flush=True)
+    subprocess.run([sys.executable, "-m", module], env={**os.environ, "MAQUETTE_COMPILING": "1"}, check=False)
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    except OSError:
+        pass  # then the next process compiles again

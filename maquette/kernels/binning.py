@@ -7,7 +7,7 @@ results do not depend on how many there are.
 import numpy as np
 from numba import njit, prange
 
-TILE = 8
+TILE = 16
 CHUNKS = 16
 BITS = 11  # of a depth that one pass of the sort looks at
 BUCKETS = 1 << BITS

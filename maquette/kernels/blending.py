@@ -4,7 +4,8 @@ The plain version is `blend` in graphics/splats.py. Both passes walk through the
 and compute the same alphas: the derivatives need what comes behind a Gaussian, which is the final colour less what came
 so far, so that nothing is divided by a transmittance that has gone to zero.
 
-Rows of 8 pixels are the unit of work: a loop of 8 over contiguous float32 becomes one vector instruction.
+A block of 8 x 4 pixels is the unit of work: its pixels stand together in memory, and a loop of 32 over contiguous float32
+becomes four vector instructions of 8.
 """
 
 import numpy as np
@@ -12,28 +13,34 @@ from numba import njit, prange
 
 from maquette.kernels.binning import TILE
 
-LANES = 8
 PIXELS = TILE * TILE
+WIDE, TALL = 8, 4  # pixels of a block
+BLOCK = WIDE * TALL
+ACROSS = TILE // WIDE  # blocks side by side in a tile
 SUMS = 9  # of v, v dx, v dy, v dx^2, v dx dy, v dy^2 and of three colours' shares, for each pair of tile and Gaussian
-BLOCK = 32  # pixels of a tile that are drawn or passed over together
 CHECKED = 16  # Gaussians after which it is looked whether a tile is done
 OPAQUE, STRONGEST = np.float32(1e-4), np.float32(0.99)
+DECAY = np.float32(-1 / 32)  # e^(-form / 2) is e^u to the 16th with u = DECAY form
+SHIFT = np.float32(0.175)  # u is between -0.35 and 0 where alphas count: the polynomial's middle
+FACTORS = np.exp(-0.175) / np.array([120, 24, 6, 2, 1, 1])
+F5, F4, F3, F2, F1, F0 = (np.float32(factor) for factor in FACTORS)
 
 
 @njit(cache=True, fastmath=True, inline="always")
-def decay(x):
-    """e^x for x in [-5.6, 0], to 1e-6 of its value, no less below: a polynomial for e^(x / 16), four times squared."""
-    u = max(x, np.float32(-5.6)) * np.float32(1 / 16) + np.float32(0.175)
-    y = np.float32(1 / 120)
-    y = y * u + np.float32(1 / 24)
-    y = y * u + np.float32(1 / 6)
-    y = y * u + np.float32(0.5)
-    y = y * u + np.float32(1)
-    y = (y * u + np.float32(1)) * np.float32(0.83945702)  # e^-0.175
+def decay(u):
+    """e^(16 (u - SHIFT)) for u - SHIFT in [-0.35, 0], to 1e-6 of its value: a polynomial, four times squared."""
+    y = ((((F5 * u + F4) * u + F3) * u + F2) * u + F1) * u + F0
     y = y * y
     y = y * y
     y = y * y
     return y * y
+
+
+@njit(cache=True, inline="always")
+def place(pixel):
+    """Column and row within the tile of a pixel, which are counted block by block."""
+    block, inside = pixel // BLOCK, pixel % BLOCK
+    return (block % ACROSS) * WIDE + inside % WIDE, (block // ACROSS) * TALL + inside // WIDE
 
 
 @njit(cache=True, fastmath=True, inline="always")
@@ -49,51 +56,53 @@ def is_done(planes):
 def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
     """Fill picture (3, H, W) and remainder (H, W), what shines through.
 
-    splats (N, 10) from `project`; pairs: Gaussians of all tiles, those of tile t, from front to back, from starts[t] to
+    splats (N, SPLAT) from `project`; pairs: Gaussians of all tiles, those of tile t, from front to back, from starts[t] to
     starts[t + 1]; background (3,).
     """
     _, height, width = picture.shape
     for tile in prange(len(starts) - 1):
         column, row = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
-        across, down = np.empty(PIXELS, np.float32), np.empty(PIXELS, np.float32)
-        for pixel in range(PIXELS):
-            across[pixel], down[pixel] = np.float32(pixel % TILE), np.float32(pixel // TILE)
         left, top = np.float32(column) + np.float32(0.5), np.float32(row) + np.float32(0.5)
-        planes = np.zeros(4 * PIXELS, np.float32)  # transmittance, then three colours
+        planes = np.zeros(6 * PIXELS, np.float32)  # transmittance, three colours, x and y in the block
         for pixel in range(PIXELS):
             planes[pixel] = np.float32(1)
+            planes[4 * PIXELS + pixel] = np.float32(pixel % WIDE)
+            planes[5 * PIXELS + pixel] = np.float32(pixel % BLOCK // WIDE)
         for slot in range(starts[tile], starts[tile + 1]):
-            splat = splats[pairs[slot]]
             if (slot - starts[tile]) % CHECKED == CHECKED - 1 and is_done(planes):
                 break
-            a, b, c, strength, reach = splat[2], splat[3], splat[4], splat[5], splat[6]
+            splat = splats[pairs[slot]]
+            a, b, c = DECAY * splat[2], np.float32(2) * DECAY * splat[3], DECAY * splat[4]
+            strength, least = splat[5], DECAY * splat[6] + SHIFT
             red, green, blue = splat[7], splat[8], splat[9]
-            start, up = left - splat[0], top - splat[1]
-            for first in range(0, PIXELS, BLOCK):
-                down_here = up + np.float32(first // TILE)
-                if down_here > splat[11] or down_here + np.float32(BLOCK // TILE - 1) < -splat[11]:
+            for block in range(PIXELS // BLOCK):
+                start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
+                up = top + np.float32((block // ACROSS) * TALL) - splat[1]
+                is_beside = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
+                if is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
                     continue
-                for here in range(BLOCK):
-                    pixel = first + here
-                    dx, dy = start + across[pixel], up + down[pixel]
-                    form = dx * (a * dx + np.float32(2) * b * dy) + c * dy * dy
-                    alpha = min(strength * decay(np.float32(-0.5) * form), STRONGEST)
-                    alpha = alpha if form <= reach else np.float32(0)
+                for inside in range(BLOCK):
+                    pixel = block * BLOCK + inside
+                    dx, dy = start + planes[4 * PIXELS + pixel], up + planes[5 * PIXELS + pixel]
+                    u = dx * (a * dx + b * dy) + (c * dy * dy + SHIFT)
+                    alpha = min(strength * decay(u), STRONGEST)
+                    alpha = alpha if u >= least else np.float32(0)
                     through = planes[pixel]
-                    left_over = through * (np.float32(1) - alpha)
+                    left_over = through - through * alpha
                     is_added = left_over >= OPAQUE
                     share = alpha * through if is_added else np.float32(0)
                     planes[pixel] = left_over if is_added else -abs(through)
                     planes[PIXELS + pixel] += share * red
                     planes[2 * PIXELS + pixel] += share * green
                     planes[3 * PIXELS + pixel] += share * blue
-        for y in range(min(TILE, height - row)):
-            for x in range(min(TILE, width - column)):
-                through = abs(planes[y * TILE + x])
-                remainder[row + y, column + x] = through
+        for pixel in range(PIXELS):
+            x, y = place(pixel)
+            x, y = column + x, row + y
+            if x < width and y < height:
+                through = abs(planes[pixel])
+                remainder[y, x] = through
                 for colour in range(3):
-                    value = planes[(1 + colour) * PIXELS + y * TILE + x] + through * background[colour]
-                    picture[colour, row + y, column + x] = value
+                    picture[colour, y, x] = planes[(1 + colour) * PIXELS + pixel] + through * background[colour]
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -107,61 +116,66 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
     zero = np.float32(0)
     for tile in prange(len(starts) - 1):
         column, row = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
-        across, down = np.empty(PIXELS, np.float32), np.empty(PIXELS, np.float32)
-        for pixel in range(PIXELS):
-            across[pixel], down[pixel] = np.float32(pixel % TILE), np.float32(pixel // TILE)
         left, top = np.float32(column) + np.float32(0.5), np.float32(row) + np.float32(0.5)
-        planes = np.zeros(6 * PIXELS, np.float32)  # transmittance, slopes by three colours, what comes behind
-        for y in range(min(TILE, height - row)):
-            for x in range(min(TILE, width - column)):
-                pixel = y * TILE + x
+        # transmittance, slopes by three colours, what comes behind, v, x and y in the block
+        planes = np.zeros(8 * PIXELS, np.float32)
+        for pixel in range(PIXELS):
+            planes[6 * PIXELS + pixel] = np.float32(pixel % WIDE)
+            planes[7 * PIXELS + pixel] = np.float32(pixel % BLOCK // WIDE)
+            x, y = place(pixel)
+            x, y = column + x, row + y
+            planes[pixel] = np.float32(-1)
+            if x < width and y < height:
                 planes[pixel] = np.float32(1)
                 for colour in range(3):
-                    slope = slopes[colour, row + y, column + x]
+                    slope = slopes[colour, y, x]
                     planes[(1 + colour) * PIXELS + pixel] = slope
-                    planes[4 * PIXELS + pixel] += slope * picture[colour, row + y, column + x]
+                    planes[4 * PIXELS + pixel] += slope * picture[colour, y, x]
         is_over = False
         for slot in range(starts[tile], starts[tile + 1]):
             if (slot - starts[tile]) % CHECKED == CHECKED - 1 and not is_over:
                 is_over = is_done(planes)
+            total = sums[homes[slot]]
             if is_over:
                 for number in range(SUMS):
-                    sums[homes[slot], number] = np.float32(0)
+                    total[number] = zero
                 continue
             splat = splats[pairs[slot]]
-            a, b, c, strength, reach = splat[2], splat[3], splat[4], splat[5], splat[6]
+            a, b, c = DECAY * splat[2], np.float32(2) * DECAY * splat[3], DECAY * splat[4]
+            strength, least = splat[5], DECAY * splat[6] + SHIFT
             red, green, blue = splat[7], splat[8], splat[9]
             v_sum, vx_sum, vy_sum, vxx_sum, vxy_sum, vyy_sum = zero, zero, zero, zero, zero, zero
             red_sum, green_sum, blue_sum = zero, zero, zero
-            start, up = left - splat[0], top - splat[1]
-            for first in range(0, PIXELS, BLOCK):
-                down_here = up + np.float32(first // TILE)
-                if down_here > splat[11] or down_here + np.float32(BLOCK // TILE - 1) < -splat[11]:
+            for block in range(PIXELS // BLOCK):
+                start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
+                up = top + np.float32((block // ACROSS) * TALL) - splat[1]
+                is_beside = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
+                if is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
                     continue
-                for here in range(BLOCK):
-                    pixel = first + here
-                    dx, dy = start + across[pixel], up + down[pixel]
-                    form = dx * (a * dx + np.float32(2) * b * dy) + c * dy * dy
-                    alpha = min(strength * decay(np.float32(-0.5) * form), STRONGEST)
-                    alpha = alpha if form <= reach else np.float32(0)
+                for inside in range(BLOCK):
+                    pixel = block * BLOCK + inside
+                    dx, dy = start + planes[6 * PIXELS + pixel], up + planes[7 * PIXELS + pixel]
+                    u = dx * (a * dx + b * dy) + (c * dy * dy + SHIFT)
+                    alpha = min(strength * decay(u), STRONGEST)
+                    alpha = alpha if u >= least else zero
                     through = planes[pixel]
-                    left_over = through * (np.float32(1) - alpha)
+                    left_over = through - through * alpha
                     is_added = left_over >= OPAQUE
-                    share = alpha * through if is_added else np.float32(0)
+                    share = alpha * through if is_added else zero
                     planes[pixel] = left_over if is_added else -abs(through)
                     r, g, bl = planes[PIXELS + pixel], planes[2 * PIXELS + pixel], planes[3 * PIXELS + pixel]
-                    mine = r * red + g * green + bl * blue
-                    behind = planes[4 * PIXELS + pixel] - share * mine
+                    mine = share * (r * red + g * green + bl * blue)
+                    behind = planes[4 * PIXELS + pixel] - mine
                     planes[4 * PIXELS + pixel] = behind
-                    v = share * mine - alpha * behind / (np.float32(1) - alpha)
-                    planes[5 * PIXELS + pixel] = v if is_added and alpha < STRONGEST else np.float32(0)
+                    v = mine - alpha * behind / (np.float32(1) - alpha)
+                    planes[5 * PIXELS + pixel] = v if is_added and alpha < STRONGEST else zero
                     red_sum += share * r
                     green_sum += share * g
                     blue_sum += share * bl
-                for here in range(BLOCK):
-                    pixel = first + here
+                for inside in range(BLOCK):
+                    pixel = block * BLOCK + inside
                     v = planes[5 * PIXELS + pixel]
-                    dx, dy = start + across[pixel], up + down[pixel]
+                    dx, dy = start + planes[6 * PIXELS + pixel], up + planes[7 * PIXELS + pixel]
                     vx, vy = v * dx, v * dy
                     v_sum += v
                     vx_sum += vx
@@ -169,7 +183,6 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
                     vxx_sum += vx * dx
                     vxy_sum += vx * dy
                     vyy_sum += vy * dy
-            total = sums[homes[slot]]
             total[0], total[1], total[2] = v_sum, vx_sum, vy_sum
             total[3], total[4], total[5] = vxx_sum, vxy_sum, vyy_sum
             total[6], total[7], total[8] = red_sum, green_sum, blue_sum

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maquette.kernels import compile_first
 from maquette.kernels.binning import TILE, bins, sorted_by_depth
 from maquette.kernels.blending import SUMS, blend, blend_backward
 from maquette.kernels.projecting import SPLAT, packed_camera, places_in, project, project_backward
@@ -30,6 +31,7 @@ class Drawn:
 
 def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=False) -> Drawn:
     """What a `Camera` sees of gaussians (N, 11 + 3 K) float32, rows as in kernels/projecting.py."""
+    compile_first("maquette.kernels.training")
     height, width = camera.height, camera.width
     packed = packed_camera(camera)
     splats, depths = np.empty((len(gaussians), SPLAT), np.float32), np.empty(len(gaussians), np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 
 from maquette.kernels.projecting import packed_camera, places_in, project_backward_and_step
 from maquette.kernels.similarity import Room, loss_and_slopes
-from maquette.kernels.splats import draw, sums_of
+from maquette.kernels.splats import draw, draw_backward, sums_of
 
 NO_MASK = np.empty((0, 0), np.float32)
 
@@ -42,10 +42,31 @@ def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, shar
         packed_camera(camera),
         is_antialiased,
         drawn.splats,
-        places_in(drawn.order, len(cloud)),
+        places_in(drawn.order, len(cloud.rows)),
         drawn.firsts,
         sums_of(drawn, slopes),
         cloud.pulls,
         cloud.seen,
     )
     return loss, similar
+
+
+def compile_all():
+    """Call every kernel of splatting once, on next to nothing."""
+    from types import SimpleNamespace
+
+    from maquette.graphics.cameras import camera_at
+
+    camera = camera_at(np.array([0.0, -2, 0]), np.zeros(3), np.array([0.0, 0, 1]), width=8, height=8, focal=8)
+    truth, mask = np.zeros((3, 8, 8), np.float32), np.ones((8, 8), np.float32)
+    rows = np.zeros((2, 59), np.float32)
+    rows[:, 6] = 1
+    numbers = {name: np.zeros_like(rows) for name in ("first", "second")}
+    cloud = SimpleNamespace(rows=rows, **numbers, pulls=np.zeros(2, np.float32), seen=np.zeros(2, np.int32), steps=0)
+    how = {"background": (0, 0, 0), "degree": 3, "share": 0.2, "is_antialiased": False}
+    learn(cloud, camera, truth, mask, np.zeros(59, np.float32), Studio(), **how)
+    draw_backward(rows, draw(rows, camera), truth)
+
+
+if __name__ == "__main__":
+    compile_all()

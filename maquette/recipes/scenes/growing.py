@@ -46,9 +46,7 @@ def seen(view: View) -> Seen:
     truth = np.ascontiguousarray(view.picture.transpose(2, 0, 1), np.float32) / np.float32(255)
     width, height = max(1, view.camera.width // 2), max(1, view.camera.height // 2)
     half_mask = None if view.mask is None else halved(view.mask[None])[0]
-    return Seen(
-        view.name, view.camera, truth, view.mask, view.camera.resized(width, height), halved(truth), half_mask
-    )
+    return Seen(view.name, view.camera, truth, view.mask, view.camera.resized(width, height), halved(truth), half_mask)
 
 
 def halved(planes: np.ndarray) -> np.ndarray:

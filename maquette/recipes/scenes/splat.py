@@ -31,7 +31,8 @@ class Settings(BaseSettings):
     degree: int = option(2, "how finely colours change with direction: degree of the harmonics", ge=0, le=3)
     steps: int = option(4000, "views it learns from, one a step", ge=1)
     growth: Literal["budget", "threshold"] = option(
-        "budget", "grow to `gaussians` where pictures pull most, or as in the paper where they pull more than a threshold"
+        "budget",
+        "grow to `gaussians` where pictures pull most, or as in the paper where they pull more than a threshold",
     )
     coarse: float = option(0.3, "part of training that sees pictures of half the size", ge=0, lt=1)
     share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
@@ -110,7 +111,9 @@ def analyze(scene: Scene, settings: Settings, run: Run) -> dict[str, Any]:
         "Points drawn at random" if scene.is_random else "The sparse points that the cameras were found with",
     )
     if scene.is_random:
-        run.warn("There are no points of the scene to start from: they are drawn at random, which takes longer to learn.")
+        run.warn(
+            "There are no points of the scene to start from: they are drawn at random, which takes longer to learn."
+        )
     return {"views": len(views), "test_views": len(scene.part("test")), "points": len(scene.points)}
 
 
@@ -158,7 +161,7 @@ def rows_to_start_from(init: str, degree: int) -> np.ndarray:
     if path.is_dir():
         if not (path / "model.json").exists():
             raise UserError(f"--init {init} holds no trained scene; give a finished run of splat, or a .ply file.")
-        model = load_model(path)
+        model: Any = load_model(path)
         if type(model).__name__ != "Gaussians":
             raise UserError(f"--init {init} is no run of splat.")
         found = model.rows()
@@ -189,21 +192,14 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
 
 
 def predict(model: Any, processing: dict[str, Any], inputs: Any, **options: Any) -> Any:
-    """The picture (H, W, 3) float32 in 0..1 that a `Camera` sees; a list of pictures for several cameras."""
-    from maquette.graphics.cameras import Camera
-    from maquette.models.gaussians import draw_rows
+    """The picture (H, W, 3) in 0..1 that a `Camera` sees; a list of pictures for several cameras."""
+    from maquette.recipes.scenes import flying
 
-    rows = model.rows()
-
-    def seen(camera: Camera) -> np.ndarray:
-        picture, _, _ = draw_rows(rows, camera, model.background, model.degree, model.is_antialiased)
-        return picture.clip(0, 1)
-
-    return seen(inputs) if isinstance(inputs, Camera) else [seen(camera) for camera in inputs]
+    return flying.predict(model, processing, inputs, **options)
 
 
 def frames(model: Any, processing: dict[str, Any], **options: Any) -> Any:
-    """The frames of a film along a path, one by one."""
+    """The pictures of a film along a path, one by one."""
     from maquette.recipes.scenes.flying import frames_of
 
-    return frames_of(model, processing, **{**Options().model_dump(), **options})
+    return frames_of(model, processing, **options)

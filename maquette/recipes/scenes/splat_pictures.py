@@ -110,9 +110,13 @@ def show_film(model: Any, rows: np.ndarray, test: list[Seen], run: Run) -> None:
     if len(cameras) < 2:
         return
     largest = max(cameras[0].width, cameras[0].height)
-    width, height = (max(2, round(side * FILM_SIDE / largest / 2) * 2) for side in (cameras[0].width, cameras[0].height))
+    width, height = (
+        max(2, round(side * FILM_SIDE / largest / 2) * 2) for side in (cameras[0].width, cameras[0].height)
+    )
     path = (orbit if looked_at(cameras) is not None else flight)(cameras, TURNTABLE, width, height)
-    frames = (draw_rows(rows, each, model.background, model.degree, model.is_antialiased)[0].clip(0, 1) for each in path)
+    frames = (
+        draw_rows(rows, each, model.background, model.degree, model.is_antialiased)[0].clip(0, 1) for each in path
+    )
     (run.folder / "pictures").mkdir(exist_ok=True)
     write_film(run.folder / "pictures" / "film.webp", frames, rate=12)
     run.film("film.webp", "Around the scene", "A film of the scene, from where no photograph was taken.")

@@ -1,0 +1,100 @@
+"""Clouds of Gaussians that grow and are thinned out."""
+
+import numpy as np
+import pytest
+
+from maquette.graphics.splats import rotation_matrices as plain_rotations
+from maquette.methods import densification as d
+
+
+def cloud(count=40, size=-3.0, seed=0):
+    chance = np.random.default_rng(seed)
+    rows = np.zeros((count, 23), np.float32)
+    rows[:, :3], rows[:, 3:6], rows[:, 6:10] = chance.normal(size=(count, 3)), size, chance.normal(size=(count, 4))
+    made = d.Cloud(rows)
+    made.pulls, made.seen = chance.random(count).astype(np.float32), np.full(count, 2, np.int32)
+    return made
+
+
+def test_small_ones_are_doubled_where_they_are():
+    made = cloud(size=-6.0)
+    before = made.rows.copy()
+    d.densify(made, np.array([3, 5]), 1.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(made.rows[:40], before)
+    np.testing.assert_array_equal(made.rows[40:], before[[3, 5]])
+    assert len(made.first) == len(made.second) == len(made.pulls) == len(made.seen) == 42
+
+
+def test_large_ones_give_way_to_two_smaller_ones_drawn_from_them():
+    count = 4000
+    made = cloud(count, size=0.0)
+    made.rows[:, :3], made.rows[:, 3:6], made.rows[:, 6:10] = 0, np.log([3.0, 1.0, 0.2]), [0.9, 0.1, -0.4, 0.2]
+    d.densify(made, np.arange(count), 1.0, np.random.default_rng(0))
+    assert len(made) == 2 * count
+    np.testing.assert_allclose(
+        np.exp(made.rows[:, 3:6]), np.tile(np.array([3, 1, 0.2]) / 1.6, (2 * count, 1)), rtol=1e-5
+    )
+    turn = d.rotation_matrices(made.rows[:1, 6:10].astype(float))[0]
+    expected = turn @ np.diag([9, 1, 0.04]) @ turn.T
+    np.testing.assert_allclose(np.cov(made.rows[:, :3].T), expected, atol=0.25)
+
+
+def test_a_budget_is_kept_and_the_strongest_pulled_grow():
+    made = cloud(size=-6.0)
+    made.rows[::10, 10] = -8  # faint: they go
+    strongest = np.argsort(-made.pull()[made.rows[:, 10] > -8])[:6]
+    remaining = made.rows[made.rows[:, 10] > -8]
+    d.grow(made, 42, 1.0, np.random.default_rng(0))
+    assert len(made) == 42
+    np.testing.assert_array_equal(made.rows[36:], remaining[np.sort(strongest)])
+    assert not made.pulls.any() and not made.seen.any()
+    d.grow(made, 10, 1.0, np.random.default_rng(0))
+    assert len(made) == 42, "nothing is taken away to get down to a budget"
+
+
+def test_the_papers_way_grows_above_the_threshold_and_removes_the_huge():
+    made = cloud(size=-6.0)
+    made.pulls[:] = 0
+    made.pulls[:5] = 1
+    d.grow_by_threshold(made, 0.4, 1000, 1.0, np.random.default_rng(0), is_late=False)
+    assert len(made) == 45
+    made.rows[0, 3] = 1.0
+    d.grow_by_threshold(made, 0.4, 1000, 1.0, np.random.default_rng(0), is_late=True)
+    assert len(made) == 44
+
+
+def test_opacities_fade_but_never_rise():
+    made = cloud()
+    made.rows[:, 10] = np.linspace(-9, 9, 40)
+    d.fade(made)
+    assert d.opacities(made.rows).max() == pytest.approx(0.01)
+    np.testing.assert_array_equal(made.rows[:5, 10], np.linspace(-9, 9, 40).astype(np.float32)[:5])
+
+
+def test_points_become_gaussians_as_large_as_their_neighbours_are_far():
+    points = np.array([[x, y, z] for x in range(4) for y in range(4) for z in range(4)], float)
+    rows = d.rows_of_points(points, np.full((64, 3), 0.25), 1)
+    np.testing.assert_allclose(np.exp(rows[:, 3:6]), 1, rtol=1e-5)  # three neighbours at distance 1
+    np.testing.assert_allclose(d.opacities(rows), 0.1, rtol=1e-5)
+    np.testing.assert_allclose(rows[:, 11:14] * d.C0 + 0.5, 0.25, rtol=1e-5)
+    for few in (1, 2):
+        assert np.isfinite(d.rows_of_points(points[:few], np.zeros((few, 3)), 2)).all()
+    assert np.isfinite(d.rows_of_points(np.zeros((9, 3)), np.zeros((9, 3)), 2)).all(), "all in one place"
+
+
+def test_states_come_back_whatever_their_size():
+    made, other = cloud(), cloud(7, seed=3)
+    made.first[:], made.steps = 0.5, 12
+    other.load_state_dict(made.state_dict())
+    for name in d.ARRAYS:
+        np.testing.assert_array_equal(getattr(other, name), getattr(made, name))
+    assert other.steps == 12
+
+
+def test_rotations_are_those_of_graphics():
+    import torch
+
+    quaternions = np.random.default_rng(0).normal(size=(9, 4))
+    np.testing.assert_allclose(
+        d.rotation_matrices(quaternions), plain_rotations(torch.tensor(quaternions)).numpy(), atol=1e-12
+    )
