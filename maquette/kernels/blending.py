@@ -17,8 +17,9 @@ PIXELS = TILE * TILE
 WIDE, TALL = 8, 4  # pixels of a block
 BLOCK = WIDE * TALL
 ACROSS = TILE // WIDE  # blocks side by side in a tile
+BLOCKS = PIXELS // BLOCK
 SUMS = 9  # of v, v dx, v dy, v dx^2, v dx dy, v dy^2 and of three colours' shares, for each pair of tile and Gaussian
-CHECKED = 16  # Gaussians after which it is looked whether a tile is done
+CHECKED = 32  # Gaussians after which it is looked which blocks are done
 OPAQUE, STRONGEST = np.float32(1e-4), np.float32(0.99)
 DECAY = np.float32(-1 / 32)  # e^(-form / 2) is e^u to the 16th with u = DECAY form
 SHIFT = np.float32(0.175)  # u is between -0.35 and 0 where alphas count: the polynomial's middle
@@ -29,7 +30,8 @@ F5, F4, F3, F2, F1, F0 = (np.float32(factor) for factor in FACTORS)
 @njit(cache=True, fastmath=True, inline="always")
 def decay(u):
     """e^(16 (u - SHIFT)) for u - SHIFT in [-0.35, 0], to 1e-6 of its value: a polynomial, four times squared."""
-    y = ((((F5 * u + F4) * u + F3) * u + F2) * u + F1) * u + F0
+    square = u * u  # Estrin's order: more products at once than Horner's
+    y = (F1 * u + F0) + square * ((F3 * u + F2) + square * (F5 * u + F4))
     y = y * y
     y = y * y
     y = y * y
@@ -44,12 +46,31 @@ def place(pixel):
 
 
 @njit(cache=True, fastmath=True, inline="always")
-def is_done(planes):
-    """Whether no pixel of a tile lets more through; those that are done have a negative transmittance."""
-    most = np.float32(-1)
-    for pixel in range(PIXELS):
-        most = max(most, planes[pixel])
-    return most < np.float32(0)
+def find_open(planes, is_open):
+    """Which blocks of a tile let more through, into is_open (BLOCKS,); whether any does.
+
+    Pixels that are done have a negative transmittance.
+    """
+    is_any = False
+    for block in range(BLOCKS):
+        most = np.float32(-1)
+        for inside in range(BLOCK):
+            most = max(most, planes[block * BLOCK + inside])
+        is_open[block] = most > np.float32(0)
+        is_any |= is_open[block]
+    return is_any
+
+
+@njit(cache=True)
+def spread_out(tiles):
+    """All tiles in an order in which neighbours are far apart, so that each thread's share is as much work."""
+    order = np.empty(tiles, np.int32)
+    count = 0
+    for first in range(16):
+        for tile in range(first, tiles, 16):
+            order[count] = tile
+            count += 1
+    return order
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -60,7 +81,9 @@ def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
     starts[t + 1]; background (3,).
     """
     _, height, width = picture.shape
-    for tile in prange(len(starts) - 1):
+    order = spread_out(len(starts) - 1)
+    for job in prange(len(order)):
+        tile = order[job]
         column, row = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
         left, top = np.float32(column) + np.float32(0.5), np.float32(row) + np.float32(0.5)
         planes = np.zeros(6 * PIXELS, np.float32)  # transmittance, three colours, x and y in the block
@@ -68,18 +91,19 @@ def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
             planes[pixel] = np.float32(1)
             planes[4 * PIXELS + pixel] = np.float32(pixel % WIDE)
             planes[5 * PIXELS + pixel] = np.float32(pixel % BLOCK // WIDE)
+        is_open = np.ones(BLOCKS, np.bool_)
         for slot in range(starts[tile], starts[tile + 1]):
-            if (slot - starts[tile]) % CHECKED == CHECKED - 1 and is_done(planes):
+            if (slot - starts[tile]) % CHECKED == CHECKED - 1 and not find_open(planes, is_open):
                 break
             splat = splats[pairs[slot]]
             a, b, c = DECAY * splat[2], np.float32(2) * DECAY * splat[3], DECAY * splat[4]
             strength, least = splat[5], DECAY * splat[6] + SHIFT
             red, green, blue = splat[7], splat[8], splat[9]
-            for block in range(PIXELS // BLOCK):
+            for block in range(BLOCKS):
                 start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
                 up = top + np.float32((block // ACROSS) * TALL) - splat[1]
                 is_beside = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
-                if is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
+                if not is_open[block] or is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
                     continue
                 for inside in range(BLOCK):
                     pixel = block * BLOCK + inside
@@ -114,7 +138,9 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
     """
     _, height, width = picture.shape
     zero = np.float32(0)
-    for tile in prange(len(starts) - 1):
+    order = spread_out(len(starts) - 1)
+    for job in prange(len(order)):
+        tile = order[job]
         column, row = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
         left, top = np.float32(column) + np.float32(0.5), np.float32(row) + np.float32(0.5)
         # transmittance, slopes by three colours, what comes behind, v, x and y in the block
@@ -132,9 +158,10 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
                     planes[(1 + colour) * PIXELS + pixel] = slope
                     planes[4 * PIXELS + pixel] += slope * picture[colour, y, x]
         is_over = False
+        is_open = np.ones(BLOCKS, np.bool_)
         for slot in range(starts[tile], starts[tile + 1]):
             if (slot - starts[tile]) % CHECKED == CHECKED - 1 and not is_over:
-                is_over = is_done(planes)
+                is_over = not find_open(planes, is_open)
             total = sums[homes[slot]]
             if is_over:
                 for number in range(SUMS):
@@ -146,11 +173,11 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
             red, green, blue = splat[7], splat[8], splat[9]
             v_sum, vx_sum, vy_sum, vxx_sum, vxy_sum, vyy_sum = zero, zero, zero, zero, zero, zero
             red_sum, green_sum, blue_sum = zero, zero, zero
-            for block in range(PIXELS // BLOCK):
+            for block in range(BLOCKS):
                 start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
                 up = top + np.float32((block // ACROSS) * TALL) - splat[1]
                 is_beside = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
-                if is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
+                if not is_open[block] or is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
                     continue
                 for inside in range(BLOCK):
                     pixel = block * BLOCK + inside
