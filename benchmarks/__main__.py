@@ -24,6 +24,8 @@ NAMES = (
     "gpt_training",
     "gpt_generation",
     "text_encoding",
+    "splat_speed",
+    "splat_quality",
 )
 ONLY_BY_NAME = ("restore_hour",)
 

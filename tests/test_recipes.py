@@ -28,7 +28,7 @@ OWN = {
 
 def own_data(name: str, houses: Path, photographs: Path, book: Path) -> list[str]:
     """The flags that give a recipe data of one's own of its kind."""
-    data = {"table": houses, "image": photographs, "text": book}[RECIPES[name].kind]
+    data = {"table": houses, "image": photographs, "text": book, "scene": "turntable"}[RECIPES[name].kind]
     return ["--data", str(data), *OWN.get(name, [])]
 
 
@@ -45,6 +45,7 @@ LONGER = {
     "attention": ["--steps", "500"],
     "depth": ["--steps", "300"],
     "gpt": ["--steps", "400"],
+    "splat": ["--steps", "700"],
 }
 
 
@@ -100,8 +101,21 @@ def test_a_run_leaves_a_whole_folder_and_can_be_used(name, tmp_path, capsys):
     titles = " ".join(page.found)
     positions = [titles.find(title) for title in STEPS.values()]
     assert -1 not in positions and positions == sorted(positions)
-    use = {"table": use_on_a_table, "image": use_on_pictures, "text": use_on_text}[RECIPES[name].kind]
-    use(folder, tmp_path)
+    uses = {"table": use_on_a_table, "image": use_on_pictures, "text": use_on_text, "scene": use_on_a_scene}
+    uses[RECIPES[name].kind](folder, tmp_path)
+
+
+def use_on_a_scene(folder: Path, tmp_path: Path) -> None:
+    """Predict makes a film, or the picture that one camera sees."""
+    from maquette.graphics.cameras import camera_from
+
+    film = ["--path", "orbit", "--frames", "3", "--width", "64", "--height", "48", "--out", str(tmp_path / "film")]
+    assert main(["predict", str(folder), *film]) == 0
+    frames = [read_picture(path).pixels for path in sorted((tmp_path / "film").iterdir())]
+    assert [frame.shape[:2] for frame in frames] == [(48, 64)] * 3
+    predictor = maquette.open(folder)
+    camera = camera_from(predictor.processing["cameras"][0])
+    assert predictor.predict(camera).shape == (camera.height, camera.width, 3)
 
 
 def use_on_pictures(folder: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Pinhole cameras.
 
-A camera looks along +z, x goes right and y down in the picture (the axes of OpenCV and COLMAP). Pixel (column, row) covers
-[column, column + 1] x [row, row + 1], so the centre of the first pixel is (0.5, 0.5). The world has no unit of its own.
+A camera looks along +z, x goes right and y down in the picture (the axes of OpenCV and COLMAP). Pixel (column, row)
+covers [column, column + 1] x [row, row + 1], so the centre of the first pixel is (0.5, 0.5). The world has no unit.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Camera:
-    """Width and height in pixels; focal lengths and principal point in pixels; a world point x is R x + t to the camera."""
+    """Size, focal lengths and principal point in pixels; a point x of the world is R x + t to the camera."""
 
     width: int
     height: int
@@ -69,7 +69,7 @@ class Camera:
 def camera_at(
     position: np.ndarray, target: np.ndarray, up: np.ndarray, *, width: int, height: int, focal: float
 ) -> Camera:
-    """A camera that stands at `position` and looks at `target`, with `up` upwards and the axis in the picture's middle."""
+    """A camera at `position` that looks at `target`, with `up` upwards and its axis in the picture's middle."""
     forward = np.asarray(target, float) - position
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, up)

@@ -19,7 +19,7 @@ COUNTS = (1, 4, 9, 16)  # functions of degrees 0 to 3
 
 
 def basis(directions: Tensor, degree: int) -> Tensor:
-    """The functions up to `degree` at unit directions (N, 3): (N, (degree + 1)^2), signs and order as in 3DGS' files."""
+    """The functions up to `degree` at unit directions (N, 3): (N, (degree + 1)^2), ordered as in 3DGS' files."""
     x, y, z = directions.unbind(-1)
     values = [torch.full_like(x, C0)]
     if degree > 0:

@@ -1,8 +1,8 @@
 """Compiled with Numba for the processor: the inner loops that torch's operations would spend too long on.
 
-Each is tested against the plain version that its docstring names. The first call on a machine compiles, for some seconds;
-what was compiled is kept in the user's cache, under a name made of all sources here and in graphics: a kernel takes
-constants and functions from other files, and Numba itself looks for changes in a kernel's own file only.
+Each is tested against the plain version that its docstring names. The first call on a machine compiles, for up to a
+minute; what was compiled is kept in the user's cache, under a name made of all sources here and in graphics: a kernel
+takes constants and functions from other files, and Numba itself looks for changes in a kernel's own file only.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Which Gaussians reach which tile of the picture, from front to back.
 
-A tile is a square of TILE x TILE pixels; tiles are counted row by row. The work is cut into CHUNKS, not into threads, so that
-results do not depend on how many there are.
+A tile is a square of TILE x TILE pixels; tiles are counted row by row. The work is cut into CHUNKS, not into threads,
+so that results do not depend on how many there are.
 """
 
 import numpy as np
@@ -71,7 +71,7 @@ def columns_reached(splat, row, tiles_x):
     """First and last tile of a row of tiles that the ellipse reaches; first > last if none."""
     mx, my, a, b, c, reach = splat[0], splat[1], splat[2], splat[3], splat[4], splat[6]
     top, bottom = row * np.float32(TILE) - my, (row + 1) * np.float32(TILE) - my
-    # the rightmost point of the ellipse lies at dy = -b wide / c, the leftmost at the opposite; each as near as the row allows
+    # the ellipse's rightmost point lies at dy = -b wide / c, its leftmost opposite; each as near as the row allows
     wide = np.sqrt(reach * c / (a * c - b * b))
     right_y = min(max(-b * wide / c, top), bottom)
     left_y = min(max(b * wide / c, top), bottom)
@@ -86,8 +86,8 @@ def columns_reached(splat, row, tiles_x):
 def bins(splats, order, tiles_x, tiles_y):
     """pairs, starts, homes, firsts: the Gaussians of each tile from front to back, and a place for each pair's sums.
 
-    splats (N, SPLAT) from `project`, order (M,) from front to back. Tile t has pairs[starts[t]:starts[t + 1]]. Pair p has
-    its home in row homes[p], where those of the k-th Gaussian of `order` stand together, from firsts[k] to firsts[k + 1].
+    splats (N, SPLAT) from `project`, order (M,) from front to back. Tile t has pairs[starts[t]:starts[t + 1]]. Pair p
+    has its home in row homes[p], where those of the k-th Gaussian of `order` stand together, from firsts[k] on.
     """
     count, tiles = len(order), tiles_x * tiles_y
     places = np.zeros((CHUNKS, tiles), np.int64)

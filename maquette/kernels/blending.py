@@ -4,8 +4,8 @@ The plain version is `blend` in graphics/splats.py. Both passes walk through the
 and compute the same alphas: the derivatives need what comes behind a Gaussian, which is the final colour less what came
 so far, so that nothing is divided by a transmittance that has gone to zero.
 
-A block of 8 x 4 pixels is the unit of work: its pixels stand together in memory, and a loop of 32 over contiguous float32
-becomes four vector instructions of 8.
+A block of 8 x 4 pixels is the unit of work: its pixels stand together in memory, and a loop of 32 over contiguous
+float32 becomes four vector instructions of 8.
 """
 
 import numpy as np
@@ -77,8 +77,8 @@ def spread_out(tiles):
 def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
     """Fill picture (3, H, W) and remainder (H, W), what shines through.
 
-    splats (N, SPLAT) from `project`; pairs: Gaussians of all tiles, those of tile t, from front to back, from starts[t] to
-    starts[t + 1]; background (3,).
+    splats (N, SPLAT) from `project`; pairs: Gaussians of all tiles, those of tile t, from front to back, from starts[t]
+    to starts[t + 1]; background (3,).
     """
     _, height, width = picture.shape
     order = spread_out(len(starts) - 1)

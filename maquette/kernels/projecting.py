@@ -1,7 +1,7 @@
 """Gaussians seen by a camera, and the derivatives of that by what makes a Gaussian.
 
-The plain version is `project` in graphics/splats.py. A Gaussian is a row of float32: its position (3), logarithms of its
-standard deviations (3), quaternion (4), logit of its opacity (1), and harmonics, K times red, green, blue.
+The plain version is `project` in graphics/splats.py. A Gaussian is a row of float32: its position (3), logarithms of
+its standard deviations (3), quaternion (4), logit of its opacity (1), and harmonics, K times red, green, blue.
 """
 
 import math

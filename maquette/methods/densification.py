@@ -1,7 +1,7 @@
 """How a cloud of Gaussians grows where the picture asks for more, and loses those that nothing needs.
 
-Rows of Gaussians are (N, 11 + 3 K) float32: position (3), logarithms of standard deviations (3), quaternion (4), logit of
-the opacity, harmonics. Kerbl et al. 2023, section 5.2; a budget as in Mallick et al. 2024.
+Rows of Gaussians are (N, 11 + 3 K) float32: position (3), logarithms of standard deviations (3), quaternion (4),
+logit of the opacity, harmonics. Kerbl et al. 2023, section 5.2; a budget as in Mallick et al. 2024.
 """
 
 from typing import Any

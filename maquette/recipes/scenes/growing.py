@@ -172,7 +172,7 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], run: Run) -> None:
 
 
 def score_views(rows: np.ndarray, model: Any, views: list[Seen]) -> dict[str, dict[str, float]]:
-    """psnr and ssim of each view by name; where there is a mask, of the pixels that count (the others are set equal)."""
+    """psnr and ssim of each view by name; pixels that a mask leaves out are set equal to the truth."""
     from maquette.measures.pictures import picture_scores
     from maquette.models.gaussians import draw_rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from maquette.recipes.scenes.flying import FlyingOptions as Options  # what `predict` takes
+from maquette.recipes.scenes.flying import FlyingOptions as Options  # noqa: F401  what `predict` takes
 from maquette.settings import Settings as BaseSettings
 from maquette.settings import UserError, option
 from maquette.steps import Framing, Prepared, Scores
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from maquette.data.scenes import Scene
-    from maquette.graphics.cameras import Camera
     from maquette.runs import Run
 
 SOURCE = "nerf_fox"

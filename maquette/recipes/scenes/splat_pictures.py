@@ -28,12 +28,13 @@ def show_training(
 
     rows, records = model.rows(), run.metrics()
     seen = [record for record in records if "valid_psnr" in record]
+    steps = [int(record["step"]) for record in seen]
     run.picture(
         "growth",
         figures.gaussians_over_steps(
-            [record["step"] for record in seen],
-            [record["gaussians"] for record in seen],
-            [record["step"] for record in seen],
+            steps,
+            [int(record["gaussians"]) for record in seen],
+            steps,
             [record["valid_psnr"] for record in seen],
             [record["seconds"] for record in seen],
         ),

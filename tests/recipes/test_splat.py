@@ -1,0 +1,183 @@
+"""The recipe splat: from views to a scene, its scores, its report, and what it makes of bad input."""
+
+import json
+
+import numpy as np
+import pytest
+
+import maquette
+from maquette.checkpoints import load_model
+from maquette.cli import main
+from maquette.data.scenes import read_scene
+from maquette.data.turntable import write_turntable
+from maquette.measures.pictures import picture_scores
+from maquette.models.gaussians import draw_rows
+from maquette.recipes.scenes import growing
+
+SMALL = ["--preset", "small", "--seed", "3"]
+
+
+@pytest.fixture(scope="module")
+def clay(tmp_path_factory):
+    """A folder of 12 views of the clay hare, 48 x 48, with its points."""
+    folder = tmp_path_factory.mktemp("clay")
+    write_turntable(folder, size=48, count=12, points=500)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(clay, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["run", "splat", "--data", str(clay), *SMALL, "--steps", "300", "--out", str(folder)]) == 0
+    return folder
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text(encoding="utf-8"))
+
+
+def test_it_learns_more_than_the_nearest_view_shows(trained):
+    scores = read(trained, "scores.json")
+    assert scores["scores"]["psnr"] > scores["baselines"]["nearest training view"]["psnr"] + 3
+    assert scores["scores"]["gaussians"] > 500, "it should have grown"
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["valid_psnr"] == pytest.approx(scores["scores"]["psnr"], abs=1e-6)
+    assert lines[-1]["loss"] < lines[0]["loss"] / 2
+
+
+def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay):
+    model = load_model(trained)
+    scene = read_scene(clay, longest=80)
+    views = [view for view in scene.views if view.part == "test"]
+    assert [view.name for view in views] == sorted(view.name for view in scene.views)[::8]
+    found = []
+    for view in views:
+        picture, _, _ = draw_rows(model.rows(), view.camera, model.background, model.degree)
+        found.append(picture_scores(view.picture / np.float32(255), picture))
+    scores = read(trained, "scores.json")["scores"]
+    for name in ("psnr", "ssim"):
+        assert scores[name] == pytest.approx(np.mean([score[name] for score in found]), rel=1e-5)
+
+
+def test_the_compiled_scene_is_the_plain_one(trained):
+    from maquette.graphics.cameras import camera_from
+
+    model = load_model(trained)
+    camera = camera_from(read(trained, "processing.json")["cameras"][2]).resized(40, 40)
+    picture, depth, opacity = model.draw(camera)
+    np.testing.assert_allclose(picture, model(camera).detach().numpy(), atol=2e-4)
+    assert picture.shape == (40, 40, 3) and depth.shape == opacity.shape == (40, 40)
+    assert 0 <= opacity.min() and opacity.max() <= 1 and (depth[opacity > 0.5] > 0).all()
+
+
+def test_the_report_shows_what_was_promised(trained):
+    page = (trained / "report.html").read_text(encoding="utf-8")
+    for words in ("Where the cameras stand", "How the scene grew", "Each held-out view", "How far away things are"):
+        assert words in page
+    for words in (
+        "Views that training never saw",
+        "What the scene is made of",
+        "Around the scene",
+        "Memory for training",
+    ):
+        assert words in page
+    assert (trained / "pictures" / "film.webp").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("ending", ["run", "scene.ply"])
+def test_training_goes_on_from_a_scene(trained, clay, tmp_path, ending):
+    init = trained
+    if ending == "scene.ply":
+        init = tmp_path / ending
+        assert main(["export", str(trained), "--format", "ply", "--out", str(init)]) == 0
+    flags = ["--data", str(clay), *SMALL, "--steps", "10", "--init", str(init), "--coarse", "0"]
+    assert main(["run", "splat", *flags, "--out", str(tmp_path / "run")]) == 0
+    before, after = (read(folder, "scores.json")["scores"] for folder in (trained, tmp_path / "run"))
+    assert after["psnr"] > before["psnr"] - 1.5
+    assert after["gaussians"] == pytest.approx(before["gaussians"], rel=0.1)
+
+
+def test_the_papers_way_of_growing(clay, tmp_path):
+    flags = ["--growth", "threshold", "--steps", "1300", "--gaussians", "700", "--coarse", "0", "--longest", "24"]
+    assert main(["run", "splat", "--data", str(clay), *SMALL, *flags, "--out", str(tmp_path / "run")]) == 0
+    assert 100 < read(tmp_path / "run", "scores.json")["scores"]["gaussians"] <= 700
+
+
+def test_masked_pixels_do_not_matter(clay, tmp_path):
+    """Half of each picture is spoiled and masked: the other half is learnt as well as without."""
+    import shutil
+
+    from maquette.data.images import read_picture
+    from maquette.data.writing import write_picture
+
+    spoiled, masks = tmp_path / "spoiled", tmp_path / "masks"
+    shutil.copytree(clay, spoiled)
+    masks.mkdir()
+    for file in spoiled.rglob("*.png"):
+        picture = read_picture(file)
+        pixels = picture.pixels.copy()
+        pixels[:, :24] = 0.5
+        mask = np.ones((*pixels.shape[:2], 1), np.float32)
+        mask[:, :24] = 0
+        write_picture(file, pixels)
+        write_picture(masks / file.name, mask)
+    scores = []
+    for more in ([], ["--masks", str(masks)]):
+        out = tmp_path / f"run{len(more)}"
+        assert main(["run", "splat", "--data", str(spoiled), *SMALL, *more, "--out", str(out)]) == 0
+        scores.append(read(out, "scores.json")["scores"]["psnr"])
+    assert scores[1] > scores[0] + 2, "where masked pixels do not count, they neither mislead nor lower the score"
+
+
+def test_the_scene_is_as_large_as_its_cameras_lie_apart():
+    from maquette.graphics.cameras import camera_at
+
+    cameras = [
+        camera_at(np.array([x, -3.0, 0]), np.array([x, 0.0, 0]), np.array([0, 0, 1.0]), width=8, height=8, focal=8)
+        for x in (-2.0, 0.0, 2.0)
+    ]
+    assert growing.extent_of(cameras) == pytest.approx(2.2)
+    assert growing.extent_of(cameras[:1]) > 0
+
+
+def test_half_size_is_the_mean_of_four():
+    planes = np.arange(3 * 5 * 7, dtype=np.float32).reshape(3, 5, 7)
+    half = growing.halved(planes)
+    assert half.shape == (3, 2, 3) and half[0, 0, 0] == planes[0, :2, :2].mean()
+    assert growing.halved(np.ones((3, 1, 1), np.float32)).shape == (3, 1, 1)
+
+
+def test_chance_comes_back():
+    chance, other = (growing.Chance(np.random.default_rng(seed)) for seed in (1, 2))
+    chance.generator.normal(size=5)
+    other.load_state_dict(json.loads(json.dumps(chance.state_dict())))
+    assert other.generator.normal() == chance.generator.normal()
+
+
+def test_a_scene_from_python(clay, tmp_path):
+    result = maquette.run("splat", data=str(clay), longest=24, gaussians=600, degree=0, steps=40, out=tmp_path / "run")
+    assert result.scores["psnr"] > 10
+    from maquette.graphics.cameras import camera_from
+
+    predictor = maquette.open(result.folder)
+    cameras = [camera_from(numbers) for numbers in predictor.processing["cameras"][:2]]
+    assert [picture.shape for picture in predictor.predict(cameras)] == [(24, 24, 3)] * 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--data", "nowhere"], "nowhere"),
+        (["--init", "nowhere.ply"], "no such file or run"),
+        (["--degree", "4"], "--degree"),
+        (["--masks", "nowhere"], "nowhere"),
+        (["--gaussians", "0"], "--gaussians"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_sentence_and_leaves_nothing(flags, words, clay, tmp_path, capsys):
+    data = [] if flags[0] == "--data" else ["--data", str(clay)]
+    assert main(["run", "splat", *SMALL, *data, *flags, "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in said
+    assert not (tmp_path / "run").exists()
