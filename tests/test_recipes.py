@@ -28,8 +28,20 @@ OWN = {
 
 def own_data(name: str, houses: Path, photographs: Path, book: Path) -> list[str]:
     """The flags that give a recipe data of one's own of its kind."""
-    data = {"table": houses, "image": photographs, "text": book, "scene": "turntable"}[RECIPES[name].kind]
+    kind = RECIPES[name].kind
+    data = (
+        clay(houses.parent / "clay") if kind == "scene" else {"table": houses, "image": photographs, "text": book}[kind]
+    )
     return ["--data", str(data), *OWN.get(name, [])]
+
+
+def clay(folder: Path) -> Path:
+    """A folder of 12 small views of the stand-in's figure."""
+    from maquette.data.turntable import write_turntable
+
+    if not folder.exists():
+        write_turntable(folder, size=48, count=12, points=500)
+    return folder
 
 
 # Settings with which the small preset trains for a few seconds, so that it can be killed on the way.
@@ -45,7 +57,7 @@ LONGER = {
     "attention": ["--steps", "500"],
     "depth": ["--steps", "300"],
     "gpt": ["--steps", "400"],
-    "splat": ["--steps", "700"],
+    "splat": ["--steps", "500"],
 }
 
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import llvmlite.binding
@@ -28,19 +29,30 @@ FOLDER = Path(_chosen).expanduser() / "kernels" / _digest()
 setattr(numba.config, "CACHE_DIR", str(FOLDER))  # noqa: B010  Numba makes its settings at run time
 
 
+LONGEST = 300  # seconds that a process waits for another one to compile
+
+
 def compile_first(module: str) -> None:
     """Have `python -m module` compile its kernels in a process of its own, unless that was done before.
 
     What was compiled and is loaded rounds otherwise than what was just compiled and has not been stored: only so does
     the first run on a machine give the same bits as the second.
     """
-    mark = FOLDER / f"{module}.done"
+    mark, lock = FOLDER / f"{module}.done", FOLDER / f"{module}.compiling"
     if mark.exists() or os.environ.get("MAQUETTE_COMPILING"):
         return
-    print("Compiling for this processor, once; it takes a minute or less ...", file=sys.stderr, flush=True)
-    subprocess.run([sys.executable, "-m", module], env={**os.environ, "MAQUETTE_COMPILING": "1"}, check=False)
     try:
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        lock.touch(exist_ok=False)
+    except FileExistsError:
+        while not mark.exists() and lock.exists() and time.time() - lock.stat().st_mtime < LONGEST:
+            time.sleep(0.2)  # another process is at it
+        return
     except OSError:
-        pass  # then the next process compiles again
+        return  # nothing can be kept here: each process compiles for itself
+    print("Compiling for this processor, once; it takes a minute or less ...", file=sys.stderr, flush=True)
+    try:
+        subprocess.run([sys.executable, "-m", module], env={**os.environ, "MAQUETTE_COMPILING": "1"}, check=False)
+        mark.touch()
+    finally:
+        lock.unlink(missing_ok=True)

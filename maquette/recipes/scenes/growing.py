@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from maquette.methods.densification import Cloud
     from maquette.runs import Run
 
-GROWS_EVERY = 100  # steps between two growths
-GROWS_UNTIL = 0.5  # part of training after which the scene grows no more
+GROWTHS, GROWS_EVERY = 40, 100  # in short training a fortieth of the steps lies between two growths, at most 100
+GROWS_UNTIL = 0.45  # part of training after which the scene grows no more
 SETTLES_FROM = 0.6  # part of training from which steps become smaller
-SMALLEST = 0.1  # of the step sizes, at the end
+SMALLEST = 0.03  # of the step sizes, at the end
 THRESHOLD = 0.0002  # mean derivative by the centre above which the paper lets a Gaussian grow
 FADES_EVERY = 3000  # steps between two resets of opacity, in the paper's way
 MOMENTS = 24  # at which held-out views are looked at
 SLOWDOWN = 2.6  # of the average step beside the first ones, which see half the size and few Gaussians
-# sizes of Adam's steps; those of the paper for positions x 3, scales x 2 and colours x 2, since training is short
-POSITION, SCALE, ROTATION, OPACITY, COLOUR = 4.8e-4, 0.01, 0.001, 0.05, 0.005
+# sizes of Adam's steps; those of the paper for positions x 3, scales x 4 and colours x 2, since training is short
+POSITION, SCALE, ROTATION, OPACITY, COLOUR = 4.8e-4, 0.02, 0.001, 0.05, 0.005
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def rates_of(settings: Any, columns: int, extent: float, progress: float) -> np.
     rates[11:14], rates[14:] = COLOUR, COLOUR / 20
     if settings.growth == "threshold":  # the paper's own
         rates[:3] /= 3
-        rates[3:6] /= 2
+        rates[3:6] /= 4
         rates[11:] /= 2
     else:
         rates[3:] *= SMALLEST**late
@@ -85,6 +85,7 @@ def train_cloud(
     model: Any, views: list[Seen], test: list[Seen], processing: dict[str, Any], settings: Any, run: Run
 ) -> Cloud:
     """The Gaussians of `model` trained on views; logs the loss, how many there are, and the held-out PSNR."""
+    from maquette.kernels import compile_first
     from maquette.kernels.training import Studio, learn
     from maquette.methods.densification import Cloud
     from maquette.training import Batches
@@ -93,8 +94,10 @@ def train_cloud(
     begun, chance = len(cloud), Chance(run.random("growth"))
     batches = Batches(len(views), 1, settings.seed)
     tell(settings, cloud, views, run)
+    compile_first("maquette.kernels.training")
     run.keep(cloud=cloud, chance=chance, batches=batches)
     interval = max(1, settings.steps // MOMENTS)
+    pause = GROWS_EVERY if settings.seconds else max(5, min(GROWS_EVERY, settings.steps // GROWTHS))
     for step in run.loop(settings.steps, SLOWDOWN if settings.coarse else 1.5):
         view = views[int(next(batches)[0])]
         is_coarse = step.progress < settings.coarse
@@ -111,7 +114,7 @@ def train_cloud(
             share=settings.share,
             is_antialiased=model.is_antialiased,
         )
-        if step.every(GROWS_EVERY) and step.number > GROWS_EVERY:
+        if step.every(pause) and step.number > pause:
             grown(cloud, step, begun, extent, settings, chance.generator)
         if step.number == 1 or step.every(interval) or step.is_last:
             psnr = float(np.mean([score["psnr"] for score in score_views(cloud.rows, model, test).values()]))

@@ -33,14 +33,14 @@ class Settings(BaseSettings):
         "budget",
         "grow to `gaussians` where pictures pull most, or as in the paper where they pull more than a threshold",
     )
-    coarse: float = option(0.3, "part of training that sees pictures of half the size", ge=0, lt=1)
+    coarse: float = option(0.45, "part of training that sees pictures of half the size", ge=0, lt=1)
     share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
     rate: float = option(1.0, "of all step sizes: times those tuned for short training", gt=0, le=100)
     antialiased: bool = option(False, "thin Gaussians fade instead of growing to a pixel; for views of many sizes")
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"longest": 80, "gaussians": 1500, "degree": 1, "steps": 120},
+    "small": {"longest": 80, "gaussians": 7000, "degree": 1, "steps": 120},
     "course": {
         "growth": "threshold",
         "gaussians": 3_000_000,
@@ -70,6 +70,8 @@ def collect(settings: Settings, run: Run) -> Scene:
     from maquette.data.scenes import read_scene
     from maquette.data.sources import cache_folder, resolve
 
+    if run.processes > 1:
+        raise UserError("splat trains in one process, on all cores of one machine; start it without torchrun.")
     found = resolve(settings.data, SOURCE)
     scene = read_scene(
         found.path,
@@ -107,7 +109,7 @@ def analyze(scene: Scene, settings: Settings, run: Run) -> dict[str, Any]:
             scene.points, scene.colours, [view.camera for view in views], [view.part == "test" for view in views]
         ),
         "Where the cameras stand",
-        "Points drawn at random" if scene.is_random else "The sparse points that the cameras were found with",
+        "Points drawn at random." if scene.is_random else "And the points that the scene starts from.",
     )
     if scene.is_random:
         run.warn(

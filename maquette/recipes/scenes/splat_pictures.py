@@ -36,7 +36,7 @@ def show_training(
             [int(record["gaussians"]) for record in seen],
             steps,
             [record["valid_psnr"] for record in seen],
-            [record["seconds"] for record in seen],
+            [record["seconds"] - seen[0]["seconds"] for record in seen],
         ),
         "How the scene grew",
         "PSNR is that of the held-out views; nothing is chosen by it.",
