@@ -12,12 +12,13 @@ MOST_SECONDS = 300  # from photographs to film and report
 
 
 def measure() -> list[Row]:
-    from maquette.data.sources import get
+    from maquette.data.sources import cache_folder, get
 
     photographs = get("nerf_fox").path / "images"
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        fresh = {"MAQUETTE_CACHE": folder}  # cameras are solved anew
+        # cameras are solved anew, kernels are not compiled anew
+        fresh = {"MAQUETTE_CACHE": folder, "NUMBA_CACHE_DIR": str(cache_folder())}
         out = Path(folder) / "whole"
         begun = run_process([*MAQUETTE, "run", "splat", "--data", str(photographs), "--out", str(out)], **fresh)
         film = run_process([*MAQUETTE, "predict", str(out), "--path", "orbit", "--out", str(out / "film.mp4")], **fresh)

@@ -9,6 +9,11 @@ os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 
+def pytest_collection_modifyitems(items):
+    """Slow tests first, so that no process has one left when the others have done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
     """Stand-ins are made in a folder of the tests' own, not in the user's cache."""

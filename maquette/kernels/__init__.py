@@ -27,9 +27,14 @@ def _digest() -> str:
 _chosen = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("MAQUETTE_CACHE") or user_cache_path("maquette")
 FOLDER = Path(_chosen).expanduser() / "kernels" / _digest()
 setattr(numba.config, "CACHE_DIR", str(FOLDER))  # noqa: B010  Numba makes its settings at run time
-
-
 LONGEST = 300  # seconds that a process waits for another one to compile
+
+
+def _is_fresh(lock: Path) -> bool:
+    try:
+        return time.time() - lock.stat().st_mtime < LONGEST
+    except FileNotFoundError:
+        return False
 
 
 def compile_first(module: str) -> None:
@@ -43,9 +48,11 @@ def compile_first(module: str) -> None:
         return
     try:
         FOLDER.mkdir(parents=True, exist_ok=True)
+        if not _is_fresh(lock):
+            lock.unlink(missing_ok=True)  # of a process that came to nothing
         lock.touch(exist_ok=False)
     except FileExistsError:
-        while not mark.exists() and lock.exists() and time.time() - lock.stat().st_mtime < LONGEST:
+        while not mark.exists() and _is_fresh(lock):
             time.sleep(0.2)  # another process is at it
         return
     except OSError:

@@ -131,7 +131,7 @@ def grown(cloud: Cloud, step: Any, begun: int, extent: float, settings: Any, cha
     """Let the cloud grow, if it is time."""
     from maquette.methods.densification import fade, grow, grow_by_threshold
 
-    if step.progress >= GROWS_UNTIL:
+    if step.progress >= (0.5 if settings.growth == "threshold" else GROWS_UNTIL):
         return
     if settings.growth == "budget":
         ahead = min(1.0, 1.15 * step.progress / GROWS_UNTIL)
@@ -171,6 +171,8 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], run: Run) -> None:
     run.fact("Memory for training", round(memory / 2**20), "MB")
     run.fact("Steps", "by time" if settings.seconds else settings.steps)
     run.fact("Optimizer", "Adam, for the Gaussians that a view shows")
+    if run.device.type != "cpu":
+        run.warn("Scenes are trained on the processor: the graphics card stays unused.")
     print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB.", flush=True)
 
 
