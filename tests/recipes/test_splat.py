@@ -106,7 +106,6 @@ def test_the_papers_way_of_growing(clay, tmp_path):
 def test_masked_pixels_do_not_matter(clay, tmp_path):
     """Half of each picture is spoiled and masked: the other half is learnt as well as without."""
     import shutil
-
     from dataclasses import replace
 
     from maquette.data.images import read_picture, write_picture

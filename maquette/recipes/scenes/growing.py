@@ -20,7 +20,7 @@ SMALLEST = 0.03  # of the step sizes, at the end
 THRESHOLD = 0.0002  # mean derivative by the centre above which the paper lets a Gaussian grow
 FADES_EVERY = 3000  # steps between two resets of opacity, in the paper's way
 MOMENTS = 24  # at which held-out views are looked at
-SLOWDOWN = 2.6  # of the average step beside the first ones, which see half the size and few Gaussians
+SLOWDOWN = 3.6  # of the average step beside the first ones, which see half the size and few Gaussians
 # sizes of Adam's steps; those of the paper for positions x 3, scales x 4 and colours x 2, since training is short
 POSITION, SCALE, ROTATION, OPACITY, COLOUR = 4.8e-4, 0.02, 0.001, 0.05, 0.005
 
