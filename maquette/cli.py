@@ -203,11 +203,9 @@ def resume(arguments: list[str]) -> int:
 def predict(arguments: list[str]) -> None:
     from maquette.data.splatfiles import is_scene_file
     from maquette.recipes import RECIPES, load_recipe, recipe_options
-    from maquette.settings import UserError, make_settings
+    from maquette.settings import make_settings
 
     parser = Parser(prog="maquette predict", description="Use a trained model on new data.")
-    if arguments and not arguments[0].startswith("-") and not Path(arguments[0]).exists():
-        raise UserError(f"There is no run folder {arguments[0]}.")
     is_file = bool(arguments) and is_scene_file(Path(arguments[0]))
     name = "splat" if is_file else recipe_of(arguments)
     count = "+" if name and RECIPES[name].kind != "scene" else "*"
