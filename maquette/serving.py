@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 
 from maquette.checkpoints import load_model, load_state
@@ -354,6 +353,4 @@ def open_scene(path: Path) -> Predictor:
     from maquette.models import Gaussians
 
     splats = read_splats(path)
-    parts = splats.positions, splats.scales, splats.rotations, splats.opacities, splats.harmonics
-    rows = np.concatenate([part.reshape(len(splats), -1) for part in parts], axis=1)
-    return Predictor(path, "splat", Gaussians.of_rows(rows).eval(), {}, splats.notes)
+    return Predictor(path, "splat", Gaussians.of_rows(splats.rows()).eval(), {}, splats.notes)

@@ -62,6 +62,11 @@ class Splats:
         """Of the spherical harmonics, 0 to 3."""
         return math.isqrt(self.harmonics.shape[1]) - 1
 
+    def rows(self) -> np.ndarray:
+        """(N, 11 + 3 K), a Gaussian a row, its numbers in the order above."""
+        parts = self.positions, self.scales, self.rotations, self.opacities, self.harmonics
+        return np.concatenate([part.reshape(len(self), -1) for part in parts], axis=1)
+
 
 def is_scene_file(path: Path) -> bool:
     """Whether the name is that of a scene, not of a run folder."""

@@ -52,7 +52,7 @@ def rows(
         y -= high_each
         for place, picture in enumerate(row):
             x = left + place * (side + gap)
-            axes = _place(page, x, y, side, high_each)
+            axes = placed(page, x, y, side, high_each)
             limit = (-signed_high, signed_high) if name in signed else (low, high)
             draw(axes, picture, *limit, signed=name in signed)
             if name == next(iter(pictures)) and place < len(titles):
@@ -95,7 +95,7 @@ def grid(
     for place, picture in enumerate(pictures):
         line, column = divmod(place, columns)
         y = page.get_figheight() - (line + 1) * (high_each + gap + words) + words + gap
-        axes = _place(page, column * (side + gap), y, side, high_each)
+        axes = placed(page, column * (side + gap), y, side, high_each)
         draw(axes, picture, -high if signed else low, high, signed=signed)
         if place < len(captions):
             _under(axes, captions[place], int(side / (SMALL * 0.5 / 72)))
@@ -124,8 +124,8 @@ def details(
     for place, (name, picture) in enumerate(pictures.items()):
         x = place * (wide + gap)
         limit = float(np.quantile(picture, 0.995)) or 1.0 if name == error else 1.0
-        above = _place(page, x, height - head - wide * ratio, wide, wide * ratio)
-        below = _place(page, x, gap, wide, wide)
+        above = placed(page, x, height - head - wide * ratio, wide, wide * ratio)
+        below = placed(page, x, gap, wide, wide)
         draw(above, picture, 0, limit, heat=name == error)
         draw(below, picture[top : top + side, left : left + side], 0, limit, heat=name == error)
         frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=ORANGE, linewidth=1.1)
@@ -152,7 +152,7 @@ def draw(
     bare(axes)
 
 
-def _place(page: Figure, x: float, y: float, wide: float, high: float) -> Axes:
+def placed(page: Figure, x: float, y: float, wide: float, high: float) -> Axes:
     """Axes at a place in inches from the lower left corner."""
     width, height = page.get_size_inches()
     return page.add_axes((x / width, y / height, wide / width, high / height), facecolor="none")

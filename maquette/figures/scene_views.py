@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from scipy.spatial.transform import Rotation
 
-from maquette.figures.images import WIDTH
+from maquette.figures.images import WIDTH, placed
 from maquette.figures.style import BLUE, INK, ORANGE, SMALL, bare, tint
 from maquette.graphics.cameras import Camera
 from maquette.graphics.paths import common_up
@@ -57,7 +57,7 @@ def points_and_cameras(
     for name, view, frame, (wide, tall) in zip(
         ("from the side", "from above"), views, frames, spans * inch, strict=True
     ):
-        axes = place(page, x, foot + (high - tall) / 2, wide, tall)
+        axes = placed(page, x, foot + (high - tall) / 2, wide, tall)
         axes.set(xlim=frame[:, 0], ylim=frame[:, 1])
         bare(axes)
         _draw(axes, points @ view.T, tones, frusta @ view.T, is_held)
@@ -238,7 +238,7 @@ def _hits(
     return depth, index
 
 
-# -- pictures and places -----------------------------------------------------------------------------------------------
+# -- pictures ----------------------------------------------------------------------------------------------------------
 
 
 def in_unit(picture: np.ndarray) -> np.ndarray:
@@ -246,9 +246,3 @@ def in_unit(picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture)
     values = picture.astype(np.float32) / (255 if picture.dtype == np.uint8 else 1)
     return np.clip(np.nan_to_num(values), 0, 1)
-
-
-def place(page: Figure, x: float, y: float, wide: float, high: float) -> Axes:
-    """Axes at a place in inches from the lower left corner."""
-    width, height = page.get_size_inches()
-    return page.add_axes((x / width, y / height, wide / width, high / height), facecolor="none")

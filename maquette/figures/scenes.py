@@ -15,9 +15,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from maquette.figures.images import HEAT, WIDTH, draw, rows
+from maquette.figures.images import HEAT, WIDTH, draw, placed, rows
 from maquette.figures.numbers import number
-from maquette.figures.scene_views import ellipsoids, in_unit, place, points_and_cameras
+from maquette.figures.scene_views import ellipsoids, in_unit, points_and_cameras
 from maquette.figures.style import (
     BLUE,
     GREY,
@@ -93,10 +93,10 @@ def held_out_views(
     for (words_of, pictures), side, ratio in zip(views, sides, ratios, strict=True):
         y -= words + side * ratio
         for column, picture in enumerate(pictures):
-            axes = place(page, column * (cell + GAP), y, side, side * ratio)
+            axes = placed(page, column * (cell + GAP), y, side, side * ratio)
             draw(axes, picture, 0, 1 if column < 2 else limit, heat=column == 2)
         page.text(0, (y + side * ratio + 0.05) / height, words_of, va="bottom", fontsize=SMALL, color=INK)
-    _bar(page, place(page, 2 * (cell + GAP), foot - 0.22, cell, 0.1), HEAT, shades, "mean |difference|", extend="max")
+    _bar(page, placed(page, 2 * (cell + GAP), foot - 0.22, cell, 0.1), HEAT, shades, "mean |difference|", extend="max")
     return page
 
 
@@ -117,14 +117,14 @@ def depth_map(depth: np.ndarray, picture: np.ndarray) -> Figure:
     side = min((WIDTH - room - GAP) / 2, 4.5 / ratio)
     page = Figure(figsize=(2 * side + GAP + room, side * ratio + head + foot), facecolor="none")
     keep_colours(page)
-    left, right = (place(page, x, foot, side, side * ratio) for x in (0, side + GAP))
+    left, right = (placed(page, x, foot, side, side * ratio) for x in (0, side + GAP))
     draw(left, picture)
     # smoothing would invent depths between near and far, and a mean in a square as well
     right.imshow(_thinned(shown, MOST_PIXELS // 2), cmap=SEQUENCE.reversed(), norm=shades, interpolation="none")
     bare(right)
     label(left, heading="picture")
     label(right, heading="depth" if shown.count() else "depth: nothing was met")
-    bar = place(page, 2 * side + GAP + 0.15, foot + 0.1 * side * ratio, 0.1, 0.8 * side * ratio)
+    bar = placed(page, 2 * side + GAP + 0.15, foot + 0.1 * side * ratio, 0.1, 0.8 * side * ratio)
     _bar(page, bar, SEQUENCE.reversed(), shades, "depth (scene's unit)", extend="both", orientation="vertical")
     bar.invert_yaxis()
     return page

@@ -5,6 +5,7 @@ minute; what was compiled is kept in the user's cache, under a name made of all 
 takes constants and functions from other files, and Numba itself looks for changes in a kernel's own file only.
 """
 
+import functools
 import hashlib
 import os
 import subprocess
@@ -37,6 +38,7 @@ def _is_fresh(lock: Path) -> bool:
         return False
 
 
+@functools.cache
 def compile_first(module: str) -> None:
     """Have `python -m module` compile its kernels in a process of its own, unless that was done before.
 

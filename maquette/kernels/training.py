@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from maquette.kernels.projecting import packed_camera, places_in, project_backward_and_step
+from maquette.kernels.projecting import places_in, project_backward_and_step
 from maquette.kernels.similarity import Room, loss_and_slopes
 from maquette.kernels.splats import draw, draw_backward, sums_of
 
@@ -39,7 +39,7 @@ def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, shar
         np.float32(1 - 0.9**cloud.steps),
         np.float32(1 - 0.999**cloud.steps),
         degree,
-        packed_camera(camera),
+        drawn.camera,
         is_antialiased,
         drawn.splats,
         places_in(drawn.order, len(cloud.rows)),

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from maquette.graphics.cameras import Camera
 from maquette.graphics.harmonics import COUNTS
 
-BEGINS = {"positions": 0, "scales": 3, "rotations": 6, "opacities": 10, "harmonics": 11}  # in a row; see kernels/
-
 
 class Gaussians(nn.Module):
     """`count` Gaussians with harmonics up to `degree`, drawn over `background`, three numbers from 0 to 1.
@@ -40,16 +38,19 @@ class Gaussians(nn.Module):
     @classmethod
     def of_rows(cls, rows: np.ndarray, **settings: Any) -> "Gaussians":
         """The scene whose Gaussians are rows (N, 11 + 3 K) float32, as kernels/projecting.py wants them."""
-        functions = (rows.shape[1] - BEGINS["harmonics"]) // 3
-        made = cls(count=len(rows), degree=math.isqrt(functions) - 1, **settings)
-        numbers = torch.from_numpy(np.ascontiguousarray(rows, np.float32))
-        with torch.no_grad():
-            made.positions.copy_(numbers[:, 0:3])
-            made.scales.copy_(numbers[:, 3:6])
-            made.rotations.copy_(numbers[:, 6:10])
-            made.opacities.copy_(numbers[:, 10])
-            made.harmonics.copy_(numbers[:, 11:].view(len(rows), functions, 3))
+        made = cls(count=0, degree=math.isqrt((rows.shape[1] - 11) // 3) - 1, **settings)
+        made.hold(rows)
         return made
+
+    def hold(self, rows: np.ndarray) -> None:
+        """Take the Gaussians of rows, of the same degree, in place of those that were here."""
+        numbers = torch.from_numpy(np.ascontiguousarray(rows, np.float32))
+        self.count = len(rows)
+        self.positions = nn.Parameter(numbers[:, 0:3].clone())
+        self.scales = nn.Parameter(numbers[:, 3:6].clone())
+        self.rotations = nn.Parameter(numbers[:, 6:10].clone())
+        self.opacities = nn.Parameter(numbers[:, 10].clone())
+        self.harmonics = nn.Parameter(numbers[:, 11:].reshape(len(rows), COUNTS[self.degree], 3).clone())
 
     def rows(self) -> np.ndarray:
         """(N, 11 + 3 K) float32."""
@@ -72,20 +73,17 @@ class Gaussians(nn.Module):
             is_antialiased=self.is_antialiased,
         )
 
+    @property
+    def looks(self) -> dict[str, Any]:
+        """How it is drawn: the keywords of kernels.splats.draw."""
+        return {"background": self.background, "degree": self.degree, "is_antialiased": self.is_antialiased}
+
     def draw(self, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Picture (height, width, 3), depth (height, width) and opacity (height, width), compiled.
 
         The depth is the mean of what is seen, in the scene's unit, 0 where nothing is.
         """
-        return draw_rows(self.rows(), camera, self.background, self.degree, self.is_antialiased)
+        from maquette.kernels.splats import depth_of, draw
 
-
-def draw_rows(
-    rows: np.ndarray, camera: Camera, background: tuple[float, ...], degree: int, is_antialiased: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same from rows, which `Gaussians.rows` makes: once for many pictures."""
-    from maquette.kernels.splats import depth_of, draw
-
-    drawn = draw(rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
-    opacity = 1 - drawn.remainder
-    return drawn.picture.transpose(1, 2, 0), depth_of(drawn), opacity
+        drawn = draw(self.rows(), camera, **self.looks)
+        return drawn.picture.transpose(1, 2, 0), depth_of(drawn), 1 - drawn.remainder

@@ -1,6 +1,7 @@
 """Scenes of 3D Gaussians: read as a plain loop of `struct` reads them, written byte for byte as others write them."""
 
 import math
+import os
 import struct
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from hypothesis import strategies as st
 from maquette.data.splatfiles import CONSTANT, Splats, read_splats, write_ply
 from maquette.settings import UserError
 
-REAL = Path(__file__).parents[2] / "shared/data/gaussian_splats"
-if not REAL.exists():
-    REAL = Path("/work/shared/data/gaussian_splats")
+SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+REAL = SHARED / "gaussian_splats"
 FIELDS = ("positions", "scales", "rotations", "opacities", "harmonics")
 MORE = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -11,7 +11,6 @@ from maquette.cli import main
 from maquette.data.scenes import read_scene
 from maquette.data.turntable import write_turntable
 from maquette.measures.pictures import picture_scores
-from maquette.models.gaussians import draw_rows
 from maquette.recipes.scenes import growing
 
 SMALL = ["--preset", "small", "--seed", "3"]
@@ -52,7 +51,7 @@ def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay
     assert [view.name for view in views] == sorted(view.name for view in scene.views)[::8]
     found = []
     for view in views:
-        picture, _, _ = draw_rows(model.rows(), view.camera, model.background, model.degree)
+        picture, _, _ = model.draw(view.camera)
         found.append(picture_scores(view.picture / np.float32(255), picture))
     scores = read(trained, "scores.json")["scores"]
     for name in ("psnr", "ssim"):

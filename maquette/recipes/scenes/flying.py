@@ -61,8 +61,7 @@ def pictures_at(model: Gaussians, cameras: Sequence[Camera], show: str) -> Itera
     from maquette.kernels.splats import depth_of, draw
 
     # not Gaussians.draw: it finds depths besides, which takes half as long again
-    looks: dict[str, Any] = {name: getattr(model, name) for name in ("background", "degree", "is_antialiased")}
-    draw_scene: Callable[[Camera], Any] = partial(draw, model.rows(), **looks)
+    draw_scene: Callable[[Camera], Any] = partial(draw, model.rows(), **model.looks)
     near, far = depth_range(draw_scene, cameras) if show == "depth" else (1, 2)
     for camera in cameras:
         drawn = draw_scene(camera)
@@ -130,12 +129,12 @@ def size_of(cameras: Sequence[Camera], width: int | None, height: int | None) ->
     typical = [float(np.median([getattr(camera, side) for camera in cameras])) for side in ("width", "height")]
     shape = typical[0] / typical[1]
     return (
-        width or _even(height * shape if height else typical[0]),
-        height or _even(width / shape if width else typical[1]),
+        width or even(height * shape if height else typical[0]),
+        height or even(width / shape if width else typical[1]),
     )
 
 
-def _even(number: float) -> int:
+def even(number: float) -> int:
     return max(2, 2 * round(number / 2))
 
 

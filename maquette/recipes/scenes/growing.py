@@ -87,6 +87,7 @@ def train_cloud(
     """The Gaussians of `model` trained on views; logs the loss, how many there are, and the held-out PSNR."""
     from maquette.kernels import compile_first
     from maquette.kernels.training import Studio, learn
+    from maquette.measures.pictures import psnr
     from maquette.methods.densification import Cloud
     from maquette.training import Batches
 
@@ -117,8 +118,8 @@ def train_cloud(
         if step.every(pause) and step.number > pause:
             grown(cloud, step, begun, extent, settings, chance.generator)
         if step.number == 1 or step.every(interval) or step.is_last:
-            psnr = float(np.mean([score["psnr"] for score in score_views(cloud.rows, model, test).values()]))
-            run.log(step, loss=loss, valid_psnr=psnr, gaussians=len(cloud))
+            valid = [psnr(*rendered(cloud.rows, model, view)) for view in test]
+            run.log(step, loss=loss, valid_psnr=float(np.mean(valid)), gaussians=len(cloud))
     return cloud
 
 
@@ -179,13 +180,15 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], run: Run) -> None:
 def score_views(rows: np.ndarray, model: Any, views: list[Seen]) -> dict[str, dict[str, float]]:
     """psnr and ssim of each view by name; pixels that a mask leaves out are set equal to the truth."""
     from maquette.measures.pictures import picture_scores
-    from maquette.models.gaussians import draw_rows
 
-    found = {}
-    for view in views:
-        picture, _, _ = draw_rows(rows, view.camera, model.background, model.degree, model.is_antialiased)
-        found[view.name] = picture_scores(*counted(view, picture))
-    return found
+    return {view.name: picture_scores(*rendered(rows, model, view)) for view in views}
+
+
+def rendered(rows: np.ndarray, model: Any, view: Seen) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and render (H, W, 3) in 0..1 of a view, equal where the mask says that pixels do not count."""
+    from maquette.kernels.splats import draw
+
+    return counted(view, draw(rows, view.camera, **model.looks).picture.transpose(1, 2, 0).clip(0, 1))
 
 
 def counted(view: Seen, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -220,12 +223,3 @@ def means_of(scores: dict[str, dict[str, float]]) -> dict[str, float]:
     """The mean over views of each score."""
     names = next(iter(scores.values()), {})
     return {name: float(np.mean([score[name] for score in scores.values()])) for name in names}
-
-
-def replace(model: Any, trained: Any) -> None:
-    """Let `model` hold the Gaussians of `trained`, of which there may be more or fewer."""
-    import torch
-
-    model.count = trained.count
-    for name, weight in trained.named_parameters():
-        setattr(model, name, torch.nn.Parameter(weight.detach()))

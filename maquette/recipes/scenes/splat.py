@@ -168,9 +168,7 @@ def rows_to_start_from(init: str, degree: int) -> np.ndarray:
             raise UserError(f"--init {init} is no run of splat.")
         found = model.rows()
     else:
-        splats = read_splats(path)
-        parts = splats.positions, splats.scales, splats.rotations, splats.opacities[:, None]
-        found = np.concatenate([*parts, splats.harmonics.reshape(len(splats.positions), -1)], 1)
+        found = read_splats(path).rows()
     rows = np.zeros((len(found), 11 + 3 * (degree + 1) ** 2), np.float32)
     columns = min(rows.shape[1], found.shape[1])
     rows[:, :columns] = found[:, :columns]
@@ -178,13 +176,11 @@ def rows_to_start_from(init: str, degree: int) -> np.ndarray:
 
 
 def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
-    from maquette.models import Gaussians
     from maquette.recipes.scenes import growing, splat_pictures
 
     (_, views), test = prepared.train, prepared.test
     cloud = growing.train_cloud(model, views, test, prepared.processing, settings, run)
-    trained = Gaussians.of_rows(cloud.rows, background=model.background, is_antialiased=model.is_antialiased)
-    growing.replace(model, trained)
+    model.hold(cloud.rows)
     scores = growing.score_views(cloud.rows, model, test)
     nearest = growing.score_nearest(views, test)
     splat_pictures.show_training(model, views, test, scores, nearest, run)

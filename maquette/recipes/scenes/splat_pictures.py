@@ -63,10 +63,7 @@ def show_training(
 def show_views(model: Any, rows: np.ndarray, test: list[Seen], scores: dict[str, dict[str, float]], run: Run) -> None:
     from maquette.figures import scenes as figures
     from maquette.graphics.harmonics import C0
-    from maquette.models.gaussians import draw_rows
-
-    def drawn(camera: Any) -> Any:
-        return draw_rows(rows, camera, model.background, model.degree, model.is_antialiased)
+    from maquette.recipes.scenes.flying import pictures_at
 
     ordered = sorted(test, key=lambda view: scores[view.name]["psnr"])
     chosen = [ordered[int(place)] for place in np.unique(np.linspace(0, len(ordered) - 1, min(SHOWN, len(ordered))))]
@@ -75,14 +72,14 @@ def show_views(model: Any, rows: np.ndarray, test: list[Seen], scores: dict[str,
         figures.held_out_views(
             [view.name for view in chosen],
             [view.truth.transpose(1, 2, 0) for view in chosen],
-            [drawn(view.camera)[0].clip(0, 1) for view in chosen],
+            list(pictures_at(model, [view.camera for view in chosen], "picture")),
             [scores[view.name]["psnr"] for view in chosen],
         ),
         "Views that training never saw",
         "From the worst to the best: photograph, render, and how far apart they are.",
     )
     middle = chosen[len(chosen) // 2]
-    picture, depth, _ = drawn(middle.camera)
+    picture, depth, _ = model.draw(middle.camera)
     run.picture("depth", figures.depth_map(depth, picture.clip(0, 1)), "How far away things are")
     solid = figures.ellipsoids(
         rows[:, :3],
@@ -98,26 +95,21 @@ def show_views(model: Any, rows: np.ndarray, test: list[Seen], scores: dict[str,
         "What the scene is made of",
         "Each Gaussian as a solid ellipsoid.",
     )
-    show_film(model, rows, test, run)
+    show_film(model, test, run)
 
 
-def show_film(model: Any, rows: np.ndarray, test: list[Seen], run: Run) -> None:
+def show_film(model: Any, test: list[Seen], run: Run) -> None:
     """A short film along a circle, or through the cameras where there is no middle, into the run's pictures."""
     from maquette.data.films import write_film
     from maquette.graphics.paths import flight, looked_at, orbit
-    from maquette.models.gaussians import draw_rows
+    from maquette.recipes.scenes.flying import even, pictures_at
 
     cameras = [view.camera for view in test]
     if len(cameras) < 2:
         return
     largest = max(cameras[0].width, cameras[0].height)
-    width, height = (
-        max(2, round(side * FILM_SIDE / largest / 2) * 2) for side in (cameras[0].width, cameras[0].height)
-    )
+    width, height = (even(side * FILM_SIDE / largest) for side in (cameras[0].width, cameras[0].height))
     path = (orbit if looked_at(cameras) is not None else flight)(cameras, TURNTABLE, width, height)
-    frames = (
-        draw_rows(rows, each, model.background, model.degree, model.is_antialiased)[0].clip(0, 1) for each in path
-    )
     (run.folder / "pictures").mkdir(exist_ok=True)
-    write_film(run.folder / "pictures" / "film.webp", frames, rate=12)
+    write_film(run.folder / "pictures" / "film.webp", pictures_at(model, path, "picture"), rate=12)
     run.film("film.webp", "Around the scene", "A film of the scene, from where no photograph was taken.")
