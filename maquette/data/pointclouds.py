@@ -1,20 +1,16 @@
 """Sparse points of a scene: from PLY files, or drawn at random where cameras look."""
 
-import re
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from maquette.data.plyfiles import read_header, read_numbers
 from maquette.files import written_whole
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
 
 RANDOM_POINTS = 20_000
-TYPES = {
-    "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4",
-    "double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
-    "float32": "f4", "float64": "f8",
-}  # fmt: skip
 
 
 def read_points(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -23,46 +19,31 @@ def read_points(file: Path) -> tuple[np.ndarray, np.ndarray]:
     Points that are not finite are left out. Other elements and properties are passed over.
     """
     try:
-        content = file.read_bytes()
+        with open(file, "rb") as opened:
+            if opened.read(3) != b"ply":
+                raise UserError(f"{file} is no PLY file.")
+            points, colours = _vertices(file, opened)
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror or error}.") from None
-    head = re.match(rb"ply\r?\n.*?end_header\r?\n", content, re.S)
-    if not head:
-        raise UserError(f"{file} is no PLY file.")
-    try:
-        table = _vertices(head.group().decode("ascii"), content[head.end() :])
-        points = np.stack([np.asarray(table[axis], float) for axis in "xyz"], 1)
-        colours = np.full((len(points), 3), 128, np.uint8)
-        if "red" in table:
-            rgb = np.stack([table[name] for name in ("red", "green", "blue")], 1)
-            colours = (np.clip(rgb, 0, 1) * 255).round().astype(np.uint8) if rgb.dtype.kind == "f" else rgb
-    except (KeyError, ValueError, IndexError, UnicodeDecodeError):
-        raise UserError(f"{file} is truncated or damaged, or its vertices have no x, y and z.") from None
     is_finite = np.isfinite(points).all(1)
-    return points[is_finite], colours[is_finite].astype(np.uint8)
+    return points[is_finite], colours[is_finite]
 
 
-def _vertices(head: str, data: bytes) -> dict[str, np.ndarray]:
-    """The columns of the element `vertex`, which must come first."""
-    lines = [line.split() for line in head.splitlines() if line and not line.startswith(("comment", "obj_info"))]
-    start = next(number for number, line in enumerate(lines) if line[0] == "element")
-    if lines[start][1] != "vertex":
-        raise ValueError
-    count, columns = int(lines[start][2]), []
-    for line in lines[start + 1 :]:
-        if line[0] != "property":
-            break
-        columns.append((line[2], TYPES[line[1]]))
-    kind = next(line[1] for line in lines if line[0] == "format")
-    if kind == "ascii":
-        rows = data.decode("ascii").splitlines()[:count]
-        if len(rows) < count:
-            raise ValueError
-        values = np.array([row.split()[: len(columns)] for row in rows], float).reshape(count, len(columns))
-        return {name: values[:, place].astype(each) for place, (name, each) in enumerate(columns)}
-    order = {"binary_little_endian": "<", "binary_big_endian": ">"}[kind]
-    table = np.frombuffer(data, [(name, order + each) for name, each in columns], count)
-    return {name: table[name] for name, _ in columns}
+def _vertices(file: Path, opened: BinaryIO) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        header = read_header(file, opened)
+        vertex = header.elements["vertex"]
+        kinds = dict(vertex.properties)
+        rgb = ["red", "green", "blue"] if "red" in kinds else []
+        numbers = read_numbers(file, opened, header, "vertex", ["x", "y", "z", *rgb], "f8")
+    except (KeyError, ValueError):  # UserError is one
+        raise UserError(f"{file} is truncated or damaged, or its vertices have no x, y and z.") from None
+    colours = np.full((vertex.count, 3), 128.0)
+    if rgb:
+        colours = numbers[:, 3:]
+        if kinds["red"].startswith("f"):
+            colours = (np.clip(colours, 0, 1) * 255).round()
+    return numbers[:, :3], colours.astype(np.uint8)
 
 
 def write_points(file: Path, points: np.ndarray, colours: np.ndarray) -> None:

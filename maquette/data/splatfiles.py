@@ -7,30 +7,22 @@ opacities, coefficients of spherical harmonics. Their constant term gives the co
 import math
 import os
 import re
-import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
+from maquette.data.plyfiles import BLOCK, Element, Header, read_header, read_numbers
 from maquette.files import written_whole
 from maquette.settings import UserError
 
 ENDINGS = (".ply", ".splat")
 CONSTANT = 0.5 / math.sqrt(math.pi)  # the spherical harmonic of degree 0
-BLOCK = 2**16  # points that are converted at once, so that no second copy of the scene is needed
-LONGEST_HEADER = 2**20
 SURE = 20  # the logit of opacity 1 in float32; -SURE of opacity 0
 FLAT = math.log(1e-30)  # the logarithm of a standard deviation of 0
 CHUNK = 256  # points of a packed PLY that share their ranges
 
-KINDS = {  # of numbers in a PLY file, as NumPy calls them
-    "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4",
-    "double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
-    "float32": "f4", "float64": "f8",
-}  # fmt: skip
-ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 POSITION, SCALE = ["x", "y", "z"], ["scale_0", "scale_1", "scale_2"]
 ROTATION, COLOUR = ["rot_0", "rot_1", "rot_2", "rot_3"], ["f_dc_0", "f_dc_1", "f_dc_2"]
 NEEDED = [*POSITION, *COLOUR, "opacity", *SCALE, *ROTATION]
@@ -169,27 +161,8 @@ def _read_splat(path: Path, file: BinaryIO) -> Splats:
 # -- PLY ---------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Element:
-    """A table of a PLY file: its rows follow those of the tables above it."""
-
-    name: str
-    count: int
-    properties: list[tuple[str, str]]  # name, and kind as NumPy calls it; "list" where rows differ in length
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, _ in self.properties]
-
-
-class Header(NamedTuple):
-    order: str  # of the bytes, as NumPy calls it; nothing where numbers are words
-    elements: dict[str, Element]
-    size: int  # bytes up to the first row
-
-
 def _read_ply(path: Path, file: BinaryIO) -> Splats:
-    header = _header(path, file)
+    header = read_header(path, file)
     vertex = header.elements.get("vertex")
     if not vertex or not vertex.count:
         raise UserError(f"{path} holds no points; give a scene of 3D Gaussians.")
@@ -201,7 +174,7 @@ def _read_ply(path: Path, file: BinaryIO) -> Splats:
             f"{path} is no scene of 3D Gaussians: its points lack {', '.join(missing)}; export it with them."
         )
     rest = _rest(path, vertex)
-    numbers = _numbers(path, file, header, "vertex", [*NEEDED, *rest], "f4")
+    numbers = read_numbers(path, file, header, "vertex", [*NEEDED, *rest], "f4")
     return Splats(
         np.ascontiguousarray(numbers[:, :3]),
         np.ascontiguousarray(numbers[:, 7:10]),
@@ -209,35 +182,6 @@ def _read_ply(path: Path, file: BinaryIO) -> Splats:
         np.ascontiguousarray(numbers[:, 6]),
         _harmonics(numbers[:, 3:6], numbers[:, 14:]),
     )
-
-
-def _header(path: Path, file: BinaryIO) -> Header:
-    file.seek(0)
-    start = file.read(LONGEST_HEADER)
-    end = re.match(rb"ply *(\r\n|\n|\r).*?\1end_header *\1", start, re.S)
-    damaged = UserError(f"{path} is not a PLY file, or its header is damaged; export it again.")
-    if not end:
-        raise damaged
-    order: str | None = None
-    elements: dict[str, Element] = {}
-    element = Element("", 0, [])
-    for line in end.group().decode("latin-1").splitlines()[1:-1]:
-        match line.split():
-            case ["format", name, *_] if name in ORDERS:
-                order = ORDERS[name]
-            case ["element", name, count] if re.fullmatch(r"\d{1,18}", count) and name not in elements:
-                element = elements[name] = Element(name, int(count), [])
-            case ["property", "list", _, _, name]:
-                element.properties.append((name, "list"))
-            case ["property", kind, name] if kind in KINDS:
-                element.properties.append((name, KINDS[kind]))
-            case [] | ["comment" | "obj_info", *_]:
-                pass
-            case _:
-                raise damaged
-    if order is None:
-        raise damaged
-    return Header(order, elements, end.end())
 
 
 def _rest(path: Path, element: Element) -> list[str]:
@@ -256,60 +200,6 @@ def _harmonics(constant: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """(N, K, 3) from the constant term (N, 3) and the others (N, 3 (K - 1)), one colour after the other."""
     above = rest.reshape(len(rest), 3, -1).swapaxes(1, 2) if rest.shape[1] else rest.reshape(len(rest), 0, 3)
     return np.concatenate([constant[:, None], above], axis=1)
-
-
-def _numbers(path: Path, file: BinaryIO, header: Header, name: str, columns: list[str], kind: str) -> np.ndarray:
-    """(N, columns) numbers of `kind` from one element of the file."""
-    element = header.elements[name]
-    before = list(header.elements.values())[: list(header.elements).index(name)]
-    if any(each == "list" for table in [*before, element] for _, each in table.properties):
-        raise UserError(f"{path} has lists before or in its points; export them as points alone.")
-    places = [element.names.index(column) for column in columns]
-    tables = [*before, element]
-    rows = [np.dtype([(str(i), header.order + kind) for i, (_, kind) in enumerate(t.properties)]) for t in tables]
-    sizes = [table.count * row.itemsize for table, row in zip(tables, rows, strict=True)]
-    if not header.order:  # a digit and a blank or line end are the least that a number takes
-        sizes = [2 * table.count * len(table.properties) for table in tables]
-    claimed = sum(sizes) - (not header.order)  # the last line needs no end
-    held = os.fstat(file.fileno()).st_size - header.size
-    if held < claimed:
-        raise UserError(
-            f"{path} is truncated: its header claims {element.count:,} points, which take at least {claimed:,} bytes, "
-            f"and only {held:,} follow; copy or download it again."
-        )
-    if not header.order:
-        file.seek(header.size)
-        for _ in range(sum(table.count for table in before)):
-            if not file.readline():  # an element without properties may claim any number of rows
-                break
-        return _words(path, file, element, places, kind)
-    file.seek(header.size + sum(sizes[:-1]))
-    numbers = np.empty((element.count, len(columns)), kind)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for first in range(0, element.count, BLOCK):
-            block = np.fromfile(file, rows[-1], min(BLOCK, element.count - first))
-            for column, place in enumerate(places):
-                numbers[first : first + BLOCK, column] = block[str(place)]
-    return numbers
-
-
-def _words(path: Path, file: BinaryIO, element: Element, places: list[int], kind: str) -> np.ndarray:
-    """The same where numbers are written as words, a row a line."""
-    try:
-        with warnings.catch_warnings(), np.errstate(over="ignore"):
-            warnings.simplefilter("ignore")  # that there is nothing, which is said below
-            numbers = np.loadtxt(
-                file, np.dtype(kind), None, usecols=places, max_rows=element.count, ndmin=2, encoding="latin-1"
-            )
-    except ValueError as error:
-        reason = str(error).split(";")[0].rstrip(".")
-        raise UserError(f"{path} is truncated or damaged: {reason}; export it again.") from None
-    if len(numbers) < element.count:
-        raise UserError(
-            f"{path} is truncated: its header claims {element.count:,} points, and only {len(numbers):,} follow; "
-            "copy or download it again."
-        )
-    return numbers
 
 
 # -- PLY packed by PlayCanvas ------------------------------------------------------------------------------------------
@@ -334,8 +224,8 @@ def _unpacked(path: Path, file: BinaryIO, header: Header) -> Splats:
             "belongs to them; export it again."
         )
     rest = _rest(path, harmonics) if harmonics else []
-    words = _numbers(path, file, header, "vertex", PACKED, "u4")
-    bounds = _numbers(path, file, header, "chunk", ranges, "f4").repeat(CHUNK, axis=0)[:count]
+    words = read_numbers(path, file, header, "vertex", PACKED, "u4")
+    bounds = read_numbers(path, file, header, "chunk", ranges, "f4").repeat(CHUNK, axis=0)[:count]
     low, high = np.split(bounds, 2, axis=1)  # (N, 6 or 9) each
 
     colours = _parts(words[:, 3], [8, 8, 8, 8])
@@ -345,7 +235,7 @@ def _unpacked(path: Path, file: BinaryIO, header: Header) -> Splats:
     shares[:, : low.shape[1]] = low + (high - low) * shares[:, : low.shape[1]]
     above: np.ndarray = np.empty((count, 0), np.float32)
     if rest:  # a byte stands for a 256th of -4..4; the middle of it
-        above = (_numbers(path, file, header, "sh", rest, "f4") + np.float32(0.5)) / 32 - 4
+        above = (read_numbers(path, file, header, "sh", rest, "f4") + np.float32(0.5)) / 32 - 4
     return Splats(
         shares[:, :3],
         shares[:, 3:6],

@@ -21,7 +21,8 @@ from platformdirs import user_cache_path
 def _digest() -> str:
     here = Path(__file__).parent
     sources = sorted([*here.glob("*.py"), *(here.parent / "graphics").glob("*.py")])
-    machine = f"{numba.__version__} {sys.version_info[:2]} {llvmlite.binding.get_host_cpu_name()}"
+    # Numba keeps what it compiled by the place of the source file: two installations share nothing
+    machine = f"{here} {numba.__version__} {sys.version_info[:2]} {llvmlite.binding.get_host_cpu_name()}"
     return hashlib.sha256(machine.encode() + b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
