@@ -162,12 +162,21 @@ def project(gaussians, degree, camera, is_antialiased, splats, depths):
                 splat[7 + colour] = max(total, np.float32(0))
 
 
+@njit(cache=True, inline="always")
+def room_for_slopes():
+    """Memory that `slopes_of` needs for one Gaussian after the other."""
+    flat, base, half = np.empty((2, 3), np.float32), np.empty((2, 3), np.float32), np.empty((2, 3), np.float32)
+    turn, by_turn = np.empty((3, 3), np.float32), np.empty((3, 3), np.float32)
+    return flat, base, half, turn, by_turn, np.empty(16, np.float32), np.empty((16, 3), np.float32)
+
+
 @njit(cache=True, fastmath=True, inline="always")
-def slopes_of(row, splat, sums, degree, camera, is_antialiased, flat, turn, base, half, by_turn, values, steep, slope):
+def slopes_of(row, splat, sums, degree, camera, is_antialiased, room, slope):
     """Fill slope (11 + 3 K,), the loss's derivative by a Gaussian, from its sums (9,) that `blend_backward` made.
 
-    Returns the length of the derivative by its centre in the picture.
+    Returns the length of the derivative by its centre in the picture; room is `room_for_slopes`.
     """
+    flat, base, half, turn, by_turn, values, steep = room
     x, y, z, u, v = seen_from(row, camera)
     length = half_covariance(row, camera, z, u, v, flat, turn, base, half)
     xx, xy, yy, sharp, blurred = covariance(half)
@@ -288,31 +297,14 @@ def project_backward(gaussians, degree, camera, is_antialiased, splats, places, 
     """Fill slopes (N, 11 + 3 K), the loss's derivative by each number of each Gaussian; 0 for those not seen."""
     count = len(gaussians)
     for piece in prange((count + AT_ONCE - 1) // AT_ONCE):
-        flat, base, half = np.empty((2, 3), np.float32), np.empty((2, 3), np.float32), np.empty((2, 3), np.float32)
-        turn, by_turn = np.empty((3, 3), np.float32), np.empty((3, 3), np.float32)
-        values, steep, total = np.empty(16, np.float32), np.empty((16, 3), np.float32), np.empty(9, np.float32)
+        room, total = room_for_slopes(), np.empty(9, np.float32)
         for i in range(piece * AT_ONCE, min(count, (piece + 1) * AT_ONCE)):
             slopes[i] = np.float32(0)
             k = places[i]
             if k < 0:
                 continue
             summed(sums, firsts[k], firsts[k + 1], total)
-            slopes_of(
-                gaussians[i],
-                splats[i],
-                total,
-                degree,
-                camera,
-                is_antialiased,
-                flat,
-                turn,
-                base,
-                half,
-                by_turn,
-                values,
-                steep,
-                slopes[i],
-            )
+            slopes_of(gaussians[i], splats[i], total, degree, camera, is_antialiased, room, slopes[i])
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -343,31 +335,14 @@ def project_backward_and_step(
     scale = np.float32(0.5) * max(camera[16], camera[17])
     root = np.float32(math.sqrt(correction_2))
     for piece in prange((count + AT_ONCE - 1) // AT_ONCE):
-        flat, base, half = np.empty((2, 3), np.float32), np.empty((2, 3), np.float32), np.empty((2, 3), np.float32)
-        turn, by_turn = np.empty((3, 3), np.float32), np.empty((3, 3), np.float32)
-        values, steep, total = np.empty(16, np.float32), np.empty((16, 3), np.float32), np.empty(9, np.float32)
+        room, total = room_for_slopes(), np.empty(9, np.float32)
         slope = np.empty(59, np.float32)
         for i in range(piece * AT_ONCE, min(count, (piece + 1) * AT_ONCE)):
             k = places[i]
             if k < 0:
                 continue
             summed(sums, firsts[k], firsts[k + 1], total)
-            pull = slopes_of(
-                gaussians[i],
-                splats[i],
-                total,
-                degree,
-                camera,
-                is_antialiased,
-                flat,
-                turn,
-                base,
-                half,
-                by_turn,
-                values,
-                steep,
-                slope,
-            )
+            pull = slopes_of(gaussians[i], splats[i], total, degree, camera, is_antialiased, room, slope)
             pulls[i] += pull * scale
             seen[i] += 1
             row, first, second = gaussians[i], first_moments[i], second_moments[i]
