@@ -38,6 +38,21 @@ def decay(u):
     return y * y
 
 
+@njit(cache=True, fastmath=True, inline="always")
+def alpha_at(dx, dy, a, b, c, strength, least):
+    """What a splat covers (dx, dy) from its centre: a, b, c are its conic times DECAY, below `least` it is nothing."""
+    u = dx * (a * dx + b * dy) + (c * dy * dy + SHIFT)
+    alpha = min(strength * decay(u), STRONGEST)
+    return alpha if u >= least else np.float32(0)
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def is_beside(splat, start, up):
+    """Whether a splat does not reach a block, whose first pixel is at (start, up) from its centre."""
+    is_left_or_right = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
+    return is_left_or_right or up > splat[11] or up < np.float32(1 - TALL) - splat[11]
+
+
 @njit(cache=True, inline="always")
 def place(pixel):
     """Column and row within the tile of a pixel, which are counted block by block."""
@@ -102,15 +117,12 @@ def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
             for block in range(BLOCKS):
                 start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
                 up = top + np.float32((block // ACROSS) * TALL) - splat[1]
-                is_beside = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
-                if not is_open[block] or is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
+                if not is_open[block] or is_beside(splat, start, up):
                     continue
                 for inside in range(BLOCK):
                     pixel = block * BLOCK + inside
                     dx, dy = start + planes[4 * PIXELS + pixel], up + planes[5 * PIXELS + pixel]
-                    u = dx * (a * dx + b * dy) + (c * dy * dy + SHIFT)
-                    alpha = min(strength * decay(u), STRONGEST)
-                    alpha = alpha if u >= least else np.float32(0)
+                    alpha = alpha_at(dx, dy, a, b, c, strength, least)
                     through = planes[pixel]
                     left_over = through - through * alpha
                     is_added = left_over >= OPAQUE
@@ -176,15 +188,12 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
             for block in range(BLOCKS):
                 start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
                 up = top + np.float32((block // ACROSS) * TALL) - splat[1]
-                is_beside = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
-                if not is_open[block] or is_beside or up > splat[11] or up < np.float32(1 - TALL) - splat[11]:
+                if not is_open[block] or is_beside(splat, start, up):
                     continue
                 for inside in range(BLOCK):
                     pixel = block * BLOCK + inside
                     dx, dy = start + planes[6 * PIXELS + pixel], up + planes[7 * PIXELS + pixel]
-                    u = dx * (a * dx + b * dy) + (c * dy * dy + SHIFT)
-                    alpha = min(strength * decay(u), STRONGEST)
-                    alpha = alpha if u >= least else zero
+                    alpha = alpha_at(dx, dy, a, b, c, strength, least)
                     through = planes[pixel]
                     left_over = through - through * alpha
                     is_added = left_over >= OPAQUE
