@@ -57,54 +57,62 @@ def scattered(keys, values, shift, places):
 
 
 @njit(cache=True, fastmath=True, inline="always")
-def rows_reached(splat, tiles_y):
-    """First and last row of tiles that the ellipse of a splat reaches; first > last if none."""
-    a, b, c, reach = splat[2], splat[3], splat[4], splat[6]
-    tall = np.sqrt(reach * a / (a * c - b * b))
-    first = max(0.0, np.floor((splat[1] - tall) / TILE))
-    last = min(tiles_y - 1.0, np.floor((splat[1] + tall) / TILE))
+def tiles_along(middle, half, tiles):
+    """First and last of a line of tiles that the numbers from middle - half to middle + half reach; first > last if none."""
+    first = max(0.0, np.floor((middle - half) / TILE))
+    last = min(tiles - 1.0, np.floor((middle + half) / TILE))
     return np.int64(first), np.int64(last)
 
 
 @njit(cache=True, fastmath=True, inline="always")
-def columns_reached(splat, row, tiles_x):
-    """First and last tile of a row of tiles that the ellipse reaches; first > last if none."""
-    mx, my, a, b, c, reach = splat[0], splat[1], splat[2], splat[3], splat[4], splat[6]
+def columns_reached(splat, row, left, right):
+    """First and last tile, between left and right, of a row of tiles that the ellipse of a splat reaches."""
+    mx, my, a, b, c, reach, wide = splat[0], splat[1], splat[2], splat[3], splat[4], splat[6], splat[10]
     top, bottom = row * np.float32(TILE) - my, (row + 1) * np.float32(TILE) - my
     # the ellipse's rightmost point lies at dy = -b wide / c, its leftmost opposite; each as near as the row allows
-    wide = np.sqrt(reach * c / (a * c - b * b))
     right_y = min(max(-b * wide / c, top), bottom)
     left_y = min(max(b * wide / c, top), bottom)
-    right = (-b * right_y + np.sqrt(max(0.0, b * b * right_y * right_y - a * (c * right_y * right_y - reach)))) / a
-    left = (-b * left_y - np.sqrt(max(0.0, b * b * left_y * left_y - a * (c * left_y * left_y - reach)))) / a
-    first = max(0.0, np.floor((mx + left) / TILE))
-    last = min(tiles_x - 1.0, np.floor((mx + right) / TILE))
-    return np.int64(first), np.int64(last)
+    right_x = (-b * right_y + np.sqrt(max(0.0, b * b * right_y * right_y - a * (c * right_y * right_y - reach)))) / a
+    left_x = (-b * left_y - np.sqrt(max(0.0, b * b * left_y * left_y - a * (c * left_y * left_y - reach)))) / a
+    first, last = np.floor((mx + left_x) / TILE), np.floor((mx + right_x) / TILE)
+    return max(left, np.int64(first)), min(right, np.int64(last))
 
 
 @njit(cache=True, parallel=True)
 def bins(splats, order, tiles_x, tiles_y):
-    """pairs, starts, homes, firsts: the Gaussians of each tile from front to back, and a place for each pair's sums.
+    """pairs, starts, homes, firsts, lasts: the Gaussians of each tile from front to back, and a place for their sums.
 
     splats (N, SPLAT) from `project`, order (M,) from front to back. Tile t has pairs[starts[t]:starts[t + 1]]. Pair p
-    has its home in row homes[p], where those of the k-th Gaussian of `order` stand together, from firsts[k] on.
+    has its home in row homes[p], where those of the k-th Gaussian of `order` stand together, from firsts[k] until
+    lasts[k]; firsts[M] is the number of rows, of which some stay empty.
     """
     count, tiles = len(order), tiles_x * tiles_y
-    places = np.zeros((CHUNKS, tiles), np.int64)
-    firsts = np.zeros(count + 1, np.int64)
+    firsts, lasts = np.zeros(count + 1, np.int64), np.empty(count, np.int64)
     for chunk in prange(CHUNKS):
         for k in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
             splat = splats[order[k]]
-            first_row, last_row = rows_reached(splat, tiles_y)
-            found = 0
-            for row in range(first_row, last_row + 1):
-                first, last = columns_reached(splat, row, tiles_x)
-                for column in range(first, last + 1):
-                    places[chunk, row * tiles_x + column] += 1
-                    found += 1
-            firsts[k + 1] = found
+            left, right = tiles_along(splat[0], splat[10], tiles_x)
+            top, bottom = tiles_along(splat[1], splat[11], tiles_y)
+            firsts[k + 1] = max(0, right - left + 1) * max(0, bottom - top + 1)
     for k in range(count):
         firsts[k + 1] += firsts[k]
+    reached = np.empty(firsts[count], np.int32)
+    places = np.zeros((CHUNKS, tiles), np.int64)
+    for chunk in prange(CHUNKS):
+        for k in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
+            splat = splats[order[k]]
+            left, right = tiles_along(splat[0], splat[10], tiles_x)
+            top, bottom = tiles_along(splat[1], splat[11], tiles_y)
+            home = firsts[k]
+            for row in range(top, bottom + 1):
+                first, last = left, right
+                if top < bottom:
+                    first, last = columns_reached(splat, row, left, right)
+                for column in range(first, last + 1):
+                    reached[home] = row * tiles_x + column
+                    places[chunk, row * tiles_x + column] += 1
+                    home += 1
+            lasts[k] = home
     starts = np.zeros(tiles + 1, np.int64)
     total = 0
     for tile in range(tiles):
@@ -117,16 +125,8 @@ def bins(splats, order, tiles_x, tiles_y):
     pairs, homes = np.empty(total, np.int32), np.empty(total, np.int32)
     for chunk in prange(CHUNKS):
         for k in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
-            splat = splats[order[k]]
-            first_row, last_row = rows_reached(splat, tiles_y)
-            home = firsts[k]
-            for row in range(first_row, last_row + 1):
-                first, last = columns_reached(splat, row, tiles_x)
-                for column in range(first, last + 1):
-                    tile = row * tiles_x + column
-                    place = places[chunk, tile]
-                    places[chunk, tile] = place + 1
-                    pairs[place] = order[k]
-                    homes[place] = home
-                    home += 1
-    return pairs, starts, homes, firsts
+            for home in range(firsts[k], lasts[k]):
+                place = places[chunk, reached[home]]
+                places[chunk, reached[home]] = place + 1
+                pairs[place], homes[place] = order[k], home
+    return pairs, starts, homes, firsts, lasts

@@ -4,27 +4,68 @@ The plain version is `blend` in graphics/splats.py. Both passes walk through the
 and compute the same alphas: the derivatives need what comes behind a Gaussian, which is the final colour less what came
 so far, so that nothing is divided by a transmittance that has gone to zero.
 
-A block of 8 x 4 pixels is the unit of work: its pixels stand together in memory, and a loop of 32 over contiguous
-float32 becomes four vector instructions of 8.
+Work is done in three sweeps over a few Gaussians at a time: which blocks of 8 x 4 pixels each of them reaches, what it
+covers there, and how that changes the pixels. Each is a straight loop without branches, whose turns the processor works
+on side by side; the pixels of a block stand together in memory, a row in one register.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
 
+from maquette.graphics.splats import FAINTEST
 from maquette.kernels.binning import TILE
+from maquette.kernels.lanes import (
+    WIDTH,
+    bits_of,
+    chosen,
+    greater,
+    greatest_of,
+    lesser,
+    load,
+    ramp,
+    spread,
+    store,
+    sum_of,
+    sums_of,
+)
 
 PIXELS = TILE * TILE
-WIDE, TALL = 8, 4  # pixels of a block
+WIDE, TALL = WIDTH, 4  # pixels of a block
 BLOCK = WIDE * TALL
 ACROSS = TILE // WIDE  # blocks side by side in a tile
 BLOCKS = PIXELS // BLOCK
 SUMS = 9  # of v, v dx, v dy, v dx^2, v dx dy, v dy^2 and of three colours' shares, for each pair of tile and Gaussian
-CHECKED = 32  # Gaussians after which it is looked which blocks are done
+AT_ONCE = 32  # Gaussians a sweep
+NUMBERS = 9  # of a Gaussian in a sweep: the tile's first pixel from its centre (2), form (4), colour (3)
+FOUND = 3 * TILE + 3 * WIDE  # v, v dy, v dy^2 by column of the tile, three colours by column of a block
+ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 OPAQUE, STRONGEST = np.float32(1e-4), np.float32(0.99)
-DECAY = np.float32(-1 / 32)  # e^(-form / 2) is e^u to the 16th with u = DECAY form
+DECAY = np.float32(-1 / 32)  # alpha is e^u to the 16th with u = DECAY form + ln(strength) / 16
 SHIFT = np.float32(0.175)  # u is between -0.35 and 0 where alphas count: the polynomial's middle
+LEAST = np.float32(np.log(FAINTEST) / 16 + 0.175)  # u + SHIFT below which a Gaussian covers nothing
 FACTORS = np.exp(-0.175) / np.array([120, 24, 6, 2, 1, 1])
 F5, F4, F3, F2, F1, F0 = (np.float32(factor) for factor in FACTORS)
+
+
+class Sweep(NamedTuple):
+    """Memory for AT_ONCE Gaussians of a tile: their numbers, the blocks that they reach, what they cover there."""
+
+    numbers: np.ndarray
+    hits: np.ndarray  # block + BLOCKS times Gaussian
+    alphas: np.ndarray
+    corners: np.ndarray  # columns, then rows of the blocks' first pixels
+
+
+@njit(cache=True)
+def new_sweep():
+    corners = np.empty(2 * BLOCKS, np.float32)
+    for block in range(BLOCKS):
+        corners[block] = np.float32(block % ACROSS * WIDE)
+        corners[BLOCKS + block] = np.float32(block // ACROSS * TALL)
+    numbers, hits = np.empty(AT_ONCE * NUMBERS, np.float32), np.empty(AT_ONCE * BLOCKS + 1, np.uint32)
+    return Sweep(numbers, hits, np.empty(AT_ONCE * PIXELS, np.float32), corners)
 
 
 @njit(cache=True, fastmath=True, inline="always")
@@ -38,19 +79,68 @@ def decay(u):
     return y * y
 
 
-@njit(cache=True, fastmath=True, inline="always")
-def alpha_at(dx, dy, a, b, c, strength, least):
-    """What a splat covers (dx, dy) from its centre: a, b, c are its conic times DECAY, below `least` it is nothing."""
-    u = dx * (a * dx + b * dy) + (c * dy * dy + SHIFT)
-    alpha = min(strength * decay(u), STRONGEST)
-    return alpha if u >= least else np.float32(0)
+@njit(cache=True, fastmath=True)
+def open_blocks(planes):
+    """Which blocks of a tile let more through, as bits; transmittances of pixels that are done are not positive."""
+    bits = 0
+    for block in range(BLOCKS):
+        most = load(planes, block * BLOCK)
+        for row in range(1, TALL):
+            most = greater(most, load(planes, block * BLOCK + row * WIDE))
+        bits |= np.int64(greatest_of(most) > ZERO) << block
+    return bits
 
 
-@njit(cache=True, fastmath=True, inline="always")
-def is_beside(splat, start, up):
-    """Whether a splat does not reach a block, whose first pixel is at (start, up) from its centre."""
-    is_left_or_right = start > splat[10] or start < np.float32(1 - WIDE) - splat[10]
-    return is_left_or_right or up > splat[11] or up < np.float32(1 - TALL) - splat[11]
+@njit(cache=True, fastmath=True)
+def blocks_reached(x, y, a, b, c, reach, corners):
+    """Which blocks the ellipse a dx^2 + 2 b dx dy + c dy^2 <= reach touches, as bits; (x, y) is the tile's first pixel.
+
+    The form is least at the point of a block's edges that is nearest in its own measure: on the column or on the row of
+    pixels that lies towards the centre.
+    """
+    left, top = load(corners, 0) + x, load(corners, BLOCKS) + y
+    right, bottom = left + np.float32(WIDE - 1), top + np.float32(TALL - 1)
+    near_x, near_y = lesser(greater(left, ZERO), right), lesser(greater(top, ZERO), bottom)
+    best_y, best_x = lesser(greater(near_x * (-b / c), top), bottom), lesser(greater(near_y * (-b / a), left), right)
+    b = TWO * b
+    on_column = near_x * (near_x * a + best_y * b) + best_y * best_y * c
+    on_row = best_x * (best_x * a + near_y * b) + near_y * near_y * c
+    return bits_of(lesser(on_column, on_row) < reach)
+
+
+@njit(cache=True, fastmath=True)
+def find_hits(splats, pairs, first, last, left, top, open_bits, sweep):
+    """Fill numbers and hits for the Gaussians of slots first to last; returns how many hits there are."""
+    count, numbers = 0, sweep.numbers
+    for slot in range(first, last):
+        splat = splats[pairs[slot]]
+        at = (slot - first) * NUMBERS
+        x, y = left - splat[0], top - splat[1]
+        a, b, c, reach = splat[2], splat[3], splat[4], splat[6]
+        numbers[at], numbers[at + 1] = x, y
+        numbers[at + 2], numbers[at + 3], numbers[at + 4] = DECAY * a, TWO * DECAY * b, DECAY * c
+        numbers[at + 5] = LEAST - DECAY * reach
+        numbers[at + 6], numbers[at + 7], numbers[at + 8] = splat[7], splat[8], splat[9]
+        bits = open_bits & blocks_reached(x, y, a, b, c, reach, sweep.corners)
+        for block in range(BLOCKS):
+            sweep.hits[count] = (slot - first) * BLOCKS + block
+            count += (bits >> block) & 1
+    return count
+
+
+@njit(cache=True, fastmath=True)
+def find_alphas(count, sweep):
+    """Fill alphas (count, BLOCK): what the Gaussian of each hit covers of each pixel of its block."""
+    numbers, corners = sweep.numbers, sweep.corners
+    for hit in range(count):
+        at, block = sweep.hits[hit] // BLOCKS * NUMBERS, sweep.hits[hit] % BLOCKS
+        dx, y = ramp(numbers[at] + corners[block]), numbers[at + 1] + corners[BLOCKS + block]
+        start, slope, c = dx * dx * numbers[at + 2] + numbers[at + 5], dx * numbers[at + 3], numbers[at + 4]
+        for row in range(TALL):
+            dy = y + np.float32(row)
+            u = start + (slope + c * dy) * dy
+            alpha = chosen(u >= LEAST, lesser(decay(u), STRONGEST), ZERO)
+            store(sweep.alphas, hit * BLOCK + row * WIDE, alpha)
 
 
 @njit(cache=True, inline="always")
@@ -58,22 +148,6 @@ def place(pixel):
     """Column and row within the tile of a pixel, which are counted block by block."""
     block, inside = pixel // BLOCK, pixel % BLOCK
     return (block % ACROSS) * WIDE + inside % WIDE, (block // ACROSS) * TALL + inside // WIDE
-
-
-@njit(cache=True, fastmath=True, inline="always")
-def find_open(planes, is_open):
-    """Which blocks of a tile let more through, into is_open (BLOCKS,); whether any does.
-
-    Pixels that are done have a negative transmittance.
-    """
-    is_any = False
-    for block in range(BLOCKS):
-        most = np.float32(-1)
-        for inside in range(BLOCK):
-            most = max(most, planes[block * BLOCK + inside])
-        is_open[block] = most > np.float32(0)
-        is_any |= is_open[block]
-    return is_any
 
 
 @njit(cache=True)
@@ -86,6 +160,31 @@ def spread_out(tiles):
             order[count] = tile
             count += 1
     return order
+
+
+@njit(cache=True, fastmath=True)
+def blend_tile(splats, pairs, first_slot, last_slot, left, top, sweep, planes):
+    """Blend the Gaussians of a tile into planes (4, PIXELS): transmittance, negative where done, and three colours."""
+    for first in range(first_slot, last_slot, AT_ONCE):
+        open_bits = open_blocks(planes)
+        if open_bits == 0:
+            break
+        count = find_hits(splats, pairs, first, min(first + AT_ONCE, last_slot), left, top, open_bits, sweep)
+        find_alphas(count, sweep)
+        for hit in range(count):
+            at, block = sweep.hits[hit] // BLOCKS * NUMBERS, sweep.hits[hit] % BLOCKS
+            red, green, blue = sweep.numbers[at + 6], sweep.numbers[at + 7], sweep.numbers[at + 8]
+            for row in range(TALL):
+                pixel = block * BLOCK + row * WIDE
+                through = load(planes, pixel)
+                share = through * load(sweep.alphas, hit * BLOCK + row * WIDE)
+                left_over = through - share
+                is_added = left_over >= OPAQUE
+                share = chosen(is_added, share, ZERO)
+                store(planes, pixel, chosen(is_added, left_over, lesser(through, ZERO - through)))
+                store(planes, pixel + PIXELS, load(planes, pixel + PIXELS) + share * red)
+                store(planes, pixel + 2 * PIXELS, load(planes, pixel + 2 * PIXELS) + share * green)
+                store(planes, pixel + 3 * PIXELS, load(planes, pixel + 3 * PIXELS) + share * blue)
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -101,36 +200,9 @@ def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
         tile = order[job]
         column, row = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
         left, top = np.float32(column) + np.float32(0.5), np.float32(row) + np.float32(0.5)
-        planes = np.zeros(6 * PIXELS, np.float32)  # transmittance, three colours, x and y in the block
-        for pixel in range(PIXELS):
-            planes[pixel] = np.float32(1)
-            planes[4 * PIXELS + pixel] = np.float32(pixel % WIDE)
-            planes[5 * PIXELS + pixel] = np.float32(pixel % BLOCK // WIDE)
-        is_open = np.ones(BLOCKS, np.bool_)
-        for slot in range(starts[tile], starts[tile + 1]):
-            if (slot - starts[tile]) % CHECKED == CHECKED - 1 and not find_open(planes, is_open):
-                break
-            splat = splats[pairs[slot]]
-            a, b, c = DECAY * splat[2], np.float32(2) * DECAY * splat[3], DECAY * splat[4]
-            strength, least = splat[5], DECAY * splat[6] + SHIFT
-            red, green, blue = splat[7], splat[8], splat[9]
-            for block in range(BLOCKS):
-                start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
-                up = top + np.float32((block // ACROSS) * TALL) - splat[1]
-                if not is_open[block] or is_beside(splat, start, up):
-                    continue
-                for inside in range(BLOCK):
-                    pixel = block * BLOCK + inside
-                    dx, dy = start + planes[4 * PIXELS + pixel], up + planes[5 * PIXELS + pixel]
-                    alpha = alpha_at(dx, dy, a, b, c, strength, least)
-                    through = planes[pixel]
-                    left_over = through - through * alpha
-                    is_added = left_over >= OPAQUE
-                    share = alpha * through if is_added else np.float32(0)
-                    planes[pixel] = left_over if is_added else -abs(through)
-                    planes[PIXELS + pixel] += share * red
-                    planes[2 * PIXELS + pixel] += share * green
-                    planes[3 * PIXELS + pixel] += share * blue
+        planes = np.zeros(4 * PIXELS, np.float32)
+        planes[:PIXELS] = ONE
+        blend_tile(splats, pairs, starts[tile], starts[tile + 1], left, top, new_sweep(), planes)
         for pixel in range(PIXELS):
             x, y = place(pixel)
             x, y = column + x, row + y
@@ -141,6 +213,73 @@ def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
                     picture[colour, y, x] = planes[(1 + colour) * PIXELS + pixel] + through * background[colour]
 
 
+@njit(cache=True, fastmath=True)
+def blend_tile_backward(splats, pairs, homes, first_slot, last_slot, left, top, sweep, found, planes, sums):
+    """Fill sums of a tile's pairs; planes (5, PIXELS): transmittance, slopes by three colours, and what comes behind.
+
+    found (AT_ONCE, FOUND) is memory for sums over the pixels of each column.
+    """
+    for first in range(first_slot, last_slot, AT_ONCE):
+        last = min(first + AT_ONCE, last_slot)
+        open_bits = open_blocks(planes)
+        if open_bits == 0:
+            for slot in range(first, last_slot):
+                sums[homes[slot]] = ZERO
+            break
+        count = find_hits(splats, pairs, first, last, left, top, open_bits, sweep)
+        find_alphas(count, sweep)
+        found[:] = ZERO
+        for hit in range(count):
+            slot, block = sweep.hits[hit] // BLOCKS, sweep.hits[hit] % BLOCKS
+            at = slot * NUMBERS
+            y = sweep.numbers[at + 1] + sweep.corners[BLOCKS + block]
+            red, green, blue = sweep.numbers[at + 6], sweep.numbers[at + 7], sweep.numbers[at + 8]
+            v_at, colour_at = slot * FOUND + block % ACROSS * WIDE, slot * FOUND + 3 * TILE
+            v_sum, vy_sum, vyy_sum = load(found, v_at), load(found, v_at + TILE), load(found, v_at + 2 * TILE)
+            red_sum, green_sum = load(found, colour_at), load(found, colour_at + WIDE)
+            blue_sum = load(found, colour_at + 2 * WIDE)
+            for row in range(TALL):
+                pixel = block * BLOCK + row * WIDE
+                through, alpha = load(planes, pixel), load(sweep.alphas, hit * BLOCK + row * WIDE)
+                left_over = through - through * alpha
+                is_added = left_over >= OPAQUE
+                store(planes, pixel, chosen(is_added, left_over, ZERO))
+                alpha = chosen(is_added, alpha, ZERO)
+                share = through * alpha
+                by_red, by_green = load(planes, pixel + PIXELS), load(planes, pixel + 2 * PIXELS)
+                by_blue = load(planes, pixel + 3 * PIXELS)
+                mine = share * (by_red * red + by_green * green + by_blue * blue)
+                behind = load(planes, pixel + 4 * PIXELS) - mine
+                store(planes, pixel + 4 * PIXELS, behind)
+                v = chosen(alpha < STRONGEST, mine - alpha * behind / (ONE - alpha), ZERO)
+                vy = v * (y + np.float32(row))
+                v_sum, vy_sum, vyy_sum = v_sum + v, vy_sum + vy, vyy_sum + vy * (y + np.float32(row))
+                red_sum, green_sum = red_sum + share * by_red, green_sum + share * by_green
+                blue_sum = blue_sum + share * by_blue
+            store(found, v_at, v_sum)
+            store(found, v_at + TILE, vy_sum)
+            store(found, v_at + 2 * TILE, vyy_sum)
+            store(found, colour_at, red_sum)
+            store(found, colour_at + WIDE, green_sum)
+            store(found, colour_at + 2 * WIDE, blue_sum)
+        for slot in range(last - first):
+            add_up(found, slot * FOUND, sweep.numbers[slot * NUMBERS], sums, homes[first + slot])
+
+
+@njit(cache=True, fastmath=True)
+def add_up(found, at, x, sums, home):
+    """A pair's sums from those of the columns, the first of which is at x from the centre."""
+    dx, far_dx = ramp(x), ramp(x + np.float32(WIDE))
+    v, far_v = load(found, at), load(found, at + WIDE)
+    vy, far_vy = load(found, at + TILE), load(found, at + TILE + WIDE)
+    vyy, far_vyy = load(found, at + 2 * TILE), load(found, at + 2 * TILE + WIDE)
+    vx, far_vx = v * dx, far_v * far_dx
+    red, green = load(found, at + 3 * TILE), load(found, at + 3 * TILE + WIDE)
+    vxx, vxy = vx * dx + far_vx * far_dx, vy * dx + far_vy * far_dx
+    store(sums, home * SUMS, sums_of(v + far_v, vx + far_vx, vy + far_vy, vxx, vxy, vyy + far_vyy, red, green))
+    sums[home, 8] = sum_of(load(found, at + 3 * TILE + 2 * WIDE))
+
+
 @njit(cache=True, fastmath=True, parallel=True)
 def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums):
     """Fill sums (P, SUMS) of each pair from slopes (3, H, W), the loss's derivative by the picture that `blend` made.
@@ -149,76 +288,21 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
     v dx^2, v dx dy, v dy^2 and of alpha T dL/dcolour for three colours. Those of pair p go to row homes[p].
     """
     _, height, width = picture.shape
-    zero = np.float32(0)
     order = spread_out(len(starts) - 1)
     for job in prange(len(order)):
         tile = order[job]
         column, row = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
         left, top = np.float32(column) + np.float32(0.5), np.float32(row) + np.float32(0.5)
-        # transmittance, slopes by three colours, what comes behind, v, x and y in the block
-        planes = np.zeros(8 * PIXELS, np.float32)
+        planes = np.zeros(5 * PIXELS, np.float32)
         for pixel in range(PIXELS):
-            planes[6 * PIXELS + pixel] = np.float32(pixel % WIDE)
-            planes[7 * PIXELS + pixel] = np.float32(pixel % BLOCK // WIDE)
             x, y = place(pixel)
             x, y = column + x, row + y
-            planes[pixel] = np.float32(-1)
             if x < width and y < height:
-                planes[pixel] = np.float32(1)
+                planes[pixel] = ONE
                 for colour in range(3):
                     slope = slopes[colour, y, x]
                     planes[(1 + colour) * PIXELS + pixel] = slope
                     planes[4 * PIXELS + pixel] += slope * picture[colour, y, x]
-        is_over = False
-        is_open = np.ones(BLOCKS, np.bool_)
-        for slot in range(starts[tile], starts[tile + 1]):
-            if (slot - starts[tile]) % CHECKED == CHECKED - 1 and not is_over:
-                is_over = not find_open(planes, is_open)
-            total = sums[homes[slot]]
-            if is_over:
-                for number in range(SUMS):
-                    total[number] = zero
-                continue
-            splat = splats[pairs[slot]]
-            a, b, c = DECAY * splat[2], np.float32(2) * DECAY * splat[3], DECAY * splat[4]
-            strength, least = splat[5], DECAY * splat[6] + SHIFT
-            red, green, blue = splat[7], splat[8], splat[9]
-            v_sum, vx_sum, vy_sum, vxx_sum, vxy_sum, vyy_sum = zero, zero, zero, zero, zero, zero
-            red_sum, green_sum, blue_sum = zero, zero, zero
-            for block in range(BLOCKS):
-                start = left + np.float32((block % ACROSS) * WIDE) - splat[0]
-                up = top + np.float32((block // ACROSS) * TALL) - splat[1]
-                if not is_open[block] or is_beside(splat, start, up):
-                    continue
-                for inside in range(BLOCK):
-                    pixel = block * BLOCK + inside
-                    dx, dy = start + planes[6 * PIXELS + pixel], up + planes[7 * PIXELS + pixel]
-                    alpha = alpha_at(dx, dy, a, b, c, strength, least)
-                    through = planes[pixel]
-                    left_over = through - through * alpha
-                    is_added = left_over >= OPAQUE
-                    share = alpha * through if is_added else zero
-                    planes[pixel] = left_over if is_added else -abs(through)
-                    r, g, bl = planes[PIXELS + pixel], planes[2 * PIXELS + pixel], planes[3 * PIXELS + pixel]
-                    mine = share * (r * red + g * green + bl * blue)
-                    behind = planes[4 * PIXELS + pixel] - mine
-                    planes[4 * PIXELS + pixel] = behind
-                    v = mine - alpha * behind / (np.float32(1) - alpha)
-                    planes[5 * PIXELS + pixel] = v if is_added and alpha < STRONGEST else zero
-                    red_sum += share * r
-                    green_sum += share * g
-                    blue_sum += share * bl
-                for inside in range(BLOCK):
-                    pixel = block * BLOCK + inside
-                    v = planes[5 * PIXELS + pixel]
-                    dx, dy = start + planes[6 * PIXELS + pixel], up + planes[7 * PIXELS + pixel]
-                    vx, vy = v * dx, v * dy
-                    v_sum += v
-                    vx_sum += vx
-                    vy_sum += vy
-                    vxx_sum += vx * dx
-                    vxy_sum += vx * dy
-                    vyy_sum += vy * dy
-            total[0], total[1], total[2] = v_sum, vx_sum, vy_sum
-            total[3], total[4], total[5] = vxx_sum, vxy_sum, vyy_sum
-            total[6], total[7], total[8] = red_sum, green_sum, blue_sum
+        found = np.empty(AT_ONCE * FOUND, np.float32)
+        slots = starts[tile], starts[tile + 1]
+        blend_tile_backward(splats, pairs, homes, *slots, left, top, new_sweep(), found, planes, sums)

@@ -11,6 +11,7 @@ from numba import njit, prange
 
 from maquette.graphics.harmonics import C0, C1, C2, C3
 from maquette.graphics.splats import BLUR, FAINTEST, MARGIN, NEAR
+from maquette.kernels.lanes import WIDTH, load, root, store
 
 POSITION, SCALE, ROTATION, OPACITY, HARMONICS = 0, 3, 6, 10, 11  # where each begins in a row
 C20, C21, C22 = C2
@@ -275,7 +276,7 @@ def slopes_of(row, splat, sums, degree, camera, is_antialiased, room, slope):
 
 @njit(cache=True, fastmath=True, inline="always")
 def summed(sums, first, last, total):
-    """The sums (P, 9) of a Gaussian's pairs, added up in the order of its tiles."""
+    """The sums (R, 9) of a Gaussian's pairs, added up in the order of its tiles."""
     for number in range(9):
         total[number] = np.float32(0)
     for k in range(first, last):
@@ -293,7 +294,7 @@ def places_in(order, count):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def project_backward(gaussians, degree, camera, is_antialiased, splats, places, firsts, sums, slopes):
+def project_backward(gaussians, degree, camera, is_antialiased, splats, places, firsts, lasts, sums, slopes):
     """Fill slopes (N, 11 + 3 K), the loss's derivative by each number of each Gaussian; 0 for those not seen."""
     count = len(gaussians)
     for piece in prange((count + AT_ONCE - 1) // AT_ONCE):
@@ -303,8 +304,28 @@ def project_backward(gaussians, degree, camera, is_antialiased, splats, places, 
             k = places[i]
             if k < 0:
                 continue
-            summed(sums, firsts[k], firsts[k + 1], total)
+            summed(sums, firsts[k], lasts[k], total)
             slopes_of(gaussians[i], splats[i], total, degree, camera, is_antialiased, room, slopes[i])
+
+
+@njit(cache=True, fastmath=True)
+def step(rows, first_moments, second_moments, i, slope, rates, used, correction_1, correction_2):
+    """A step of Adam for the first `used` numbers of the i-th row, eight at a time as long as there are eight."""
+    over, tiny = np.float32(1) / math.sqrt(correction_2), np.float32(1e-15)
+    start, whole = i * rows.shape[1], used // WIDTH * WIDTH
+    for j in range(0, whole, WIDTH):
+        at, g = start + j, load(slope, j)
+        m = load(first_moments, at) * np.float32(0.9) + g * np.float32(0.1)
+        w = load(second_moments, at) * np.float32(0.999) + g * g * np.float32(0.001)
+        store(first_moments, at, m)
+        store(second_moments, at, w)
+        store(rows, at, load(rows, at) - load(rates, j) * m / ((root(w) * over + tiny) * correction_1))
+    for j in range(whole, used):
+        g = slope[j]
+        m = np.float32(0.9) * first_moments[i, j] + np.float32(0.1) * g
+        w = np.float32(0.999) * second_moments[i, j] + np.float32(0.001) * g * g
+        first_moments[i, j], second_moments[i, j] = m, w
+        rows[i, j] -= rates[j] * m / ((math.sqrt(w) * over + tiny) * correction_1)
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -321,6 +342,7 @@ def project_backward_and_step(
     splats,
     places,
     firsts,
+    lasts,
     sums,
     pulls,
     seen,
@@ -333,7 +355,6 @@ def project_backward_and_step(
     count = len(gaussians)
     used = HARMONICS + 3 * (degree + 1) ** 2
     scale = np.float32(0.5) * max(camera[16], camera[17])
-    root = np.float32(math.sqrt(correction_2))
     for piece in prange((count + AT_ONCE - 1) // AT_ONCE):
         room, total = room_for_slopes(), np.empty(9, np.float32)
         slope = np.empty(59, np.float32)
@@ -341,14 +362,8 @@ def project_backward_and_step(
             k = places[i]
             if k < 0:
                 continue
-            summed(sums, firsts[k], firsts[k + 1], total)
+            summed(sums, firsts[k], lasts[k], total)
             pull = slopes_of(gaussians[i], splats[i], total, degree, camera, is_antialiased, room, slope)
             pulls[i] += pull * scale
             seen[i] += 1
-            row, first, second = gaussians[i], first_moments[i], second_moments[i]
-            for j in range(used):
-                g = slope[j]
-                m = np.float32(0.9) * first[j] + np.float32(0.1) * g
-                w = np.float32(0.999) * second[j] + np.float32(0.001) * g * g
-                first[j], second[j] = m, w
-                row[j] -= rates[j] * (m / correction_1) / (np.sqrt(w) / root + np.float32(1e-15))
+            step(gaussians, first_moments, second_moments, i, slope, rates, used, correction_1, correction_2)

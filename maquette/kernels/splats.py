@@ -26,6 +26,7 @@ class Drawn:
     starts: np.ndarray
     homes: np.ndarray
     firsts: np.ndarray
+    lasts: np.ndarray
     tiles_x: int
 
 
@@ -38,7 +39,7 @@ def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=Fa
     project(gaussians, degree, packed, is_antialiased, splats, depths)
     order = sorted_by_depth(depths)
     tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
-    pairs, starts, homes, firsts = bins(splats, order, tiles_x, tiles_y)
+    pairs, starts, homes, firsts, lasts = bins(splats, order, tiles_x, tiles_y)
     picture, remainder = np.empty((3, height, width), np.float32), np.empty((height, width), np.float32)
     blend(splats, pairs, starts, tiles_x, picture, remainder, np.asarray(background, np.float32))
     return Drawn(
@@ -54,13 +55,14 @@ def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=Fa
         starts,
         homes,
         firsts,
+        lasts,
         tiles_x,
     )
 
 
 def sums_of(drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
-    """The sums (P, 9) that `blend_backward` makes of slopes (3, height, width), derivatives by the picture."""
-    sums = np.empty((len(drawn.pairs), SUMS), np.float32)
+    """The sums (R, 9) that `blend_backward` makes of slopes (3, height, width), derivatives by the picture."""
+    sums = np.empty((drawn.firsts[-1], SUMS), np.float32)
     blend_backward(drawn.splats, drawn.pairs, drawn.starts, drawn.homes, drawn.tiles_x, drawn.picture, slopes, sums)
     return sums
 
@@ -76,6 +78,7 @@ def draw_backward(gaussians, drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
         drawn.splats,
         places_in(drawn.order, len(gaussians)),
         drawn.firsts,
+        drawn.lasts,
         sums_of(drawn, slopes),
         found,
     )

@@ -44,6 +44,7 @@ def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, shar
         drawn.splats,
         places_in(drawn.order, len(cloud.rows)),
         drawn.firsts,
+        drawn.lasts,
         sums_of(drawn, slopes),
         cloud.pulls,
         cloud.seen,

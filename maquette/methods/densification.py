@@ -113,6 +113,7 @@ def grow(cloud: Cloud, target: int, extent: float, chance: np.random.Generator) 
         pull = cloud.pull()
         chosen = np.sort(np.argsort(-pull, kind="stable")[:wanted])
         densify(cloud, chosen[pull[chosen] > 0], extent, chance)
+        cloud.keep(in_space_order(cloud.rows[:, :3]))
     cloud.forget()
 
 
@@ -129,6 +130,17 @@ def grow_by_threshold(
         kept &= np.exp(cloud.rows[:, 3:6]).max(1) < 0.1 * extent
     cloud.keep(kept)
     cloud.forget()
+
+
+def in_space_order(positions: np.ndarray) -> np.ndarray:
+    """Indices (N,) along a Morton curve through positions (N, 3): what is near in space comes to lie near in memory."""
+    low, high = np.quantile(positions, (0.02, 0.98), axis=0)  # a few far away must not push all others together
+    cells = (np.clip((positions - low) / np.maximum(high - low, 1e-12), 0, 1) * 1023).astype(np.int64)
+    codes = np.zeros(len(positions), np.int64)
+    for bit in range(10):
+        for axis in range(3):
+            codes |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
+    return np.argsort(codes, kind="stable")
 
 
 def fade(cloud: Cloud, opacity: float = 0.01) -> None:
