@@ -346,6 +346,7 @@ def project_backward_and_step(
     sums,
     pulls,
     seen,
+    shrinking,
 ):
     """The same, followed at once by a step of Adam for those that are seen; rates (11 + 3 K,) is the size of each step.
 
@@ -366,4 +367,9 @@ def project_backward_and_step(
             pull = slopes_of(gaussians[i], splats[i], total, degree, camera, is_antialiased, room, slope)
             pulls[i] += pull * scale
             seen[i] += 1
+            if shrinking > 0:
+                alpha = np.float32(1) / (np.float32(1) + math.exp(-gaussians[i, OPACITY]))
+                slope[OPACITY] += shrinking * alpha * (1 - alpha)
+                for axis in range(SCALE, SCALE + 3):
+                    slope[axis] += shrinking * math.exp(gaussians[i, axis]) / 3
             step(gaussians, first_moments, second_moments, i, slope, rates, used, correction_1, correction_2)

@@ -21,7 +21,7 @@ class Studio:
         return self.rooms[height, width]
 
 
-def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, share, is_antialiased):
+def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, share, is_antialiased, shrinking=0.0):
     """Move the rows of a `Cloud` towards truth (3, H, W) seen by `camera`; returns the loss and SSIM.
 
     rates (11 + 3 K,) is the size of Adam's step for each number; share that of 1 - SSIM in the loss; mask (H, W) weighs
@@ -48,6 +48,7 @@ def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, shar
         sums_of(drawn, slopes),
         cloud.pulls,
         cloud.seen,
+        np.float32(shrinking),
     )
     return loss, similar
 

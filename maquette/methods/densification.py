@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.special import comb
 
 FAINT = 0.005  # opacity below which a Gaussian is taken away
 SMALL = 0.01  # of the scene's extent: larger ones are split, smaller ones doubled
 SHRINK = 1.6  # how many times smaller the two parts of a split Gaussian are
 START = 0.1  # opacity of a new scene's Gaussians
 C0 = 0.28209479177387814
+MOST_COPIES = 51  # of one Gaussian, beyond which shares are those of so many
+WANDERS = np.float32(np.log(0.06 / 0.94))  # logit of the opacity above which the noise is next to nothing
+NOISE = 5e5  # times the step size of positions
 
 
 class Cloud:
@@ -87,32 +91,34 @@ def opacities(rows: np.ndarray) -> np.ndarray:
 
 
 def densify(cloud: Cloud, chosen: np.ndarray, extent: float, chance: np.random.Generator) -> None:
-    """Double the small and split the large ones of the Gaussians with indices `chosen`; each makes one more.
+    """Double the small and split the large ones of the Gaussians with indices `chosen`; each makes one more."""
+    is_large = np.exp(cloud.rows[chosen, 3:6]).max(1) > SMALL * extent
+    copies = cloud.rows[chosen[~is_large]]
+    split(cloud, chosen[is_large], chance)
+    cloud.add(copies)
 
-    A split one gives way to two that are smaller, drawn from it as from a distribution.
-    """
-    rows = cloud.rows[chosen]
-    is_large = np.exp(rows[:, 3:6]).max(1) > SMALL * extent
-    split = chosen[is_large]
-    parents = cloud.rows[split]
+
+def split(cloud: Cloud, chosen: np.ndarray, chance: np.random.Generator) -> None:
+    """Replace each Gaussian with two that are smaller, drawn from it as from a distribution."""
+    parents = cloud.rows[chosen]
     drawn = [parents.copy() for _ in range(2)]
     for part in drawn:
         away = chance.normal(size=(len(parents), 3)).astype(np.float32) * np.exp(parents[:, 3:6])
         part[:, :3] += np.einsum("nij,nj->ni", rotation_matrices(parents[:, 6:10]), away)
         part[:, 3:6] -= np.log(SHRINK)
-    cloud.rows[split] = drawn[0]
-    cloud.first[split], cloud.second[split] = 0, 0
-    cloud.add(np.concatenate([rows[~is_large], drawn[1]]))
+    cloud.rows[chosen] = drawn[0]
+    cloud.first[chosen], cloud.second[chosen] = 0, 0
+    cloud.add(drawn[1])
 
 
-def grow(cloud: Cloud, target: int, extent: float, chance: np.random.Generator) -> None:
-    """Take away the faint, then densify those that pictures pull at most, so that there are `target` in all."""
+def grow(cloud: Cloud, target: int, chance: np.random.Generator) -> None:
+    """Take away the faint, then split those that pictures pull at most, so that there are `target` in all."""
     cloud.keep(opacities(cloud.rows) > FAINT)
     wanted = min(target - len(cloud), len(cloud))
     if wanted > 0:
         pull = cloud.pull()
         chosen = np.sort(np.argsort(-pull, kind="stable")[:wanted])
-        densify(cloud, chosen[pull[chosen] > 0], extent, chance)
+        split(cloud, chosen[pull[chosen] > 0], chance)
         cloud.keep(in_space_order(cloud.rows[:, :3]))
     cloud.forget()
 
@@ -130,6 +136,56 @@ def grow_by_threshold(
         kept &= np.exp(cloud.rows[:, 3:6]).max(1) < 0.1 * extent
     cloud.keep(kept)
     cloud.forget()
+
+
+def shares_of(opacity: np.ndarray, copies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Opacity and the factor of the size of each of `copies` (N,) Gaussians that together look like one of `opacity`.
+
+    Kheradmand et al. 2024, equation 9.
+    """
+    each = 1 - (1 - opacity) ** (1 / copies)
+    total = np.zeros_like(each)
+    for m in range(1, int(copies.max(initial=0)) + 1):  # the equation's double sum, its binomials added up
+        total += comb(copies, m) * (-1.0) ** (m - 1) * each**m / np.sqrt(m)
+    return each, opacity / total
+
+
+def relocate(cloud: Cloud, target: int, chance: np.random.Generator) -> None:
+    """Move the faint to where others are, and add as many that there are `target` in all: samples of a Markov chain.
+
+    Where to is drawn by opacity; all that then stand in one place share its opacity and size, so that the picture stays
+    nearly what it was. Kheradmand et al. 2024, section 4.3.
+    """
+    opacity = opacities(cloud.rows)
+    is_faint = opacity <= FAINT
+    alive, faint = np.flatnonzero(~is_faint), np.flatnonzero(is_faint)
+    more = max(0, target - len(cloud))
+    if len(alive) == 0 or len(faint) + more == 0:
+        return
+    weights = opacity[alive].astype(np.float64)
+    drawn = alive[chance.choice(len(alive), len(faint) + more, p=weights / weights.sum())]
+    chosen, times = np.unique(drawn, return_counts=True)
+    each, factor = shares_of(opacity[chosen].astype(np.float64), np.minimum(times + 1, MOST_COPIES))
+    each = np.clip(each, FAINT, 1 - 1e-6)
+    cloud.rows[chosen, 10] = np.log(each / (1 - each))
+    cloud.rows[chosen, 3:6] += np.log(factor)[:, None]
+    cloud.first[chosen], cloud.second[chosen] = 0, 0
+    cloud.rows[faint] = cloud.rows[drawn[: len(faint)]]
+    cloud.first[faint], cloud.second[faint] = 0, 0
+    cloud.add(cloud.rows[drawn[len(faint) :]])
+    cloud.keep(in_space_order(cloud.rows[:, :3]))
+    cloud.forget()
+
+
+def wander(cloud: Cloud, rate: float, chance: np.random.Generator) -> None:
+    """Move the faint Gaussians at random within their own shape, the farther the fainter; Kheradmand et al., eq. 8."""
+    faint = np.flatnonzero(cloud.rows[:, 10] < WANDERS)
+    rows = cloud.rows[faint]
+    weight = 1 / (1 + np.exp(-100 * (FAINT - opacities(rows))))
+    turn = rotation_matrices(rows[:, 6:10])
+    inside = np.einsum("nji,nj->ni", turn, chance.standard_normal((len(rows), 3), np.float32))
+    away = np.einsum("nij,nj->ni", turn, np.exp(2 * rows[:, 3:6]) * inside)
+    cloud.rows[faint, :3] += (NOISE * rate * weight)[:, None] * away
 
 
 def in_space_order(positions: np.ndarray) -> np.ndarray:

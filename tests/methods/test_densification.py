@@ -39,17 +39,68 @@ def test_large_ones_give_way_to_two_smaller_ones_drawn_from_them():
     np.testing.assert_allclose(np.cov(made.rows[:, :3].T), expected, atol=0.25)
 
 
-def test_a_budget_is_kept_and_the_strongest_pulled_grow():
+def test_a_budget_is_kept_and_the_strongest_pulled_are_split():
     made = cloud(size=-6.0)
     made.rows[::10, 10] = -8  # faint: they go
-    strongest = np.argsort(-made.pull()[made.rows[:, 10] > -8])[:6]
-    remaining = made.rows[made.rows[:, 10] > -8]
-    d.grow(made, 42, 1.0, np.random.default_rng(0))
+    remaining, pull = made.rows[made.rows[:, 10] > -8], made.pull()[made.rows[:, 10] > -8]
+    strongest = np.argsort(-pull)[:6]
+    d.grow(made, 42, np.random.default_rng(0))
     assert len(made) == 42
-    np.testing.assert_array_equal(made.rows[36:], remaining[np.sort(strongest)])
+    kept = {tuple(row) for row in made.rows}
+    assert [tuple(row) in kept for row in remaining] == [i not in strongest for i in range(36)]
+    assert np.isclose(made.rows[:, 3], -6 - np.log(1.6)).sum() == 12, "two smaller ones of each of six"
     assert not made.pulls.any() and not made.seen.any()
-    d.grow(made, 10, 1.0, np.random.default_rng(0))
+    d.grow(made, 10, np.random.default_rng(0))
     assert len(made) == 42, "nothing is taken away to get down to a budget"
+
+
+@pytest.mark.parametrize("opacity", [0.02, 0.5, 0.99])
+@pytest.mark.parametrize("copies", [1, 2, 5, 51])
+def test_copies_in_one_place_look_like_one(opacity, copies):
+    each, factor = d.shares_of(np.array([opacity]), np.array([copies]))
+    x = np.linspace(-40, 40, 400_001)
+    alike = 1 - (1 - each * np.exp(-0.5 * (x / factor) ** 2)) ** copies
+    assert alike.max() == pytest.approx(opacity, rel=1e-6)
+    assert np.trapezoid(alike, x) == pytest.approx(opacity * np.sqrt(2 * np.pi), rel=1e-5)
+
+
+def test_faint_ones_move_to_others_and_all_gain_what_is_missing():
+    made = cloud(size=-6.0)
+    made.rows[:, 10] = 2
+    made.rows[:30, 10] = -8
+    places = {tuple(row) for row in made.rows[30:, :3]}
+    d.relocate(made, 50, np.random.default_rng(0))
+    assert len(made) == len(made.first) == 50
+    assert {tuple(row) for row in made.rows[:, :3]} == places
+    _, counts = np.unique(made.rows[:, :3], axis=0, return_counts=True)
+    together = 1 - (1 - d.opacities(made.rows)) ** np.repeat(counts, counts)[0]
+    assert together.max() < 1 and d.opacities(made.rows).min() > d.FAINT
+    nothing = cloud()
+    nothing.rows[:, 10] = -8
+    d.relocate(nothing, 50, np.random.default_rng(0))
+    assert len(nothing) == 40, "where all are faint there is nowhere to go"
+
+
+def test_only_the_faint_wander_and_within_their_shape():
+    made = cloud(6000)
+    made.rows[:, :3], made.rows[:, 3:6], made.rows[:, 6:10] = 0, np.log([0.3, 0.1, 0.02]), [0.9, 0.1, -0.4, 0.2]
+    made.rows[:3000, 10], made.rows[3000:, 10] = -12, 2
+    d.wander(made, 1e-5, np.random.default_rng(0))
+    assert not made.rows[3000:, :3].any()
+    turn = d.rotation_matrices(made.rows[:1, 6:10].astype(float))[0]
+    weight = 5 / (1 + np.exp(-100 * (0.005 - d.opacities(made.rows[:1])[0])))
+    expected = turn @ np.diag(np.array([0.3, 0.1, 0.02]) ** 4) @ turn.T * weight**2
+    np.testing.assert_allclose(np.cov(made.rows[:3000, :3].T), expected, atol=0.07 * expected.max())
+
+
+def test_the_order_of_space_has_neighbours_beside_each_other():
+    chance = np.random.default_rng(0)
+    positions = chance.normal(size=(5000, 3))
+    order = d.in_space_order(positions)
+    assert sorted(order) == list(range(5000))
+    before, after = (np.linalg.norm(np.diff(points, axis=0), axis=1).mean() for points in (positions, positions[order]))
+    assert after < 0.2 * before
+    assert list(d.in_space_order(np.zeros((4, 3)))) == [0, 1, 2, 3]
 
 
 def test_the_papers_way_grows_above_the_threshold_and_removes_the_huge():

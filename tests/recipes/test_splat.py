@@ -102,6 +102,14 @@ def test_the_papers_way_of_growing(clay, tmp_path):
     assert 100 < read(tmp_path / "run", "scores.json")["scores"]["gaussians"] <= 700
 
 
+def test_growing_as_a_markov_chain(clay, tmp_path):
+    flags = ["--growth", "mcmc", "--steps", "150", "--gaussians", "900"]
+    assert main(["run", "splat", "--data", str(clay), *SMALL, *flags, "--out", str(tmp_path / "run")]) == 0
+    found = read(tmp_path / "run", "scores.json")
+    assert found["scores"]["gaussians"] == 900
+    assert found["scores"]["psnr"] > found["baselines"]["nearest training view"]["psnr"] + 3
+
+
 def test_masked_pixels_do_not_matter(clay, tmp_path):
     """Half of each picture is spoiled and masked: the other half is learnt as well as without."""
     import shutil

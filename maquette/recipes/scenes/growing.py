@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from maquette.runs import Run
 
 GROWTHS, GROWS_EVERY = 40, 100  # in short training a fortieth of the steps lies between two growths, at most 100
-GROWS_UNTIL = 0.45  # part of training after which the scene grows no more
+GROWS_UNTIL = 0.6  # part of training after which the scene grows no more
 SETTLES_FROM = 0.6  # part of training from which steps become smaller
 SMALLEST = 0.03  # of the step sizes, at the end
+RELOCATES_UNTIL = 0.8  # part of training after which Markov chains stay where they are
+SHRINKING = 0.01  # weight of mean opacity and size in the loss, for Markov chains
 THRESHOLD = 0.0002  # mean derivative by the centre above which the paper lets a Gaussian grow
 FADES_EVERY = 3000  # steps between two resets of opacity, in the paper's way
 MOMENTS = 24  # at which held-out views are looked at
@@ -88,7 +90,7 @@ def train_cloud(
     from maquette.kernels import compile_first
     from maquette.kernels.training import Studio, learn
     from maquette.measures.pictures import psnr
-    from maquette.methods.densification import Cloud
+    from maquette.methods.densification import Cloud, wander
     from maquette.training import Batches
 
     cloud, studio, extent = Cloud(model.rows()), Studio(), processing["extent"]
@@ -103,20 +105,24 @@ def train_cloud(
         view = views[int(next(batches)[0])]
         is_coarse = step.progress < settings.coarse
         degree = min(model.degree, degree_at(step, settings))
+        rates = rates_of(settings, cloud.rows.shape[1], extent, step.progress)
         loss, _ = learn(
             cloud,
             view.half_camera if is_coarse else view.camera,
             view.half_truth if is_coarse else view.truth,
             view.half_mask if is_coarse else view.mask,
-            rates_of(settings, cloud.rows.shape[1], extent, step.progress),
+            rates,
             studio,
             background=model.background,
             degree=degree,
             share=settings.share,
             is_antialiased=model.is_antialiased,
+            shrinking=SHRINKING / len(cloud) if settings.growth == "mcmc" else 0.0,
         )
         if step.every(pause) and step.number > pause:
             grown(cloud, step, begun, extent, settings, chance.generator)
+        if settings.growth == "mcmc":
+            wander(cloud, float(rates[0]), chance.generator)
         if step.number == 1 or step.every(interval) or step.is_last:
             valid = [psnr(*rendered(cloud.rows, model, view)) for view in test]
             run.log(step, loss=loss, valid_psnr=float(np.mean(valid)), gaussians=len(cloud))
@@ -130,19 +136,21 @@ def degree_at(step: Any, settings: Any) -> int:
 
 def grown(cloud: Cloud, step: Any, begun: int, extent: float, settings: Any, chance: np.random.Generator) -> None:
     """Let the cloud grow, if it is time."""
-    from maquette.methods.densification import fade, grow, grow_by_threshold
+    from maquette.methods.densification import fade, grow, grow_by_threshold, relocate
 
-    if step.progress >= (0.5 if settings.growth == "threshold" else GROWS_UNTIL):
+    if settings.growth == "threshold":
+        if step.progress < 0.5 and step.number >= 500:
+            is_late = step.number > FADES_EVERY
+            grow_by_threshold(cloud, THRESHOLD, settings.gaussians, extent, chance, is_late)
+        if step.progress < 0.5 and step.every(FADES_EVERY):
+            fade(cloud)
         return
-    if settings.growth == "budget":
-        ahead = min(1.0, 1.15 * step.progress / GROWS_UNTIL)
-        grow(cloud, max(begun, int(begun + (settings.gaussians - begun) * ahead)), extent, chance)
-        return
-    if step.number >= 500:
-        is_late = step.number > FADES_EVERY
-        grow_by_threshold(cloud, THRESHOLD, settings.gaussians, extent, chance, is_late)
-    if step.every(FADES_EVERY):
-        fade(cloud)
+    ahead = min(1.0, 1.15 * step.progress / GROWS_UNTIL)
+    target = max(begun, int(begun + (settings.gaussians - begun) * ahead))
+    if settings.growth == "budget" and step.progress < GROWS_UNTIL:
+        grow(cloud, target, chance)
+    if settings.growth == "mcmc" and step.progress < RELOCATES_UNTIL:
+        relocate(cloud, target, chance)
 
 
 class Chance:

@@ -29,11 +29,12 @@ class Settings(BaseSettings):
     gaussians: int = option(50_000, "how many Gaussians the scene may grow to", ge=1)
     degree: int = option(2, "how finely colours change with direction: degree of the harmonics", ge=0, le=3)
     steps: int = option(4000, "views it learns from, one a step", ge=1)
-    growth: Literal["budget", "threshold"] = option(
+    growth: Literal["budget", "threshold", "mcmc"] = option(
         "budget",
-        "grow to `gaussians` where pictures pull most, or as in the paper where they pull more than a threshold",
+        "grow to `gaussians` where pictures pull most; as in the paper, where they pull more than a threshold; or as "
+        "a Markov chain, which moves faint Gaussians to where others are",
     )
-    coarse: float = option(0.45, "part of training that sees pictures of half the size", ge=0, lt=1)
+    coarse: float = option(0.25, "part of training that sees pictures of half the size", ge=0, lt=1)
     share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
     rate: float = option(1.0, "of all step sizes: times those tuned for short training", gt=0, le=100)
     antialiased: bool = option(False, "thin Gaussians fade instead of growing to a pixel; for views of many sizes")
