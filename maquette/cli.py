@@ -21,6 +21,7 @@ Maquette trains every neural network of a graphics course on your own data.
   maquette resume DIR                          go on with a run that was stopped or crashed
   maquette predict DIR INPUT [--out PATH]      use a trained model on new data
   maquette predict DIR|SCENE.ply [--out PATH]  a film of a scene, your own or somebody's
+  maquette view DIR|SCENE.ply                  fly through a scene in the browser, also while it trains
   maquette export DIR --format F               a network or scene for other programs: onnx, huggingface, ply
   maquette report DIR                          write the report of a run again
   maquette compare DIR DIR ... [--out PATH]    several runs on one page
@@ -244,6 +245,21 @@ def recipe_of(arguments: list[str]) -> str | None:
     return name if isinstance(name, str) and name in RECIPES else None
 
 
+def view(arguments: list[str]) -> None:
+    parser = Parser(prog="maquette view", description="Fly through a scene in the browser, also while it trains.")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a run of splat, finished or not, or a scene file")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="the next free one is taken if it is not (default: 8080)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="0.0.0.0 lets others on the network in (default: 127.0.0.1)"
+    )
+    values = parser.parse(arguments)
+    from maquette import viewing
+
+    viewing.view(values.folder, values.host, values.port)
+
+
 def export(arguments: list[str]) -> None:
     parser = Parser(prog="maquette export", description="The network or scene of a run as a file for others.")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
@@ -407,6 +423,7 @@ COMMANDS = {
     "run": run_recipe,
     "resume": resume,
     "predict": predict,
+    "view": view,
     "export": export,
     "report": report_run,
     "compare": compare,

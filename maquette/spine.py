@@ -85,6 +85,8 @@ def execute(recipe: Any, run: Run, record: dict[str, Any]) -> None:
             run.done("analyze")
     with step("process"):
         prepared = recipe.process(data, settings, run)
+        if run.is_main:
+            save_state(prepared.processing, folder, "processing")  # for those who look on while it trains
     with step("build"):
         model = recipe.build(prepared, settings)
         show_model(model, run)

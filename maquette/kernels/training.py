@@ -21,15 +21,35 @@ class Studio:
         return self.rooms[height, width]
 
 
-def learn(cloud, camera, truth, mask, rates, studio, *, background, degree, share, is_antialiased, shrinking=0.0):
+def learn(
+    cloud,
+    camera,
+    truth,
+    mask,
+    rates,
+    studio,
+    *,
+    background,
+    degree,
+    share,
+    is_antialiased,
+    shrinking=0.0,
+    exposures=None,
+    view=0,
+):
     """Move the rows of a `Cloud` towards truth (3, H, W) seen by `camera`; returns the loss and SSIM.
 
     rates (11 + 3 K,) is the size of Adam's step for each number; share that of 1 - SSIM in the loss; mask (H, W) weighs
-    pixels, or is None.
+    pixels, or is None; shrinking is added to the loss's derivative by each opacity, and a third of it to that by each
+    standard deviation. `Exposures`, if given, learn how the photograph number `view` was exposed.
     """
     drawn = draw(cloud.rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
     room, slopes = studio.room(camera.height, camera.width)
-    loss, similar = loss_and_slopes(drawn.picture, truth, NO_MASK if mask is None else mask, share, room, slopes)
+    seen = drawn.picture if exposures is None else exposures.apply(view, drawn.picture)
+    loss, similar = loss_and_slopes(seen, truth, NO_MASK if mask is None else mask, share, room, slopes)
+    if exposures is not None:
+        slopes, by_matrix = exposures.back(view, drawn.picture, slopes)
+        exposures.step(view, by_matrix)
     cloud.steps += 1
     project_backward_and_step(
         cloud.rows,

@@ -110,6 +110,27 @@ def test_growing_as_a_markov_chain(clay, tmp_path):
     assert found["scores"]["psnr"] > found["baselines"]["nearest training view"]["psnr"] + 3
 
 
+def test_photographs_of_unlike_brightness_show_one_scene(clay, tmp_path):
+    """Every other photograph is darker: with exposures learned, the scene is the better for it."""
+    import shutil
+    from dataclasses import replace
+
+    from maquette.data.images import read_picture, write_picture
+
+    uneven, scores = tmp_path / "uneven", []
+    shutil.copytree(clay, uneven)
+    for file in sorted(uneven.rglob("*.png"))[1::2]:
+        picture = read_picture(file)
+        write_picture(file, replace(picture, pixels=picture.pixels * 0.6))
+    for number, more in enumerate(([], ["--exposure"])):
+        out = tmp_path / str(number)
+        flags = ["--steps", "400", "--background", "black", *more]
+        assert main(["run", "splat", "--data", str(uneven), *SMALL, *flags, "--out", str(out)]) == 0
+        losses = [json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+        scores.append(np.mean(losses[-4:]))
+    assert scores[1] < 0.8 * scores[0]
+
+
 def test_masked_pixels_do_not_matter(clay, tmp_path):
     """Half of each picture is spoiled and masked: the other half is learnt as well as without."""
     import shutil

@@ -91,6 +91,7 @@ def train_cloud(
     from maquette.kernels.training import Studio, learn
     from maquette.measures.pictures import psnr
     from maquette.methods.densification import Cloud, wander
+    from maquette.methods.exposure import Exposures
     from maquette.training import Batches
 
     cloud, studio, extent = Cloud(model.rows()), Studio(), processing["extent"]
@@ -99,10 +100,14 @@ def train_cloud(
     tell(settings, cloud, views, run)
     compile_first("maquette.kernels.training")
     run.keep(cloud=cloud, chance=chance, batches=batches)
+    exposures = Exposures(len(views)) if settings.exposure else None
+    if exposures is not None:
+        run.keep(exposures=exposures)
     interval = max(1, settings.steps // MOMENTS)
     pause = GROWS_EVERY if settings.seconds else max(5, min(GROWS_EVERY, settings.steps // GROWTHS))
     for step in run.loop(settings.steps, SLOWDOWN if settings.coarse else 1.5):
-        view = views[int(next(batches)[0])]
+        number = int(next(batches)[0])
+        view = views[number]
         is_coarse = step.progress < settings.coarse
         degree = min(model.degree, degree_at(step, settings))
         rates = rates_of(settings, cloud.rows.shape[1], extent, step.progress)
@@ -118,6 +123,8 @@ def train_cloud(
             share=settings.share,
             is_antialiased=model.is_antialiased,
             shrinking=SHRINKING / len(cloud) if settings.growth == "mcmc" else 0.0,
+            exposures=exposures,
+            view=number,
         )
         if step.every(pause) and step.number > pause:
             grown(cloud, step, begun, extent, settings, chance.generator)

@@ -1,0 +1,48 @@
+"""How bright and in what tint each photograph was taken, learned beside the scene that they show."""
+
+from typing import Any
+
+import numpy as np
+
+RATE = 0.002  # of Adam's steps
+
+
+class Exposures:
+    """For each of `views` photographs a matrix (3, 4) that turns the scene's colours into the photograph's.
+
+    The last column is added. On average over all photographs they change nothing: what is common to all belongs to the
+    scene, and views from elsewhere are drawn without any. Kerbl et al.'s code of 2024 learns the same matrices.
+    """
+
+    def __init__(self, views: int):
+        self.matrices = np.tile(np.eye(3, 4, dtype=np.float32), (views, 1, 1))
+        self.first, self.second = np.zeros_like(self.matrices), np.zeros_like(self.matrices)
+        self.steps = np.zeros(views, np.int64)
+
+    def apply(self, view: int, picture: np.ndarray) -> np.ndarray:
+        """picture (3, H, W) as the photograph would show it."""
+        matrix = self.matrices[view]
+        return (matrix[:, :3] @ picture.reshape(3, -1) + matrix[:, 3:]).reshape(picture.shape)
+
+    def back(self, view: int, picture: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The loss's derivatives by picture (3, H, W) and by the matrix, from those by what `apply` gave."""
+        flat, matrix = slopes.reshape(3, -1), self.matrices[view]
+        by_matrix = np.concatenate([flat @ picture.reshape(3, -1).T, flat.sum(1, keepdims=True)], 1)
+        return np.ascontiguousarray(matrix[:, :3].T @ flat).reshape(picture.shape), by_matrix
+
+    def step(self, view: int, by_matrix: np.ndarray) -> None:
+        """A step of Adam for one photograph; then all together are brought back to changing nothing on average."""
+        self.steps[view] += 1
+        self.first[view] += 0.1 * (by_matrix - self.first[view])
+        self.second[view] += 0.001 * (by_matrix**2 - self.second[view])
+        mean = self.first[view] / (1 - 0.9 ** self.steps[view])
+        spread = np.sqrt(self.second[view] / (1 - 0.999 ** self.steps[view]))
+        self.matrices[view] -= RATE * mean / (spread + 1e-12)
+        self.matrices -= self.matrices.mean(0) - np.eye(3, 4, dtype=np.float32)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("matrices", "first", "second", "steps")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, values in state.items():
+            setattr(self, name, values.copy())
