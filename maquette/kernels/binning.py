@@ -58,7 +58,7 @@ def scattered(keys, values, shift, places):
 
 @njit(cache=True, fastmath=True, inline="always")
 def tiles_along(middle, half, tiles):
-    """First and last of a line of tiles that the numbers from middle - half to middle + half reach; first > last if none."""
+    """First and last of a line of tiles that middle - half to middle + half reaches; first > last if none."""
     first = max(0.0, np.floor((middle - half) / TILE))
     last = min(tiles - 1.0, np.floor((middle + half) / TILE))
     return np.int64(first), np.int64(last)

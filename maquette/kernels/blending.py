@@ -25,7 +25,6 @@ from maquette.kernels.lanes import (
     lesser,
     load,
     ramp,
-    spread,
     store,
     sum_of,
     sums_of,

@@ -167,14 +167,6 @@ def ramp(typing, start):
     return LANES(start), code
 
 
-@intrinsic
-def spread(typing, number):
-    """A number in all lanes."""
-    return LANES(number), lambda context, builder, signature, arguments: _spread(
-        context, builder, signature.args[0], arguments[0]
-    )
-
-
 def _sum_halves(builder, one, other, low, high):
     """Numbers of two lanes that stand at `low` (0..15) plus those that stand at `high`."""
     indices = ir.VectorType(ir.IntType(32), WIDTH)
