@@ -179,18 +179,19 @@ class Run:
             if name in self._checkpoint.get("kept", {}):
                 kept.load_state_dict(self._checkpoint["kept"][name])
 
-    def loop(self, steps: int, slowdown: float = 1.0) -> Iterator[Step]:
+    def loop(self, steps: int, slowdown: float = 1.0, timed: float = 0.05) -> Iterator[Step]:
         """Count `steps` steps, going on where the last checkpoint stood; saves, shows progress, stops when asked.
 
-        With `seconds` set, the first steps are timed and the number of steps is then fixed and recorded; `slowdown` is
-        how many times longer those after them take on average.
+        With `seconds` set, the steps after the first are timed, for the part `timed` of them, and the number of steps is
+        then fixed and recorded; `slowdown` is how many times longer those after them take on average.
         """
         self._loops += 1
         done, total = self._restore(steps)
         if total is not None and done >= total:
             return
         step, progress, clock = Step(), Progress("training"), time.monotonic
-        first, planned_at = done, self._checkpoint.get("planned_at", 0)
+        begun = first = done
+        planned_at = self._checkpoint.get("planned_at", 0)
         interval = float(os.environ.get("MAQUETTE_SAVE_SECONDS", SAVE_EVERY))
         began = saved = looked = clock()
         with self._signals(), closing(progress):
@@ -199,8 +200,10 @@ class Run:
                 step.number, step.is_last = done, done == total
                 step.progress = 0.0 if total is None else max(0, done - 1 - planned_at) / max(1, total - planned_at)
                 yield step
-                if total is None and (done & (done - 1)) == 0:
-                    total = self._plan(done, done - first, clock() - began, slowdown)
+                if done == begun + 1:
+                    first, began = done, clock()  # the first step also loads and compiles: it does not count
+                elif total is None and (done & (done - 1)) == 0:
+                    total = self._plan(done, done - first, clock() - began, slowdown, timed)
                     if total is not None:
                         planned_at = done
                         self._save(done, total, planned_at)
@@ -264,13 +267,16 @@ class Run:
             return saved["step"], saved["total"]
         return 0, total
 
-    def _plan(self, done: int, timed: int, elapsed: float, slowdown: float) -> int | None:
-        """The number of steps in all that fits into `seconds`, once a twentieth of them has passed."""
+    def _plan(self, done: int, steps: int, elapsed: float, slowdown: float, timed: float) -> int | None:
+        """The number of steps in all that fits into `seconds`, once the part `timed` of them has passed.
+
+        `steps` of them took `elapsed` seconds.
+        """
         seconds = self.settings.seconds
         assert seconds is not None
         plan = [0]
-        if self.is_main and elapsed >= seconds / 20:
-            plan = [done + int(timed * max(0.0, seconds - elapsed) / elapsed / slowdown)]
+        if self.is_main and elapsed >= seconds * timed:
+            plan = [done + int(steps * max(0.0, seconds - elapsed) / elapsed / slowdown)]
         if self.processes > 1:
             torch.distributed.broadcast_object_list(plan, src=0)
         return plan[0] or None

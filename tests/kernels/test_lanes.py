@@ -7,7 +7,20 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core.errors import TypingError
 
-from maquette.kernels.lanes import bits_of, both, chosen, greater, greatest_of, lesser, load, ramp, root, store, sum_of, sums_of
+from maquette.kernels.lanes import (
+    bits_of,
+    both,
+    chosen,
+    greater,
+    greatest_of,
+    lesser,
+    load,
+    ramp,
+    root,
+    store,
+    sum_of,
+    sums_of,
+)
 
 ONE, HALF = np.float32(1), np.float32(0.5)
 

@@ -22,7 +22,8 @@ SHRINKING = 0.01  # weight of mean opacity and size in the loss, for Markov chai
 THRESHOLD = 0.0002  # mean derivative by the centre above which the paper lets a Gaussian grow
 FADES_EVERY = 3000  # steps between two resets of opacity, in the paper's way
 MOMENTS = 24  # at which held-out views are looked at
-SLOWDOWN = 3.6  # of the average step beside the first ones, which see half the size and few Gaussians
+WORK = 3.0  # that a Gaussian adds to a step, in pixels
+TIMED = 0.01  # part of --seconds after which the number of steps is known: until then nothing grows
 # sizes of Adam's steps; those of the paper for positions x 3, scales x 4 and colours x 2, since training is short
 POSITION, SCALE, ROTATION, OPACITY, COLOUR = 4.8e-4, 0.02, 0.001, 0.05, 0.005
 
@@ -105,7 +106,7 @@ def train_cloud(
         run.keep(exposures=exposures)
     interval = max(1, settings.steps // MOMENTS)
     pause = GROWS_EVERY if settings.seconds else max(5, min(GROWS_EVERY, settings.steps // GROWTHS))
-    for step in run.loop(settings.steps, SLOWDOWN if settings.coarse else 1.5):
+    for step in run.loop(settings.steps, slowdown(begun, views, settings), TIMED):
         number = int(next(batches)[0])
         view = views[number]
         is_coarse = step.progress < settings.coarse
@@ -152,12 +153,26 @@ def grown(cloud: Cloud, step: Any, begun: int, extent: float, settings: Any, cha
         if step.progress < 0.5 and step.every(FADES_EVERY):
             fade(cloud)
         return
-    ahead = min(1.0, 1.15 * step.progress / GROWS_UNTIL)
-    target = max(begun, int(begun + (settings.gaussians - begun) * ahead))
+    target = target_at(step.progress, begun, settings)
     if settings.growth == "budget" and step.progress < GROWS_UNTIL:
         grow(cloud, target, chance)
     if settings.growth == "mcmc" and step.progress < RELOCATES_UNTIL:
         relocate(cloud, target, chance)
+
+
+def target_at(progress: float, begun: int, settings: Any) -> int:
+    """How many Gaussians there should be: along a line from those at the start, reached shortly before growth ends."""
+    ahead = min(1.0, 1.15 * progress / GROWS_UNTIL)
+    return max(begun, int(begun + (settings.gaussians - begun) * ahead))
+
+
+def slowdown(begun: int, views: list[Seen], settings: Any) -> float:
+    """How many times longer than the first steps all of them take on average: they see more pixels and Gaussians."""
+    pixels = float(np.mean([view.truth[0].size for view in views]))
+    at = np.linspace(0, 1, 101)
+    seen = np.where(at < settings.coarse, pixels / 4, pixels)
+    work = seen + WORK * np.array([target_at(progress, begun, settings) for progress in at])
+    return float(work.mean() / work[0])
 
 
 class Chance:
