@@ -182,8 +182,8 @@ class Run:
     def loop(self, steps: int, slowdown: float = 1.0, timed: float = 0.05) -> Iterator[Step]:
         """Count `steps` steps, going on where the last checkpoint stood; saves, shows progress, stops when asked.
 
-        With `seconds` set, the steps after the first are timed, for the part `timed` of them, and the number of steps is
-        then fixed and recorded; `slowdown` is how many times longer those after them take on average.
+        With `seconds` set, the steps after the first are timed, for the part `timed` of them, and the number of steps
+        is then fixed and recorded; `slowdown` is how many times longer those after them take on average.
         """
         self._loops += 1
         done, total = self._restore(steps)

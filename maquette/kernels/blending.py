@@ -81,7 +81,7 @@ def decay(u):
 @njit(cache=True, fastmath=True)
 def open_blocks(planes):
     """Which blocks of a tile let more through, as bits; transmittances of pixels that are done are not positive."""
-    bits = 0
+    bits = np.int64(0)
     for block in range(BLOCKS):
         most = load(planes, block * BLOCK)
         for row in range(1, TALL):

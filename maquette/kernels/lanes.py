@@ -7,11 +7,14 @@ narrower registers LLVM cuts the lanes in two.
 """
 
 import operator
+from typing import Any
 
 from llvmlite import ir
+from numba import extending
 from numba.core import cgutils, types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, overload, register_model
 
+intrinsic: Any = extending.intrinsic  # what it makes takes one argument less than is written, which mypy cannot see
 WIDTH = 8
 FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 FLAGS = ir.VectorType(ir.IntType(1), WIDTH)
@@ -182,7 +185,7 @@ def sums_of(typing, a, b, c, d, e, f, g, h):
         even, odd = [0, 2, 8, 10, 4, 6, 12, 14], [1, 3, 9, 11, 5, 7, 13, 15]  # as in x86's horizontal addition
         pairs = [_sum_halves(builder, arguments[i], arguments[i + 1], even, odd) for i in (0, 2, 4, 6)]
         fours = [_sum_halves(builder, pairs[i], pairs[i + 1], even, odd) for i in (0, 2)]
-        return _sum_halves(builder, *fours, [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15])
+        return _sum_halves(builder, fours[0], fours[1], [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15])
 
     return LANES(*[LANES] * 8), code
 
