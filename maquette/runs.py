@@ -190,8 +190,7 @@ class Run:
         if total is not None and done >= total:
             return
         step, progress, clock = Step(), Progress("training"), time.monotonic
-        begun = first = done
-        planned_at = self._checkpoint.get("planned_at", 0)
+        begun, planned_at = done, self._checkpoint.get("planned_at", 0)
         interval = float(os.environ.get("MAQUETTE_SAVE_SECONDS", SAVE_EVERY))
         began = saved = looked = clock()
         with self._signals(), closing(progress):
@@ -201,9 +200,9 @@ class Run:
                 step.progress = 0.0 if total is None else max(0, done - 1 - planned_at) / max(1, total - planned_at)
                 yield step
                 if done == begun + 1:
-                    first, began = done, clock()  # the first step also loads and compiles: it does not count
+                    began = clock()  # the first step also loads and compiles: it does not count
                 elif total is None and (done & (done - 1)) == 0:
-                    total = self._plan(done, done - first, clock() - began, slowdown, timed)
+                    total = self._plan(done, done - begun - 1, clock() - began, slowdown, timed)
                     if total is not None:
                         planned_at = done
                         self._save(done, total, planned_at)

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -14,7 +14,7 @@ from maquette.checkpoints import load_state
 from maquette.data.splatfiles import is_scene_file
 from maquette.graphics import paths
 from maquette.graphics.cameras import Camera, camera_from
-from maquette.recipes.scenes.flying import cameras_around, pictures_at
+from maquette.recipes.scenes.flying import FlyingOptions, cameras_around, drawer, pictures_of
 from maquette.settings import UserError
 from maquette.spine import read_settings
 
@@ -23,13 +23,14 @@ LOOKS_EVERY = 1.0  # seconds between two looks at whether training has gone on
 REST = 0.2  # seconds without a move after which the picture is drawn at full size
 MOVING_SECONDS = 0.05  # that a picture may take while the camera moves
 SMALLEST, LARGEST = 160, 1920  # longer side of a picture in pixels
-SHOWN = ("picture", "depth", "alpha")
+SHOWN = get_args(FlyingOptions.model_fields["show"].annotation)
 
 
 class Live:
     """The newest Gaussians of a run of splat, finished or still training, or of a scene file.
 
-    `model` is a `Gaussians`, `cameras` are those of the training views, or some around a scene without any.
+    `model` is a `Gaussians`, `draw` draws it, `cameras` are those of the training views, or some
+    around a scene without any.
     """
 
     def __init__(self, path: Path):
@@ -64,7 +65,7 @@ class Live:
             if is_done:
                 raise
             return False  # training replaced the checkpoint while it was being read
-        self._seen = stamp
+        self._seen, self.draw = stamp, drawer(self.model)
         return True
 
 
@@ -109,7 +110,6 @@ class Visitor:
     moved_at: float = 0.0
     is_sharp: bool = False
     side: int = 480
-    frames: int = field(default=0)
 
     def next_side(self, wanted: Any, largest: int, now: float) -> int | None:
         """How large a picture of what is wanted should be drawn now; None where it stands there already."""
@@ -123,7 +123,6 @@ class Visitor:
 
     def took(self, seconds: float) -> None:
         """Adapt the size of pictures while moving to what the last of them took."""
-        self.frames += 1
         wanted = self.side * float(np.clip(np.sqrt(MOVING_SECONDS / max(seconds, 1e-4)), 0.5, 1.25))
         self.side = int(np.clip(wanted, SMALLEST, LARGEST))
 
@@ -199,7 +198,7 @@ def answer(client: Any, visitor: Visitor, live: Live, show: str, version: int) -
     side = visitor.next_side(wanted, max(largest, SMALLEST), begun)
     if side is None:
         return False
-    picture = next(pictures_at(live.model, [camera_of(camera, side)], show))
+    picture = next(pictures_of(live.draw, [camera_of(camera, side)], show))
     client.scene.set_background_image((picture * 255).round().astype(np.uint8), format="jpeg", jpeg_quality=90)
     if not visitor.is_sharp:
         visitor.took(time.monotonic() - begun)

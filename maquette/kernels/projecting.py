@@ -352,6 +352,7 @@ def project_backward_and_step(
 
     correction_1 and correction_2 are 1 - 0.9^t and 1 - 0.999^t. pulls (N,) gains the length of the derivative by the
     centre in the picture, in halves of the picture's size as in Kerbl et al., and seen (N,) counts.
+    shrinking is added to the derivative by each opacity, a third of it to that by each standard deviation.
     """
     count = len(gaussians)
     used = HARMONICS + 3 * (degree + 1) ** 2

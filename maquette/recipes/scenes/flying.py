@@ -58,10 +58,21 @@ def predict(model: Gaussians, processing: dict[str, Any], inputs: Any, *, show: 
 
 def pictures_at(model: Gaussians, cameras: Sequence[Camera], show: str) -> Iterator[np.ndarray]:
     """The pictures (H, W, 3), 0..1, that cameras see; `show` as in `FlyingOptions`."""
-    from maquette.kernels.splats import depth_of, draw
+    return pictures_of(drawer(model), cameras, show)
+
+
+def drawer(model: Gaussians) -> Callable[[Camera], Any]:
+    """What draws a scene for one camera after the other; its Gaussians are put in rows once."""
+    from maquette.kernels.splats import draw
 
     # not Gaussians.draw: it finds depths besides, which takes half as long again
-    draw_scene: Callable[[Camera], Any] = partial(draw, model.rows(), **model.looks)
+    return partial(draw, model.rows(), **model.looks)
+
+
+def pictures_of(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera], show: str) -> Iterator[np.ndarray]:
+    """The same by a `drawer`."""
+    from maquette.kernels.splats import depth_of
+
     near, far = depth_range(draw_scene, cameras) if show == "depth" else (1, 2)
     for camera in cameras:
         drawn = draw_scene(camera)
