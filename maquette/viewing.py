@@ -36,6 +36,8 @@ class Live:
     def __init__(self, path: Path):
         self.path, self._seen = path, None
         self.is_file = is_scene_file(path)
+        if self.is_file and not path.exists():
+            raise UserError(f"There is no scene {path}.")
         if not self.is_file and read_settings(path)["recipe"] != "splat":
             raise UserError(f"{path} is no run of splat; view shows scenes.")
         self.model: Any = None

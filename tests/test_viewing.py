@@ -100,6 +100,7 @@ def test_visitors_get_what_is_drawn(run):
     ("flags", "words"),
     [
         (["nowhere"], "nowhere"),
+        (["nowhere.ply"], "There is no scene nowhere.ply"),
         (["{run}", "--port", "0"], "--port 0"),
         (["{run}", "--port", "x"], "--port"),
     ],
