@@ -22,13 +22,13 @@ class Exposures:
     def apply(self, view: int, picture: np.ndarray) -> np.ndarray:
         """picture (3, H, W) as the photograph would show it."""
         matrix = self.matrices[view]
-        return (matrix[:, :3] @ picture.reshape(3, -1) + matrix[:, 3:]).reshape(picture.shape)
+        # not a product of BLAS, whose threads wait busily afterwards and hold up the kernels
+        return np.einsum("ij,jyx->iyx", matrix[:, :3], picture) + matrix[:, 3, None, None]
 
     def back(self, view: int, picture: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The loss's derivatives by picture (3, H, W) and by the matrix, from those by what `apply` gave."""
-        flat, matrix = slopes.reshape(3, -1), self.matrices[view]
-        by_matrix = np.concatenate([flat @ picture.reshape(3, -1).T, flat.sum(1, keepdims=True)], 1)
-        return np.ascontiguousarray(matrix[:, :3].T @ flat).reshape(picture.shape), by_matrix
+        by_picture = np.einsum("ij,iyx->jyx", self.matrices[view, :, :3], slopes)
+        return by_picture, np.column_stack([np.einsum("iyx,jyx->ij", slopes, picture), slopes.sum((1, 2))])
 
     def step(self, view: int, by_matrix: np.ndarray) -> None:
         """A step of Adam for one photograph; then all together are brought back to changing nothing on average."""
