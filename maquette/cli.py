@@ -1,4 +1,4 @@
-"""The command line: list, run, resume, predict, export, report, compare, data, tour.
+"""The command line: list, run, resume, predict, view, export, report, compare, data, tour.
 
 Nothing heavy is imported before it is known that the command needs it. argparse reads the flags, pydantic the values,
 so that every mistake can be told in one sentence.
@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -323,58 +322,13 @@ def data(arguments: list[str]) -> None:
 
 
 def tour(arguments: list[str]) -> int:
-    """Every recipe in a process of its own: one that fails, however it fails, does not end the tour."""
     parser = Parser(prog="maquette tour", description="Every recipe on its own data, and a gallery of the reports.")
     parser.add_argument("--out", type=Path, default=Path("tour"), help="folder of the runs and the gallery (tour)")
     parser.add_argument("--preset", help="small, course or full, for every recipe that has it")
     values = parser.parse(arguments)
-    from maquette.recipes import RECIPES, load_recipe
-    from maquette.report import write_gallery
-    from maquette.settings import UserError, nearest
+    from maquette import touring
 
-    presets = {preset for name in RECIPES for preset in load_recipe(name).PRESETS}
-    if values.preset is not None and values.preset not in presets:
-        raise UserError(f"No recipe has a preset {values.preset}{nearest(values.preset, presets)}")
-
-    entries, failed = [], []
-    for count, (name, entry) in enumerate(RECIPES.items(), 1):
-        folder = values.out / name
-        has_preset = values.preset and values.preset in load_recipe(name).PRESETS
-        command = ["run", name, "--out", str(folder), *(["--preset", values.preset] if has_preset else [])]
-        if (folder / "settings.json").exists():
-            command = ["report" if (folder / "scores.json").exists() else "resume", str(folder)]
-        print(f"[{count}/{len(RECIPES)}] maquette {shlex.join(command)}", flush=True)
-        code, sentence = run_beside(command)
-        if code == 130:
-            again = shlex.join(["maquette", "tour", *arguments])
-            print(f"maquette: interrupted; go on with: {again}", file=sys.stderr)
-            return 130
-        if code:
-            print(f"    failed: {sentence}", flush=True)
-            failed.append(name)
-        error = sentence if code else None
-        entries.append({"recipe": name, "folder": folder, "kind": entry.kind, "line": entry.summary, "error": error})
-    page = write_gallery(entries, values.out / "index.html")
-    print(f"Made {page}, a gallery of {len(entries) - len(failed)} reports; open it in a browser.")
-    if failed:
-        print(f"maquette: these failed: {', '.join(failed)}; run the tour again to go on", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def run_beside(command: list[str]) -> tuple[int, str]:
-    """Run a command of ours in a process of its own, its progress passed on; its exit code and its last sentence."""
-    process = subprocess.Popen([sys.executable, "-m", "maquette", *command], stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    last = "no message"
-    try:
-        for line in process.stderr:
-            last = line.strip().removeprefix("maquette: ") or last
-            if not line.startswith("maquette: "):
-                print(f"    {line.rstrip()}", file=sys.stderr, flush=True)
-        return process.wait(), last
-    except KeyboardInterrupt:  # Ctrl-C reaches the other process too; it saves and ends by itself
-        process.wait()
-        return 130, last
+    return touring.tour(values.out, values.preset, shlex.join(["maquette", "tour", *arguments]))
 
 
 def parse_settings(name: str, recipe: Any, arguments: list[str]) -> tuple[str | None, str | None, dict[str, Any]]:

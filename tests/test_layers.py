@@ -16,7 +16,7 @@ LEVELS = [
     {"models", "methods", "graphics", "kernels", "data", "measures", "figures", "progress"},
     {"runs", "training", "checkpoints", "huggingface"},
     {"recipes"},
-    {"spine", "serving", "exporting", "report"},
+    {"spine", "serving", "exporting", "report", "viewing", "touring"},
     {"cli", "studio"},
 ]
 BESIDE = {
@@ -31,6 +31,8 @@ BESIDE = {
     "huggingface": {"checkpoints"},
     "serving": {"spine", "report"},
     "exporting": {"serving"},
+    "viewing": {"spine", "serving"},
+    "touring": {"report"},
 }
 
 
