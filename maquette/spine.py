@@ -20,7 +20,7 @@ from maquette.checkpoints import load_model, load_state, save_model, save_state
 from maquette.files import cannot_write, read_json, write_json
 from maquette.measures import direction
 from maquette.recipes import RECIPES, load_recipe, recipe_settings
-from maquette.runs import Run
+from maquette.runs import Run, leave_processes
 from maquette.settings import Settings, UserError
 
 FORMAT = 1  # of the run folder; raised when an older Maquette could no longer read it
@@ -92,6 +92,7 @@ def execute(recipe: Any, run: Run, record: dict[str, Any]) -> None:
         show_model(model, run)
     with step("train"):
         scores = recipe.train(model, prepared, settings, run)
+    leave_processes()
     if not run.is_main:
         return
     record["hardware"]["threads"] = torch.get_num_threads()
