@@ -373,15 +373,6 @@ def find_device(choice: str) -> tuple[torch.device, int, int]:
     return state.device, state.process_index, state.num_processes
 
 
-def leave_processes() -> None:
-    """End the work together with the other processes, if there are any.
-
-    A process that ends while gloo's threads still hold tensors may be aborted by them, as Python is taken down.
-    """
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
 def random_state() -> dict[str, Any]:
     """The state of every global generator."""
     state = {"python": random.getstate(), "numpy": np.random.get_state(legacy=False), "torch": torch.get_rng_state()}

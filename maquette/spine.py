@@ -20,8 +20,9 @@ from maquette.checkpoints import load_model, load_state, save_model, save_state
 from maquette.files import cannot_write, read_json, write_json
 from maquette.measures import direction
 from maquette.recipes import RECIPES, load_recipe, recipe_settings
-from maquette.runs import Run, leave_processes
+from maquette.runs import Run
 from maquette.settings import Settings, UserError
+from maquette.training import leave_processes
 
 FORMAT = 1  # of the run folder; raised when an older Maquette could no longer read it
 MOST_LAYERS = 40  # lines in the table of layers; of more, equal ones share a line

@@ -40,6 +40,15 @@ def is_distributed() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
+def leave_processes() -> None:
+    """End the work together with the other processes, if there are any.
+
+    A process that ends while gloo's threads still hold tensors may be aborted by them, as Python is taken down.
+    """
+    if is_distributed():
+        torch.distributed.destroy_process_group()
+
+
 class Batches:
     """The order in which rows are seen: shuffled anew each epoch, by the seed, the last batch of an epoch smaller.
 

@@ -49,14 +49,14 @@ LONGER = {
     "line": ["--learning-rate", "1e-7", "--steps", "150000"],
     "regression": ["--network", "ensemble", "--epochs", "30"],
     "classification": ["--network", "ensemble", "--epochs", "30", "--balance"],
-    "restore": ["--steps", "300"],
+    "restore": ["--steps", "150"],
     "autoencoder": ["--epochs", "400"],
     "image_classification": ["--epochs", "60"],
     "attack": ["--epochs", "20", "--defence-epochs", "30"],
     "tokenizer": ["--vocabulary", "3000"],
     "attention": ["--steps", "500"],
-    "depth": ["--steps", "300"],
-    "gpt": ["--steps", "400"],
+    "depth": ["--steps", "180"],
+    "gpt": ["--steps", "240"],
     "splat": ["--steps", "500"],
 }
 
