@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from maquette.graphics.splats import rotation_matrices as plain_rotations
 from maquette.methods import densification as d
@@ -39,18 +42,44 @@ def test_large_ones_give_way_to_two_smaller_ones_drawn_from_them():
     np.testing.assert_allclose(np.cov(made.rows[:, :3].T), expected, atol=0.25)
 
 
+@given(st.floats(-4, 4), arrays(np.float32, 3, elements=st.floats(-5, 1, width=32)))
+def test_two_halves_have_the_centre_the_spread_and_the_amount_of_the_whole(logit, sizes):
+    made = cloud(5)
+    made.rows[:, 3:6], made.rows[:, 10], made.rows[:, 11:] = sizes, logit, 0.3
+    made.first[:], made.second[:] = 1, 1
+    whole = made.rows.astype(float)
+    d.halve(made, np.array([1, 4]))
+    np.testing.assert_array_equal(made.rows[[0, 2, 3]], whole[[0, 2, 3]].astype(np.float32))
+    assert len(made) == 7 and not made.first[[1, 4, 5, 6]].any() and made.first[0].all()
+    for parent, halves in ((1, made.rows[[1, 5]].astype(float)), (4, made.rows[[4, 6]].astype(float))):
+        centre = halves[:, :3].mean(0)
+        np.testing.assert_allclose(centre, whole[parent, :3], atol=1e-5)
+        within = np.mean([covariance(half) for half in halves], 0)
+        apart = halves[:, :3] - centre
+        spread = within + apart.T @ apart / 2
+        np.testing.assert_allclose(spread, covariance(whole[parent]), rtol=1e-3, atol=1e-4 * spread.max())
+        amounts = [(d.opacities(row[None]) * np.exp(row[3:6].sum()))[0] for row in (*halves, whole[parent])]
+        assert amounts[0] + amounts[1] == pytest.approx(amounts[2], rel=1e-4)
+        np.testing.assert_array_equal(halves[:, 11:], whole[[parent, parent], 11:])
+
+
+def covariance(row):
+    turn = d.rotation_matrices(row[None, 6:10])[0]
+    return turn @ np.diag(np.exp(2 * row[3:6])) @ turn.T
+
+
 def test_a_budget_is_kept_and_the_strongest_pulled_are_split():
     made = cloud(size=-6.0)
     made.rows[::10, 10] = -8  # faint: they go
     remaining, pull = made.rows[made.rows[:, 10] > -8], made.pull()[made.rows[:, 10] > -8]
     strongest = np.argsort(-pull)[:6]
-    d.grow(made, 42, np.random.default_rng(0))
+    d.grow(made, 42)
     assert len(made) == 42
     kept = {tuple(row) for row in made.rows}
     assert [tuple(row) in kept for row in remaining] == [i not in strongest for i in range(36)]
-    assert np.isclose(made.rows[:, 3], -6 - np.log(1.6)).sum() == 12, "two smaller ones of each of six"
+    assert np.isclose(made.rows[:, 3:6].min(1), -6 + np.log(0.6)).sum() == 12, "two shorter ones of each of six"
     assert not made.pulls.any() and not made.seen.any()
-    d.grow(made, 10, np.random.default_rng(0))
+    d.grow(made, 10)
     assert len(made) == 42, "nothing is taken away to get down to a budget"
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maquette.methods.densification import Cloud
     from maquette.runs import Run
 
-GROWTHS, GROWS_EVERY = 40, 100  # in short training a fortieth of the steps lies between two growths, at most 100
+GROWTHS, GROWS_EVERY = 25, 100  # in short training a twenty-fifth of the steps lies between two growths, at most 100
 GROWS_UNTIL = 0.6  # part of training after which the scene grows no more
 SETTLES_FROM = 0.6  # part of training from which steps become smaller
 SMALLEST = 0.03  # of the step sizes, at the end
@@ -155,7 +155,7 @@ def grown(cloud: Cloud, step: Any, begun: int, extent: float, settings: Any, cha
         return
     target = target_at(step.progress, begun, settings)
     if settings.growth == "budget" and step.progress < GROWS_UNTIL:
-        grow(cloud, target, chance)
+        grow(cloud, target)
     if settings.growth == "mcmc" and step.progress < RELOCATES_UNTIL:
         relocate(cloud, target, chance)
 
