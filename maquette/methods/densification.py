@@ -50,6 +50,10 @@ class Cloud:
         self.rows, self.first, self.second = self.rows[chosen], self.first[chosen], self.second[chosen]
         self.pulls, self.seen = self.pulls[chosen], self.seen[chosen]
 
+    def put(self, chosen: np.ndarray, rows: np.ndarray) -> None:
+        """Other Gaussians in the places of some, without momentum."""
+        self.rows[chosen], self.first[chosen], self.second[chosen] = rows, 0, 0
+
     def add(self, rows: np.ndarray) -> None:
         """New Gaussians, without momentum."""
         nothing = np.zeros_like(rows)
@@ -82,7 +86,7 @@ def rows_of_points(points: np.ndarray, colours: np.ndarray, degree: int) -> np.n
     size = np.sqrt((distances**2).mean(1)) if near > 1 else np.ones(len(points))
     rows[:, 3:6] = np.log(np.clip(size, 1e-7 + 0.01 * np.median(size), 10 * np.median(size) + 1e-7))[:, None]
     rows[:, 6] = 1
-    rows[:, 10] = np.log(START / (1 - START))
+    rows[:, 10] = logit(START)
     rows[:, 11:14] = (colours - 0.5) / C0
     return rows
 
@@ -90,6 +94,11 @@ def rows_of_points(points: np.ndarray, colours: np.ndarray, degree: int) -> np.n
 def opacities(rows: np.ndarray) -> np.ndarray:
     """0..1, (N,)."""
     return 1 / (1 + np.exp(-rows[:, 10]))
+
+
+def logit(opacity: Any) -> Any:
+    """What rows hold for an opacity."""
+    return np.log(opacity / (1 - opacity))
 
 
 def densify(cloud: Cloud, chosen: np.ndarray, extent: float, chance: np.random.Generator) -> None:
@@ -108,8 +117,7 @@ def split(cloud: Cloud, chosen: np.ndarray, chance: np.random.Generator) -> None
         away = chance.normal(size=(len(parents), 3)).astype(np.float32) * np.exp(parents[:, 3:6])
         part[:, :3] += np.einsum("nij,nj->ni", rotation_matrices(parents[:, 6:10]), away)
         part[:, 3:6] -= np.log(SHRINK)
-    cloud.rows[chosen] = drawn[0]
-    cloud.first[chosen], cloud.second[chosen] = 0, 0
+    cloud.put(chosen, drawn[0])
     cloud.add(drawn[1])
 
 
@@ -126,12 +134,11 @@ def halve(cloud: Cloud, chosen: np.ndarray) -> None:
     opacity = opacities(parents) / np.float32(2 * SHORTER)
     halves = parents.copy()
     halves[each, 3 + longest] += np.log(SHORTER)
-    halves[:, 10] = np.log(opacity / (1 - opacity))
+    halves[:, 10] = logit(opacity)
     others = halves.copy()
     halves[:, :3] += np.float32(APART) * along
     others[:, :3] -= np.float32(APART) * along
-    cloud.rows[chosen] = halves
-    cloud.first[chosen], cloud.second[chosen] = 0, 0
+    cloud.put(chosen, halves)
     cloud.add(others)
 
 
@@ -191,11 +198,10 @@ def relocate(cloud: Cloud, target: int, chance: np.random.Generator) -> None:
     chosen, times = np.unique(drawn, return_counts=True)
     each, factor = shares_of(opacity[chosen].astype(np.float64), np.minimum(times + 1, MOST_COPIES))
     each = np.clip(each, FAINT, 1 - 1e-6)
-    cloud.rows[chosen, 10] = np.log(each / (1 - each))
+    cloud.rows[chosen, 10] = logit(each)
     cloud.rows[chosen, 3:6] += np.log(factor)[:, None]
     cloud.first[chosen], cloud.second[chosen] = 0, 0
-    cloud.rows[faint] = cloud.rows[drawn[: len(faint)]]
-    cloud.first[faint], cloud.second[faint] = 0, 0
+    cloud.put(faint, cloud.rows[drawn[: len(faint)]])
     cloud.add(cloud.rows[drawn[len(faint) :]])
     cloud.keep(in_space_order(cloud.rows[:, :3]))
     cloud.forget()
@@ -225,7 +231,7 @@ def in_space_order(positions: np.ndarray) -> np.ndarray:
 
 def fade(cloud: Cloud, opacity: float = 0.01) -> None:
     """Set all opacities to at most this, so that those which nothing needs stay faint and go."""
-    most = np.float32(np.log(opacity / (1 - opacity)))
+    most = np.float32(logit(opacity))
     cloud.rows[:, 10] = np.minimum(cloud.rows[:, 10], most)
     cloud.first[:, 10], cloud.second[:, 10] = 0, 0
 
