@@ -25,14 +25,31 @@ def radix_sort(keys, values):
     """values (N,) int32 in the order of keys (N,) uint32, stable."""
     for turn in range(3):
         counts = histograms(keys, turn * BITS)
-        total = 0
-        for bucket in range(BUCKETS):
-            for chunk in range(CHUNKS):
-                count = counts[chunk, bucket]
-                counts[chunk, bucket] = total
-                total += count
+        count_up(counts)
         keys, values = scattered(keys, values, turn * BITS, counts)
     return values
+
+
+@njit(cache=True)
+def count_up(counts):
+    """Turn counts (CHUNKS, B) into where each chunk's part of each bucket begins; returns where buckets do (B + 1,).
+
+    Row by row: memory along a column lies so far apart that the cache would hold little of it.
+    """
+    chunks, buckets = counts.shape
+    totals, starts = np.zeros(buckets, np.int64), np.zeros(buckets + 1, np.int64)
+    for chunk in range(chunks):
+        for bucket in range(buckets):
+            totals[bucket] += counts[chunk, bucket]
+    for bucket in range(buckets):
+        starts[bucket + 1] = starts[bucket] + totals[bucket]
+        totals[bucket] = starts[bucket]
+    for chunk in range(chunks):
+        for bucket in range(buckets):
+            found = counts[chunk, bucket]
+            counts[chunk, bucket] = totals[bucket]
+            totals[bucket] += found
+    return starts
 
 
 @njit(cache=True, parallel=True)
@@ -78,54 +95,66 @@ def columns_reached(splat, row, left, right):
     return max(left, np.int64(first)), min(right, np.int64(last))
 
 
+@njit(cache=True, fastmath=True, inline="always")
+def tiles_around(splat, tiles_x, tiles_y):
+    """The tiles of the rectangle around an ellipse: first and last column, first and last row."""
+    left, right = tiles_along(splat[0], splat[10], tiles_x)
+    top, bottom = tiles_along(splat[1], splat[11], tiles_y)
+    return left, right, top, bottom
+
+
 @njit(cache=True, parallel=True)
-def bins(splats, order, tiles_x, tiles_y):
+def tiles_reached(splats, depths, tiles_x, tiles_y):
+    """reached, firsts, lasts: the tiles of Gaussian i are reached[firsts[i]:lasts[i]], none if its depth is infinite.
+
+    There is room for firsts[N] tiles, of which some stay empty.
+    """
+    count = len(splats)
+    firsts, lasts = np.zeros(count + 1, np.int32), np.empty(count, np.int32)
+    for chunk in prange(CHUNKS):
+        for i in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
+            if depths[i] < np.inf:
+                left, right, top, bottom = tiles_around(splats[i], tiles_x, tiles_y)
+                firsts[i + 1] = max(0, right - left + 1) * max(0, bottom - top + 1)
+    for i in range(count):
+        firsts[i + 1] += firsts[i]
+    reached = np.empty(firsts[count], np.int32)
+    for chunk in prange(CHUNKS):
+        for i in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
+            home = firsts[i]
+            if firsts[i + 1] > home:
+                left, right, top, bottom = tiles_around(splats[i], tiles_x, tiles_y)
+                for row in range(top, bottom + 1):
+                    first, last = left, right
+                    if top < bottom:
+                        first, last = columns_reached(splats[i], row, left, right)
+                    for column in range(first, last + 1):
+                        reached[home] = row * tiles_x + column
+                        home += 1
+            lasts[i] = home
+    return reached, firsts, lasts
+
+
+@njit(cache=True, parallel=True)
+def bins(splats, depths, order, tiles_x, tiles_y):
     """pairs, starts, homes, firsts, lasts: the Gaussians of each tile from front to back, and a place for their sums.
 
-    splats (N, SPLAT) from `project`, order (M,) from front to back. Tile t has pairs[starts[t]:starts[t + 1]]. Pair p
-    has its home in row homes[p], where those of the k-th Gaussian of `order` stand together, from firsts[k] until
-    lasts[k]; firsts[M] is the number of rows, of which some stay empty.
+    splats (N, SPLAT) and depths (N,) from `project`, order (M,) from front to back. Tile t has
+    pairs[starts[t]:starts[t + 1]]. Pair p has its home in row homes[p], where those of Gaussian i stand together, from
+    firsts[i] until lasts[i]; firsts[N] is the number of rows, of which some stay empty.
     """
+    reached, firsts, lasts = tiles_reached(splats, depths, tiles_x, tiles_y)
     count, tiles = len(order), tiles_x * tiles_y
-    firsts, lasts = np.zeros(count + 1, np.int64), np.empty(count, np.int64)
+    places = np.zeros((CHUNKS, tiles), np.int32)
     for chunk in prange(CHUNKS):
         for k in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
-            splat = splats[order[k]]
-            left, right = tiles_along(splat[0], splat[10], tiles_x)
-            top, bottom = tiles_along(splat[1], splat[11], tiles_y)
-            firsts[k + 1] = max(0, right - left + 1) * max(0, bottom - top + 1)
-    for k in range(count):
-        firsts[k + 1] += firsts[k]
-    reached = np.empty(firsts[count], np.int32)
-    places = np.zeros((CHUNKS, tiles), np.int64)
+            for home in range(firsts[order[k]], lasts[order[k]]):
+                places[chunk, reached[home]] += 1
+    starts = count_up(places)
+    pairs, homes = np.empty(starts[tiles], np.int32), np.empty(starts[tiles], np.int32)
     for chunk in prange(CHUNKS):
         for k in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
-            splat = splats[order[k]]
-            left, right = tiles_along(splat[0], splat[10], tiles_x)
-            top, bottom = tiles_along(splat[1], splat[11], tiles_y)
-            home = firsts[k]
-            for row in range(top, bottom + 1):
-                first, last = left, right
-                if top < bottom:
-                    first, last = columns_reached(splat, row, left, right)
-                for column in range(first, last + 1):
-                    reached[home] = row * tiles_x + column
-                    places[chunk, row * tiles_x + column] += 1
-                    home += 1
-            lasts[k] = home
-    starts = np.zeros(tiles + 1, np.int64)
-    total = 0
-    for tile in range(tiles):
-        starts[tile] = total
-        for chunk in range(CHUNKS):
-            found = places[chunk, tile]
-            places[chunk, tile] = total
-            total += found
-    starts[tiles] = total
-    pairs, homes = np.empty(total, np.int32), np.empty(total, np.int32)
-    for chunk in prange(CHUNKS):
-        for k in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
-            for home in range(firsts[k], lasts[k]):
+            for home in range(firsts[order[k]], lasts[order[k]]):
                 place = places[chunk, reached[home]]
                 places[chunk, reached[home]] = place + 1
                 pairs[place], homes[place] = order[k], home

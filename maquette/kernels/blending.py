@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
+from numpy.polynomial import Chebyshev, Polynomial
 
 from maquette.graphics.splats import FAINTEST
 from maquette.kernels.binning import TILE
@@ -35,6 +36,7 @@ WIDE, TALL = WIDTH, 4  # pixels of a block
 BLOCK = WIDE * TALL
 ACROSS = TILE // WIDE  # blocks side by side in a tile
 BLOCKS = PIXELS // BLOCK
+EVERY_BLOCK = np.uint8(2**BLOCKS - 1)
 SUMS = 9  # of v, v dx, v dy, v dx^2, v dx dy, v dy^2 and of three colours' shares, for each pair of tile and Gaussian
 AT_ONCE = 32  # Gaussians a sweep
 NUMBERS = 9  # of a Gaussian in a sweep: the tile's first pixel from its centre (2), form (4), colour (3)
@@ -44,8 +46,8 @@ OPAQUE, STRONGEST = np.float32(1e-4), np.float32(0.99)
 DECAY = np.float32(-1 / 32)  # alpha is e^u to the 16th with u = DECAY form + ln(strength) / 16
 SHIFT = np.float32(0.175)  # u is between -0.35 and 0 where alphas count: the polynomial's middle
 LEAST = np.float32(np.log(FAINTEST) / 16 + 0.175)  # u + SHIFT below which a Gaussian covers nothing
-FACTORS = np.exp(-0.175) / np.array([120, 24, 6, 2, 1, 1])
-F5, F4, F3, F2, F1, F0 = (np.float32(factor) for factor in FACTORS)
+_FITTED = Chebyshev.interpolate(lambda u: np.exp(u - 0.175), 4, [-0.175, 0.175]).convert(kind=Polynomial).coef
+F0, F1, F2, F3, F4 = (np.float32(factor) for factor in _FITTED)
 
 
 class Sweep(NamedTuple):
@@ -69,9 +71,9 @@ def new_sweep():
 
 @njit(cache=True, fastmath=True, inline="always")
 def decay(u):
-    """e^(16 (u - SHIFT)) for u - SHIFT in [-0.35, 0], to 1e-6 of its value: a polynomial, four times squared."""
+    """e^(16 (u - SHIFT)) for u - SHIFT in [-0.35, 0], to 2e-6 of its value: a polynomial, four times squared."""
     square = u * u  # Estrin's order: more products at once than Horner's
-    y = (F1 * u + F0) + square * ((F3 * u + F2) + square * (F5 * u + F4))
+    y = (F1 * u + F0) + square * ((F3 * u + F2) + square * F4)
     y = y * y
     y = y * y
     y = y * y
@@ -108,19 +110,26 @@ def blocks_reached(x, y, a, b, c, reach, corners):
 
 
 @njit(cache=True, fastmath=True)
-def find_hits(splats, pairs, first, last, left, top, open_bits, sweep):
+def find_blocks(splats, pairs, first, last, left, top, corners, blocks):
+    """Fill blocks of slots first to last: which blocks of the tile each Gaussian reaches, as bits."""
+    for slot in range(first, last):
+        splat = splats[pairs[slot]]
+        x, y = left - splat[0], top - splat[1]
+        blocks[slot] = blocks_reached(x, y, splat[2], splat[3], splat[4], splat[6], corners)
+
+
+@njit(cache=True, fastmath=True)
+def find_hits(splats, pairs, blocks, first, last, left, top, open_bits, sweep):
     """Fill numbers and hits for the Gaussians of slots first to last; returns how many hits there are."""
     count, numbers = 0, sweep.numbers
     for slot in range(first, last):
         splat = splats[pairs[slot]]
         at = (slot - first) * NUMBERS
-        x, y = left - splat[0], top - splat[1]
-        a, b, c, reach = splat[2], splat[3], splat[4], splat[6]
-        numbers[at], numbers[at + 1] = x, y
-        numbers[at + 2], numbers[at + 3], numbers[at + 4] = DECAY * a, TWO * DECAY * b, DECAY * c
-        numbers[at + 5] = LEAST - DECAY * reach
+        numbers[at], numbers[at + 1] = left - splat[0], top - splat[1]
+        numbers[at + 2], numbers[at + 3], numbers[at + 4] = DECAY * splat[2], TWO * DECAY * splat[3], DECAY * splat[4]
+        numbers[at + 5] = LEAST - DECAY * splat[6]
         numbers[at + 6], numbers[at + 7], numbers[at + 8] = splat[7], splat[8], splat[9]
-        bits = open_bits & blocks_reached(x, y, a, b, c, reach, sweep.corners)
+        bits = open_bits & np.int64(blocks[slot])
         for block in range(BLOCKS):
             sweep.hits[count] = (slot - first) * BLOCKS + block
             count += (bits >> block) & 1
@@ -162,13 +171,16 @@ def spread_out(tiles):
 
 
 @njit(cache=True, fastmath=True)
-def blend_tile(splats, pairs, first_slot, last_slot, left, top, sweep, planes):
+def blend_tile(splats, pairs, blocks, first_slot, last_slot, left, top, sweep, planes):
     """Blend the Gaussians of a tile into planes (4, PIXELS): transmittance, negative where done, and three colours."""
     for first in range(first_slot, last_slot, AT_ONCE):
+        last = min(first + AT_ONCE, last_slot)
         open_bits = open_blocks(planes)
         if open_bits == 0:
+            blocks[first:last_slot] = EVERY_BLOCK  # if the way back sees it otherwise, by rounding, it may look
             break
-        count = find_hits(splats, pairs, first, min(first + AT_ONCE, last_slot), left, top, open_bits, sweep)
+        find_blocks(splats, pairs, first, last, left, top, sweep.corners, blocks)
+        count = find_hits(splats, pairs, blocks, first, last, left, top, open_bits, sweep)
         find_alphas(count, sweep)
         for hit in range(count):
             at, block = sweep.hits[hit] // BLOCKS * NUMBERS, sweep.hits[hit] % BLOCKS
@@ -187,8 +199,8 @@ def blend_tile(splats, pairs, first_slot, last_slot, left, top, sweep, planes):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
-    """Fill picture (3, H, W) and remainder (H, W), what shines through.
+def blend(splats, pairs, starts, tiles_x, picture, remainder, blocks, background):
+    """Fill picture (3, H, W), remainder (H, W), what shines through, and blocks (P,) for the way back.
 
     splats (N, SPLAT) from `project`; pairs: Gaussians of all tiles, those of tile t, from front to back, from starts[t]
     to starts[t + 1]; background (3,).
@@ -201,7 +213,7 @@ def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
         left, top = np.float32(column) + np.float32(0.5), np.float32(row) + np.float32(0.5)
         planes = np.zeros(4 * PIXELS, np.float32)
         planes[:PIXELS] = ONE
-        blend_tile(splats, pairs, starts[tile], starts[tile + 1], left, top, new_sweep(), planes)
+        blend_tile(splats, pairs, blocks, starts[tile], starts[tile + 1], left, top, new_sweep(), planes)
         for pixel in range(PIXELS):
             x, y = place(pixel)
             x, y = column + x, row + y
@@ -213,7 +225,7 @@ def blend(splats, pairs, starts, tiles_x, picture, remainder, background):
 
 
 @njit(cache=True, fastmath=True)
-def blend_tile_backward(splats, pairs, homes, first_slot, last_slot, left, top, sweep, found, planes, sums):
+def blend_tile_backward(splats, pairs, blocks, homes, first_slot, last_slot, left, top, sweep, found, planes, sums):
     """Fill sums of a tile's pairs; planes (5, PIXELS): transmittance, slopes by three colours, and what comes behind.
 
     found (AT_ONCE, FOUND) is memory for sums over the pixels of each column.
@@ -225,7 +237,7 @@ def blend_tile_backward(splats, pairs, homes, first_slot, last_slot, left, top, 
             for slot in range(first, last_slot):
                 sums[homes[slot]] = ZERO
             break
-        count = find_hits(splats, pairs, first, last, left, top, open_bits, sweep)
+        count = find_hits(splats, pairs, blocks, first, last, left, top, open_bits, sweep)
         find_alphas(count, sweep)
         found[:] = ZERO
         for hit in range(count):
@@ -280,7 +292,7 @@ def add_up(found, at, x, sums, home):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums):
+def blend_backward(splats, pairs, starts, blocks, homes, tiles_x, picture, slopes, sums):
     """Fill sums (P, SUMS) of each pair from slopes (3, H, W), the loss's derivative by the picture that `blend` made.
 
     With v = alpha dL/dalpha, which is the derivative by ln alpha: the sums over the pair's pixels of v, v dx, v dy,
@@ -304,4 +316,4 @@ def blend_backward(splats, pairs, starts, homes, tiles_x, picture, slopes, sums)
                     planes[4 * PIXELS + pixel] += slope * picture[colour, y, x]
         found = np.empty(AT_ONCE * FOUND, np.float32)
         slots = starts[tile], starts[tile + 1]
-        blend_tile_backward(splats, pairs, homes, *slots, left, top, new_sweep(), found, planes, sums)
+        blend_tile_backward(splats, pairs, blocks, homes, *slots, left, top, new_sweep(), found, planes, sums)

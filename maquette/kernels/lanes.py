@@ -9,8 +9,9 @@ narrower registers LLVM cuts the lanes in two.
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
-from numba import extending
+from numba import extending, njit
 from numba.core import cgutils, types
 from numba.extending import models, overload, register_model
 
@@ -18,6 +19,7 @@ intrinsic: Any = extending.intrinsic  # what it makes takes one argument less th
 WIDTH = 8
 FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 FLAGS = ir.VectorType(ir.IntType(1), WIDTH)
+INTEGERS = ir.VectorType(ir.IntType(32), WIDTH)
 FAST = ("fast",)
 
 
@@ -86,6 +88,7 @@ _subtract = _of_two("_subtract", lambda builder, one, other: builder.fsub(one, o
 _multiply = _of_two("_multiply", lambda builder, one, other: builder.fmul(one, other, flags=FAST))
 _divide = _of_two("_divide", lambda builder, one, other: builder.fdiv(one, other, flags=FAST))
 _at_least = _of_two("_at_least", lambda builder, one, other: builder.fcmp_ordered(">=", one, other), MASK)
+_more = _of_two("_more", lambda builder, one, other: builder.fcmp_ordered(">", one, other), MASK)
 _less = _of_two("_less", lambda builder, one, other: builder.fcmp_ordered("<", one, other), MASK)
 
 
@@ -103,9 +106,18 @@ for _function, _implementation in (
     (operator.mul, _multiply),
     (operator.truediv, _divide),
     (operator.ge, _at_least),
+    (operator.gt, _more),
     (operator.lt, _less),
+    (operator.iadd, _add),
+    (operator.isub, _subtract),
+    (operator.imul, _multiply),
 ):
     _operator(_function, _implementation)
+
+
+@overload(operator.neg, inline="always")
+def _negative(lanes):
+    return (lambda lanes: _subtract(np.float32(0), lanes)) if lanes == LANES else None
 
 
 @intrinsic
@@ -212,6 +224,68 @@ def root(typing, lanes):
     return (LANES(lanes), code) if lanes == LANES else None
 
 
+@intrinsic
+def whole(typing, lanes):
+    """The largest whole numbers that are not greater."""
+
+    def code(context, builder, signature, arguments):
+        kind = ir.FunctionType(FLOATS, [FLOATS])
+        callee = cgutils.get_or_insert_function(builder.module, kind, f"llvm.floor.v{WIDTH}f32")
+        return builder.call(callee, arguments, fastmath=FAST)
+
+    return (LANES(lanes), code) if lanes == LANES else None
+
+
+def _integers(value):
+    return ir.Constant(INTEGERS, [value] * WIDTH)
+
+
+@intrinsic
+def power_of_two(typing, lanes):
+    """2 to the power of whole numbers from -126 to 127."""
+
+    def code(context, builder, signature, arguments):
+        exponents = builder.add(builder.fptosi(arguments[0], INTEGERS), _integers(127))
+        return builder.bitcast(builder.shl(exponents, _integers(23)), FLOATS)
+
+    return (LANES(lanes), code) if lanes == LANES else None
+
+
+@intrinsic
+def exponent(typing, lanes):
+    """The largest n with 2^n not above a number, for positive ones that are not denormal."""
+
+    def code(context, builder, signature, arguments):
+        bits = builder.lshr(builder.bitcast(arguments[0], INTEGERS), _integers(23))
+        return builder.sitofp(builder.sub(bits, _integers(127)), FLOATS)
+
+    return (LANES(lanes), code) if lanes == LANES else None
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def exponential(lanes):
+    """e^x to 2e-7 of its value; the same for all below -87, and for all above 88."""
+    x = lesser(greater(lanes, np.float32(-87)), np.float32(88))
+    n = whole(x * np.float32(1.44269504) + np.float32(0.5))
+    r = (x - n * np.float32(0.693359375)) + n * np.float32(2.12194440e-4)  # ln 2 in two parts (Cody and Waite)
+    high = np.float32(1 / 120) + r * np.float32(1 / 720)
+    tail = np.float32(1 / 6) + r * (np.float32(1 / 24) + r * high)
+    return (np.float32(1) + r + r * r * (np.float32(0.5) + r * tail)) * power_of_two(n)
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def logarithm(lanes):
+    """ln x to 3e-7, for positive numbers that are not denormal."""
+    n = exponent(lanes)
+    m = lanes * power_of_two(-n)  # from 1 to 2; ln m by the series of artanh around the middle
+    is_above = m >= np.float32(1.41421356)
+    m, n = chosen(is_above, m * np.float32(0.5), m), chosen(is_above, n + np.float32(1), n)
+    s = (m - np.float32(1)) / (m + np.float32(1))
+    square = s * s
+    high = np.float32(2 / 5) + square * (np.float32(2 / 7) + square * np.float32(2 / 9))
+    return n * np.float32(0.69314718) + s * (np.float32(2) + square * (np.float32(2 / 3) + square * high))
+
+
 def _reduced(name, *first):
     @intrinsic
     def function(typing, lanes):
@@ -229,3 +303,29 @@ def _reduced(name, *first):
 
 
 sum_of, greatest_of = _reduced("fadd", -0.0), _reduced("fmax")
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def at(numbers, number):
+    """The number-th of eight rows that `take` laid side by side."""
+    return load(numbers, number * WIDTH)
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def put(numbers, number, lanes):
+    """Make it the number-th of rows that lie side by side."""
+    store(numbers, number * WIDTH, lanes)
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def dot(one, other):
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
+
+
+@njit(cache=True, inline="always")
+def take(rows, indices, first, last, used, numbers):
+    """Lay the first `used` numbers of rows indices[first:last] side by side; of the last row again up to eight."""
+    for lane in range(WIDTH):
+        row = rows[indices[min(first + lane, last - 1)]]
+        for number in range(used):
+            numbers[number * WIDTH + lane] = row[number]

@@ -45,20 +45,28 @@ class Room:
     """Memory that the loss of pictures of one size needs again and again."""
 
     def __init__(self, height, width):
-        self.smoothed = np.zeros((3, 5, height + 2 * REACH, width), np.float32)
+        self.smoothed = np.zeros((3, 3, height + 2 * REACH, width), np.float32)
         self.partials = np.zeros((3, 3, height, width), np.float32)
         self.rows = np.zeros((3, 3, height + 2 * REACH, width), np.float32)
         self.losses = np.zeros((3, height, 2), np.float64)
 
 
-def loss_and_slopes(picture, truth, mask, share, room, slopes):
+def smoothed_truth(truth, room):
+    """truth (3, H, W) and its square, smoothed: (3, 2, H, W), all that the loss needs to know of it beside itself."""
+    colours, height, width = truth.shape
+    means = np.empty((colours, 2, height, width), np.float32)
+    smooth_truth(truth, room.smoothed, means)
+    return means
+
+
+def loss_and_slopes(picture, truth, means, mask, share, room, slopes):
     """(1 - share) |picture - truth| + share (1 - SSIM), the mean over pixels and colours, and SSIM's mean.
 
-    picture, truth and slopes (3, H, W), slopes being filled with the derivative; mask (H, W) weighs pixels in both
-    terms, or has no rows.
+    picture, truth and slopes (3, H, W), slopes being filled with the derivative; means of `smoothed_truth`; mask (H, W)
+    weighs pixels in both terms, or has no rows.
     """
-    smooth_five(picture, truth, room.smoothed)
-    compare(picture, truth, room.smoothed, mask, np.float32(share), room.partials, room.losses)
+    smooth_picture(picture, truth, room.smoothed)
+    compare(picture, truth, means, room.smoothed, mask, np.float32(share), room.partials, room.losses)
     smooth_three(room.partials, room.rows)
     collect_slopes(picture, truth, mask, np.float32(share), room.rows, slopes)
     absolute, similar = room.losses.sum((0, 1)) / picture.size
@@ -67,39 +75,56 @@ def loss_and_slopes(picture, truth, mask, share, room, slopes):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def smooth_five(picture, truth, smoothed):
-    """x, y, x^2, y^2 and x y of each colour, smoothed along rows."""
-    colours, height, width = picture.shape
+def smooth_truth(truth, smoothed, means):
+    """y and y^2 of each colour, smoothed along rows, then along columns."""
+    colours, height, width = truth.shape
     for job in prange(colours * height):
         colour, y = job // height, job % height
-        padded = np.zeros((5, width + 10), np.float32)
+        padded = np.zeros((2, width + 2 * REACH), np.float32)
         for x in range(width):
-            a, b = picture[colour, y, x], truth[colour, y, x]
-            padded[0, x + 5] = a
-            padded[1, x + 5] = b
-            padded[2, x + 5] = a * a
-            padded[3, x + 5] = b * b
-            padded[4, x + 5] = a * b
-        for number in range(5):
-            smooth_row(padded[number], smoothed[colour, number, y + 5])
+            b = truth[colour, y, x]
+            padded[0, x + REACH] = b
+            padded[1, x + REACH] = b * b
+        for number in range(2):
+            smooth_row(padded[number], smoothed[colour, number, y + REACH])
+    for job in prange(colours * height):
+        colour, y = job // height, job % height
+        for number in range(2):
+            smooth_column(smoothed[colour, number], y, means[colour, number, y])
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def compare(picture, truth, smoothed, mask, share, partials, losses):
+def smooth_picture(picture, truth, smoothed):
+    """x, x^2 and x y of each colour, smoothed along rows."""
+    colours, height, width = picture.shape
+    for job in prange(colours * height):
+        colour, y = job // height, job % height
+        padded = np.zeros((3, width + 2 * REACH), np.float32)
+        for x in range(width):
+            a, b = picture[colour, y, x], truth[colour, y, x]
+            padded[0, x + REACH] = a
+            padded[1, x + REACH] = a * a
+            padded[2, x + REACH] = a * b
+        for number in range(3):
+            smooth_row(padded[number], smoothed[colour, number, y + REACH])
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def compare(picture, truth, means, smoothed, mask, share, partials, losses):
     """SSIM summed up by rows with the absolute difference, and its derivatives by the smoothed x, x^2 and x y."""
     colours, height, width = picture.shape
     for job in prange(colours * height):
         colour, y = job // height, job % height
-        means = np.empty((5, width), np.float32)
-        for number in range(5):
-            smooth_column(smoothed[colour, number], y, means[number])
+        seen = np.empty((3, width), np.float32)
+        for number in range(3):
+            smooth_column(smoothed[colour, number], y, seen[number])
         absolute, similar = np.float32(0), np.float32(0)
         for x in range(width):
             weight = mask[y, x] if len(mask) else np.float32(1)
-            a, b = means[0, x], means[1, x]
-            top_1, top_2 = 2 * a * b + K1, 2 * (means[4, x] - a * b) + K2
+            a, b = seen[0, x], means[colour, 0, y, x]
+            top_1, top_2 = 2 * a * b + K1, 2 * (seen[2, x] - a * b) + K2
             low_1 = a * a + b * b + K1
-            low_2 = means[2, x] - a * a + means[3, x] - b * b + K2
+            low_2 = seen[1, x] - a * a + means[colour, 1, y, x] - b * b + K2
             over_1, over_2 = np.float32(1) / low_1, np.float32(1) / low_2
             value = top_1 * top_2 * over_1 * over_2
             similar += weight * value

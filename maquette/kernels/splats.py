@@ -7,7 +7,8 @@ import numpy as np
 from maquette.kernels import compile_first
 from maquette.kernels.binning import TILE, bins, sorted_by_depth
 from maquette.kernels.blending import SUMS, blend, blend_backward
-from maquette.kernels.projecting import SPLAT, packed_camera, places_in, project, project_backward
+from maquette.kernels.gradients import project_backward
+from maquette.kernels.projecting import SPLAT, packed_camera, project
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Drawn:
     order: np.ndarray
     pairs: np.ndarray
     starts: np.ndarray
+    blocks: np.ndarray
     homes: np.ndarray
     firsts: np.ndarray
     lasts: np.ndarray
@@ -39,9 +41,10 @@ def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=Fa
     project(gaussians, degree, packed, is_antialiased, splats, depths)
     order = sorted_by_depth(depths)
     tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
-    pairs, starts, homes, firsts, lasts = bins(splats, order, tiles_x, tiles_y)
+    pairs, starts, homes, firsts, lasts = bins(splats, depths, order, tiles_x, tiles_y)
     picture, remainder = np.empty((3, height, width), np.float32), np.empty((height, width), np.float32)
-    blend(splats, pairs, starts, tiles_x, picture, remainder, np.asarray(background, np.float32))
+    blocks = np.empty(len(pairs), np.uint8)
+    blend(splats, pairs, starts, tiles_x, picture, remainder, blocks, np.asarray(background, np.float32))
     return Drawn(
         picture,
         remainder,
@@ -53,6 +56,7 @@ def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=Fa
         order,
         pairs,
         starts,
+        blocks,
         homes,
         firsts,
         lasts,
@@ -63,7 +67,8 @@ def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=Fa
 def sums_of(drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
     """The sums (R, 9) that `blend_backward` makes of slopes (3, height, width), derivatives by the picture."""
     sums = np.empty((drawn.firsts[-1], SUMS), np.float32)
-    blend_backward(drawn.splats, drawn.pairs, drawn.starts, drawn.homes, drawn.tiles_x, drawn.picture, slopes, sums)
+    found_before = drawn.splats, drawn.pairs, drawn.starts, drawn.blocks, drawn.homes, drawn.tiles_x
+    blend_backward(*found_before, drawn.picture, slopes, sums)
     return sums
 
 
@@ -76,7 +81,6 @@ def draw_backward(gaussians, drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
         drawn.camera,
         drawn.is_antialiased,
         drawn.splats,
-        places_in(drawn.order, len(gaussians)),
         drawn.firsts,
         drawn.lasts,
         sums_of(drawn, slopes),
@@ -90,6 +94,7 @@ def depth_of(drawn: Drawn) -> np.ndarray:
     splats = drawn.splats.copy()
     splats[:, 7] = np.where(np.isfinite(drawn.depths), drawn.depths, 0)  # depth in the place of a colour
     picture, remainder = np.empty_like(drawn.picture), np.empty_like(drawn.remainder)
-    blend(splats, drawn.pairs, drawn.starts, drawn.tiles_x, picture, remainder, np.zeros(3, np.float32))
+    blocks, background = np.empty_like(drawn.blocks), np.zeros(3, np.float32)
+    blend(splats, drawn.pairs, drawn.starts, drawn.tiles_x, picture, remainder, blocks, background)
     shown = 1 - remainder
     return np.where(shown > 1e-3, picture[0] / np.maximum(shown, 1e-3), 0)

@@ -2,23 +2,36 @@
 
 import numpy as np
 
-from maquette.kernels.projecting import places_in, project_backward_and_step
-from maquette.kernels.similarity import Room, loss_and_slopes
+from maquette.kernels.gradients import project_backward_and_step
+from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
 from maquette.kernels.splats import draw, draw_backward, sums_of
 
 NO_MASK = np.empty((0, 0), np.float32)
 
 
+KEPT = 512 * 2**20  # bytes, at most, of what the loss needs to know of the pictures
+
+
 class Studio:
-    """Memory for pictures of each size that is trained on."""
+    """Memory for pictures of each size that is trained on, and for what the loss needs to know of each picture."""
 
     def __init__(self):
-        self.rooms = {}
+        self._rooms, self._means, self._bytes = {}, {}, 0
 
     def room(self, height, width):
-        if (height, width) not in self.rooms:
-            self.rooms[height, width] = Room(height, width), np.empty((3, height, width), np.float32)
-        return self.rooms[height, width]
+        if (height, width) not in self._rooms:
+            self._rooms[height, width] = Room(height, width), np.empty((3, height, width), np.float32)
+        return self._rooms[height, width]
+
+    def means(self, truth):
+        """`smoothed_truth` of a picture that stays as it is, kept as long as there is room."""
+        if id(truth) not in self._means:
+            means = smoothed_truth(truth, self.room(*truth.shape[1:])[0])
+            if self._bytes + means.nbytes > KEPT:
+                return means
+            self._bytes += means.nbytes
+            self._means[id(truth)] = truth, means  # as long as it is held here, nothing else has its id
+        return self._means[id(truth)][1]
 
 
 def learn(
@@ -46,7 +59,9 @@ def learn(
     drawn = draw(cloud.rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
     room, slopes = studio.room(camera.height, camera.width)
     seen = drawn.picture if exposures is None else exposures.apply(view, drawn.picture)
-    loss, similar = loss_and_slopes(seen, truth, NO_MASK if mask is None else mask, share, room, slopes)
+    loss, similar = loss_and_slopes(
+        seen, truth, studio.means(truth), NO_MASK if mask is None else mask, share, room, slopes
+    )
     if exposures is not None:
         slopes, by_matrix = exposures.back(view, drawn.picture, slopes)
         exposures.step(view, by_matrix)
@@ -62,7 +77,6 @@ def learn(
         drawn.camera,
         is_antialiased,
         drawn.splats,
-        places_in(drawn.order, len(cloud.rows)),
         drawn.firsts,
         drawn.lasts,
         sums_of(drawn, slopes),

@@ -11,15 +11,19 @@ from maquette.kernels.lanes import (
     bits_of,
     both,
     chosen,
+    exponent,
+    exponential,
     greater,
     greatest_of,
     lesser,
     load,
+    logarithm,
     ramp,
     root,
     store,
     sum_of,
     sums_of,
+    whole,
 )
 
 ONE, HALF = np.float32(1), np.float32(0.5)
@@ -60,6 +64,28 @@ def test_lanes_are_numpys_arrays_of_eight(a, b, at):
     assert total == pytest.approx(x.sum(), abs=1e-3)
     assert most == x.max()
     assert bits == sum(1 << lane for lane in range(8) if x[lane] >= y[lane])
+
+
+@njit(fastmath=True)
+def transcended(x, out):
+    lanes = load(x, 0)
+    store(out, 0, exponential(lanes))
+    store(out, 8, logarithm(exponential(lanes)))
+    store(out, 16, whole(lanes))
+    store(out, 24, exponent(exponential(lanes)))
+    store(out, 32, -lanes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(-87, 88, width=32), min_size=8, max_size=8))
+def test_exponentials_and_logarithms_are_numpys(values):
+    x, out = np.array(values, np.float32), np.empty(40, np.float32)
+    transcended(x, out)
+    exact = np.exp(x.astype(float))
+    np.testing.assert_allclose(out[:8], exact, rtol=3e-7)
+    np.testing.assert_allclose(out[8:16], np.log(out[:8].astype(float)), rtol=2e-7, atol=3e-7)
+    assert (out[16:24] == np.floor(x)).all() and (out[32:] == -x).all()
+    assert (out[24:32] == np.floor(np.log2(out[:8].astype(float)))).all()
 
 
 def test_what_does_not_fit_is_refused():

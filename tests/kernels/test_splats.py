@@ -14,7 +14,7 @@ from torch.nn import functional
 from maquette.graphics.cameras import camera_at
 from maquette.graphics.splats import render
 from maquette.kernels.binning import sorted_by_depth
-from maquette.kernels.similarity import Room, loss_and_slopes
+from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
 from maquette.kernels.splats import depth_of, draw, draw_backward
 from maquette.measures.pictures import psnr
 
@@ -251,7 +251,9 @@ def test_the_loss_and_its_derivative(share, size):
     chance = np.random.default_rng(0)
     picture, truth = (chance.random((3, *size)).astype(np.float32) for _ in range(2))
     slopes = np.empty_like(picture)
-    loss, similar = loss_and_slopes(picture, truth, np.empty((0, 0), np.float32), share, Room(*size), slopes)
+    room = Room(*size)
+    no_mask = np.empty((0, 0), np.float32)
+    loss, similar = loss_and_slopes(picture, truth, smoothed_truth(truth, room), no_mask, share, room, slopes)
     exact = torch.tensor(picture, dtype=torch.float64, requires_grad=True)
     expected, plain_similar = plain_loss(exact, torch.tensor(truth).double(), share)
     expected.backward()
@@ -265,12 +267,14 @@ def test_masked_pixels_do_not_count():
     picture, truth = (chance.random((3, 20, 30)).astype(np.float32) for _ in range(2))
     slopes = np.empty_like(picture)
     mask = np.zeros((20, 30), np.float32)
-    loss, _ = loss_and_slopes(picture, truth, mask, 0.2, Room(20, 30), slopes)
+    room = Room(20, 30)
+    means = smoothed_truth(truth, room)
+    loss, _ = loss_and_slopes(picture, truth, means, mask, 0.2, room, slopes)
     assert loss == 0 and not slopes.any()
     everything = np.ones((20, 30), np.float32)
     whole, again = np.empty_like(picture), np.empty_like(picture)
-    with_ones = loss_and_slopes(picture, truth, everything, 0.2, Room(20, 30), whole)
-    without = loss_and_slopes(picture, truth, np.empty((0, 0), np.float32), 0.2, Room(20, 30), again)
+    with_ones = loss_and_slopes(picture, truth, means, everything, 0.2, room, whole)
+    without = loss_and_slopes(picture, truth, means, np.empty((0, 0), np.float32), 0.2, room, again)
     assert with_ones == pytest.approx(without, rel=1e-6)
     np.testing.assert_allclose(whole, again, rtol=1e-5, atol=1e-9)
 
