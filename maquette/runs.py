@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ import torch
 
 from maquette.checkpoints import load_state, save_state
 from maquette.files import cannot_write, read_json, write_json
+from maquette.pacing import Plan, Timer
 from maquette.progress import Progress
 from maquette.settings import Settings, UserError
 from maquette.steps import STEPS
@@ -179,45 +181,44 @@ class Run:
             if name in self._checkpoint.get("kept", {}):
                 kept.load_state_dict(self._checkpoint["kept"][name])
 
-    def loop(self, steps: int, slowdown: float = 1.0, timed: float = 0.05) -> Iterator[Step]:
+    def loop(self, steps: int, *, timed: float = 0.05, cost: Callable[[float], float] | None = None) -> Iterator[Step]:
         """Count `steps` steps, going on where the last checkpoint stood; saves, shows progress, stops when asked.
 
         With `seconds` set, the steps after the first are timed, for the part `timed` of them, and the number of steps
-        is then fixed and recorded; `slowdown` is how many times longer those after them take on average.
+        is then planned and recorded; `cost` tells how long a step takes at each progress, if that changes.
         """
         self._loops += 1
-        done, total = self._restore(steps)
-        if total is not None and done >= total:
+        done, plan, spent = self._restore(steps)
+        if plan.total is not None and done >= plan.total:
             return
         step, progress, clock = Step(), Progress("training"), time.monotonic
-        begun, planned_at = done, self._checkpoint.get("planned_at", 0)
+        begun, seconds = done, self.settings.seconds
+        timer = Timer(seconds or math.inf, spent, timed, cost)
         interval = float(os.environ.get("MAQUETTE_SAVE_SECONDS", SAVE_EVERY))
-        began = saved = looked = clock()
+        saved = looked = clock()
         with self._signals(), closing(progress):
-            while total is None or done < total:
+            while plan.total is None or done < plan.total:
                 done += 1
-                step.number, step.is_last = done, done == total
-                step.progress = 0.0 if total is None else max(0, done - 1 - planned_at) / max(1, total - planned_at)
+                step.number, step.progress, step.is_last = done, plan.before(done), done == plan.total
                 yield step
                 if done == begun + 1:
-                    began = clock()  # the first step also loads and compiles: it does not count
-                elif total is None and (done & (done - 1)) == 0:
-                    total = self._plan(done, done - begun - 1, clock() - began, slowdown, timed)
-                    if total is not None:
-                        planned_at = done
-                        self._save(done, total, planned_at)
+                    timer.start(done)  # the first step also loads and compiles: it does not count
+                elif seconds is not None and timer.is_due(plan, done):
+                    earlier, plan = plan, self._same_everywhere(timer.plan(plan, done))
+                    if plan != earlier:
+                        self._save(done, plan, timer.spent)
                 stopping, saving = self._agreed(done, clock() - saved > interval)
                 if stopping:
                     break
                 if saving:
-                    self._save(done, total, planned_at)
+                    self._save(done, plan, timer.spent)
                     saved = clock()
                 now = clock()
                 if now - looked >= 0.1 and self.is_main:
                     looked = now
-                    progress.update(done, total)
-        self._save(done, total, planned_at)
-        if done != total:
+                    progress.update(done, plan.total)
+        self._save(done, plan, timer.spent)
+        if done != plan.total:
             raise Interrupted(f"Stopped at step {done:,}; go on with: maquette resume {shlex.quote(str(self.folder))}")
 
     def stop(self) -> None:
@@ -255,32 +256,24 @@ class Run:
         if self.is_main and metrics.exists():
             os.truncate(metrics, min(metrics.stat().st_size, self._checkpoint.get("metrics_bytes", 0)))
 
-    def _restore(self, steps: int) -> tuple[int, int | None]:
-        """Steps done and steps in all, for the loop that begins now."""
-        total = steps if self.settings.seconds is None else None
+    def _restore(self, steps: int) -> tuple[int, Plan, float]:
+        """Steps done, the plan and the seconds spent, for the loop that begins now."""
         saved = self._checkpoint
         if saved and saved["loop"] > self._loops:
-            return 1, 1  # this loop had ended before the checkpoint was made
+            return 1, Plan(1), 0.0  # this loop had ended before the checkpoint was made
         if saved and saved["loop"] == self._loops:
             set_random_state(saved["random"])
-            return saved["step"], saved["total"]
-        return 0, total
+            return saved["step"], Plan(**saved["plan"]), saved["spent"]
+        return 0, Plan(steps if self.settings.seconds is None else None), 0.0
 
-    def _plan(self, done: int, steps: int, elapsed: float, slowdown: float, timed: float) -> int | None:
-        """The number of steps in all that fits into `seconds`, once the part `timed` of them has passed.
-
-        `steps` of them took `elapsed` seconds.
-        """
-        seconds = self.settings.seconds
-        assert seconds is not None
-        plan = [0]
-        if self.is_main and elapsed >= seconds * timed:
-            plan = [done + int(steps * max(0.0, seconds - elapsed) / elapsed / slowdown)]
+    def _same_everywhere(self, plan: Plan) -> Plan:
+        """The first process's plan."""
+        plans = [plan]
         if self.processes > 1:
-            torch.distributed.broadcast_object_list(plan, src=0)
-        return plan[0] or None
+            torch.distributed.broadcast_object_list(plans, src=0)
+        return plans[0]
 
-    def _save(self, done: int, total: int | None, planned_at: int) -> None:
+    def _save(self, done: int, plan: Plan, spent: float) -> None:
         if not self.is_main and not self.is_spread:
             return
         kept = {name: value.state_dict() for name, value in self._kept.items()}
@@ -295,8 +288,8 @@ class Run:
         state = {
             "loop": self._loops,
             "step": done,
-            "total": total,
-            "planned_at": planned_at,
+            "plan": asdict(plan),
+            "spent": spent,
             "seconds": time.monotonic() - self._began,
             "metrics_bytes": metrics.stat().st_size if metrics.exists() else 0,
         }

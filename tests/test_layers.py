@@ -13,7 +13,7 @@ from maquette.recipes import RECIPES
 ROOT = Path(__file__).parents[1] / "maquette"
 LEVELS = [
     {"settings", "steps", "files"},
-    {"models", "methods", "graphics", "kernels", "data", "measures", "figures", "progress"},
+    {"models", "methods", "graphics", "kernels", "data", "measures", "figures", "progress", "pacing"},
     {"runs", "training", "checkpoints", "huggingface"},
     {"recipes"},
     {"spine", "serving", "exporting", "report", "viewing", "touring"},

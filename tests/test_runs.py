@@ -100,7 +100,7 @@ def test_seconds_fix_the_number_of_steps_and_resuming_keeps_it(tmp_path):
     began = time.monotonic()
     with pytest.raises(Interrupted):
         timed(stop_at=100)
-    total = load_state(tmp_path / "checkpoint", "state")["total"]
+    total = load_state(tmp_path / "checkpoint", "state")["plan"]["total"]
     assert 200 < total < 600
     progress = timed(resuming=True)
     assert len(progress) == total - 100

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from maquette.methods.densification import Cloud
     from maquette.runs import Run
 
-GROWTHS, GROWS_EVERY = 25, 100  # in short training a twenty-fifth of the steps lies between two growths, at most 100
 GROWS_UNTIL = 0.6  # part of training after which the scene grows no more
+GROWTHS = 25  # equal parts of training, however long, that each end with a growth
+GROWS_EVERY, PARTS = 100, 40  # steps between two growths in the published ways, at most such a part of all
 SETTLES_FROM = 0.6  # part of training from which steps become smaller
 SMALLEST = 0.03  # of the step sizes, at the end
 RELOCATES_UNTIL = 0.8  # part of training after which Markov chains stay where they are
@@ -105,8 +106,8 @@ def train_cloud(
     if exposures is not None:
         run.keep(exposures=exposures)
     interval = max(1, settings.steps // MOMENTS)
-    pause = GROWS_EVERY if settings.seconds else max(5, min(GROWS_EVERY, settings.steps // GROWTHS))
-    for step in run.loop(settings.steps, slowdown(begun, views, settings), TIMED):
+    pixels = float(np.mean([view.truth[0].size for view in views]))
+    for step in run.loop(settings.steps, timed=TIMED, cost=lambda at: cost_of(at, begun, pixels, settings)):
         number = int(next(batches)[0])
         view = views[number]
         is_coarse = step.progress < settings.coarse
@@ -127,7 +128,7 @@ def train_cloud(
             exposures=exposures,
             view=number,
         )
-        if step.every(pause) and step.number > pause:
+        if chance.is_time(step, settings):
             grown(cloud, step, begun, extent, settings, chance.generator)
         if settings.growth == "mcmc":
             wander(cloud, float(rates[0]), chance.generator)
@@ -166,35 +167,47 @@ def target_at(progress: float, begun: int, settings: Any) -> int:
     return max(begun, int(begun + (settings.gaussians - begun) * ahead))
 
 
-def slowdown(begun: int, views: list[Seen], settings: Any) -> float:
-    """How many times longer than the first steps all of them take on average: they see more pixels and Gaussians."""
-    pixels = float(np.mean([view.truth[0].size for view in views]))
-    at = np.linspace(0, 1, 101)
-    seen = np.where(at < settings.coarse, pixels / 4, pixels)
-    work = seen + WORK * np.array([target_at(progress, begun, settings) for progress in at])
-    return float(work.mean() / work[0])
+def cost_of(progress: float, begun: int, pixels: float, settings: Any) -> float:
+    """How long a step takes when `progress` of training is done, in pixels: those it sees and what Gaussians add."""
+    seen = pixels / 4 if progress < settings.coarse else pixels
+    return seen + WORK * target_at(progress, begun, settings)
 
 
 class Chance:
-    """A random generator that is kept with the run."""
+    """When a scene grows, and the random generator for it; kept with the run."""
 
     def __init__(self, generator: np.random.Generator):
-        self.generator = generator
+        self.generator, self.growths = generator, 0
+
+    def is_time(self, step: Any, settings: Any) -> bool:
+        """Whether a growth is due after this step; each is told once."""
+        if settings.growth == "budget":
+            due = int(GROWTHS * step.progress)
+            self.growths, begun = due, self.growths
+            return due > begun
+        pause = GROWS_EVERY if settings.seconds else max(5, min(GROWS_EVERY, settings.steps // PARTS))
+        return step.every(pause) and step.number > pause
 
     def state_dict(self) -> dict[str, Any]:
         state = self.generator.bit_generator.state
-        return {**state, "state": {name: str(value) for name, value in state["state"].items()}}
+        numbers = {name: str(value) for name, value in state["state"].items()}
+        return {**state, "state": numbers, "growths": self.growths}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        state = {**state}
+        self.growths = state.pop("growths", 0)
         numbers = {name: int(value) for name, value in state["state"].items()}
         self.generator.bit_generator.state = {**state, "state": numbers}
 
 
 def tell(settings: Any, cloud: Cloud, views: list[Seen], run: Run) -> None:
     """What training will take, said before it begins."""
+    from maquette.kernels.training import KEPT
+
     most = max(settings.gaussians, len(cloud))
     pixels = max(view.truth[0].size for view in views)
     pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
+    pictures += min(2 * pictures, KEPT)
     # rows, two moments and a copy while they grow; what a Gaussian is in the picture, and about 6 tiles of each
     memory = most * (4 * 4 * cloud.rows.shape[1] + 60 + 6 * 48) + 300 * pixels + pictures
     run.fact("Gaussians at the start", len(cloud))
