@@ -50,7 +50,9 @@ class Timer:
         """Whether to look at the time after step `done`: all processes of a run say the same."""
         if plan.total is None:
             return (done & (done - 1)) == 0
-        return self.cost is not None and int(LOOKS * plan.before(done + 1)) > int(LOOKS * plan.progress)
+        if self.cost is None or done == plan.total:
+            return False
+        return int(LOOKS * plan.before(done + 1)) > int(LOOKS * plan.progress)
 
     def plan(self, plan: Plan, done: int) -> Plan:
         """The plan to go on with after step `done`."""

@@ -27,6 +27,7 @@ def train(clock, seconds, duration, *, cost=None, timed=0.05):
             began = clock.now
         elif timer.is_due(plan, done):
             plan = timer.plan(plan, done)
+            assert plan.total is None or done < plan.total
     return done, clock.now - began, passed
 
 
