@@ -110,7 +110,7 @@ def tiles_reached(splats, depths, tiles_x, tiles_y):
     There is room for firsts[N] tiles, of which some stay empty.
     """
     count = len(splats)
-    firsts, lasts = np.zeros(count + 1, np.int32), np.empty(count, np.int32)
+    firsts, lasts = np.zeros(count + 1, np.int64), np.empty(count, np.int64)
     for chunk in prange(CHUNKS):
         for i in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
             if depths[i] < np.inf:
