@@ -108,6 +108,28 @@ def test_seconds_fix_the_number_of_steps_and_resuming_keeps_it(tmp_path):
     assert time.monotonic() - began < 3
 
 
+def test_steps_that_cost_more_and_more_are_planned_again_and_the_plan_is_kept(tmp_path):
+    def plans(stop_at, resuming=False):
+        run = Run(tmp_path, Settings(seconds=1.0), resuming=resuming)
+        progress = []
+        for step in run.loop(10**9, cost=lambda at: 1 + 9 * at):
+            time.sleep(0.002 * (1 + 2 * step.progress))
+            progress.append(step.progress)
+            if step.progress >= stop_at:
+                run.stop()
+        return progress
+
+    with pytest.raises(Interrupted):
+        plans(stop_at=0.5)
+    saved = load_state(tmp_path / "checkpoint", "state")
+    assert saved["plan"]["progress"] == pytest.approx(1 / 3, abs=0.02) and saved["spent"] < 1
+    rest = plans(stop_at=2, resuming=True)
+    end = load_state(tmp_path / "checkpoint", "state")
+    assert rest[0] >= 0.5 and rest == sorted(rest) and rest[-1] < 1
+    assert end["step"] == end["plan"]["total"] == saved["step"] + len(rest)
+    assert end["plan"]["progress"] == pytest.approx(2 / 3, abs=0.02)
+
+
 def test_ctrl_c_saves_and_a_number_that_is_none_ends(tmp_path):
     run = Run(tmp_path, Settings())
     with pytest.raises(Interrupted):
