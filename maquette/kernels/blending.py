@@ -230,6 +230,7 @@ def blend_tile_backward(splats, pairs, blocks, homes, first_slot, last_slot, lef
 
     found (AT_ONCE, FOUND) is memory for sums over the pixels of each column.
     """
+    nothing = ramp(ZERO) * ZERO
     for first in range(first_slot, last_slot, AT_ONCE):
         last = min(first + AT_ONCE, last_slot)
         open_bits = open_blocks(planes)
@@ -246,7 +247,7 @@ def blend_tile_backward(splats, pairs, blocks, homes, first_slot, last_slot, lef
             y = sweep.numbers[at + 1] + sweep.corners[BLOCKS + block]
             red, green, blue = sweep.numbers[at + 6], sweep.numbers[at + 7], sweep.numbers[at + 8]
             v_at, colour_at = slot * FOUND + block % ACROSS * WIDE, slot * FOUND + 3 * TILE
-            v_sum, vy_sum, vyy_sum = load(found, v_at), load(found, v_at + TILE), load(found, v_at + 2 * TILE)
+            v_sum, first_moment, second_moment = nothing, nothing, nothing  # by the rows of the block
             red_sum, green_sum = load(found, colour_at), load(found, colour_at + WIDE)
             blue_sum = load(found, colour_at + 2 * WIDE)
             for row in range(TALL):
@@ -263,13 +264,16 @@ def blend_tile_backward(splats, pairs, blocks, homes, first_slot, last_slot, lef
                 behind = load(planes, pixel + 4 * PIXELS) - mine
                 store(planes, pixel + 4 * PIXELS, behind)
                 v = chosen(alpha < STRONGEST, mine - alpha * behind / (ONE - alpha), ZERO)
-                vy = v * (y + np.float32(row))
-                v_sum, vy_sum, vyy_sum = v_sum + v, vy_sum + vy, vyy_sum + vy * (y + np.float32(row))
+                v_sum += v
+                first_moment += v * np.float32(row)
+                second_moment += v * np.float32(row * row)
                 red_sum, green_sum = red_sum + share * by_red, green_sum + share * by_green
                 blue_sum = blue_sum + share * by_blue
-            store(found, v_at, v_sum)
-            store(found, v_at + TILE, vy_sum)
-            store(found, v_at + 2 * TILE, vyy_sum)
+            vy_sum = v_sum * y + first_moment
+            store(found, v_at, load(found, v_at) + v_sum)
+            store(found, v_at + TILE, load(found, v_at + TILE) + vy_sum)
+            vyy_sum = (vy_sum + first_moment) * y + second_moment
+            store(found, v_at + 2 * TILE, load(found, v_at + 2 * TILE) + vyy_sum)
             store(found, colour_at, red_sum)
             store(found, colour_at + WIDE, green_sum)
             store(found, colour_at + 2 * WIDE, blue_sum)
