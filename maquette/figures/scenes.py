@@ -271,8 +271,8 @@ def gaussian_shapes(scales: np.ndarray, opacities: np.ndarray) -> Figure:
     if len(scales):
         low, high = np.quantile(scales, [0.001, 0.999])
         edges = np.linspace(low, max(high, low + 1e-3), 49)
-        if high - low > math.log(500):
-            left.xaxis.set_major_locator(LogLocator(10, numticks=8))
+        if high - low > math.log(100):
+            left.xaxis.set_major_locator(LogLocator(10, numticks=5))
         ends = {"largest axis": (scales.max(axis=1), BLUE), "smallest axis": (scales.min(axis=1), ORANGE)}
         for name, (values, colour) in ends.items():
             counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)

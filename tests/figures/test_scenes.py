@@ -1,5 +1,6 @@
 """Figures of scenes draw soundly, show what they are given, and put bodies and cameras where geometry says."""
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -303,3 +304,18 @@ def test_twenty_thousand_take_seconds():
     start = time.perf_counter()
     ellipsoids(cloud, sizes, turns, np.full(count, OPAQUE), np.abs(cloud), ring(5)[0].resized(640, 480))
     assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize("spread", [0.8, 1.0, 2.0, 3.0, 5.0])
+def test_sizes_on_the_axis_do_not_run_into_each_other(spread):
+    page = gaussian_shapes(GENERATOR.normal(-6, spread, (5000, 3)), GENERATOR.normal(size=5000))
+    page.draw_without_rendering()
+    axis = page.axes[0].xaxis
+    low, high = sorted(page.axes[0].get_xlim())
+    boxes = [
+        text.get_window_extent()
+        for at, text in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+        if low <= at <= high and text.get_text()
+    ]
+    assert len(boxes) >= 2
+    assert all(one.x1 + 2 < other.x0 for one, other in itertools.pairwise(boxes))
