@@ -21,6 +21,7 @@ from maquette.kernels.lanes import (
     WIDTH,
     bits_of,
     chosen,
+    filled,
     greater,
     greatest_of,
     lesser,
@@ -230,7 +231,7 @@ def blend_tile_backward(splats, pairs, blocks, homes, first_slot, last_slot, lef
 
     found (AT_ONCE, FOUND) is memory for sums over the pixels of each column.
     """
-    nothing = ramp(ZERO) * ZERO
+    nothing = filled(ZERO)
     for first in range(first_slot, last_slot, AT_ONCE):
         last = min(first + AT_ONCE, last_slot)
         open_bits = open_blocks(planes)

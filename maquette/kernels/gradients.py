@@ -8,7 +8,6 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from maquette.graphics.splats import NEAR
 from maquette.kernels.blending import SUMS
 from maquette.kernels.harmonics import harmonic_basis, harmonic_slopes
 from maquette.kernels.lanes import WIDTH, at, chosen, dot, exponential, greater, load, put, root, store, take
@@ -38,8 +37,7 @@ def slopes_of_eight(numbers, splats, sums, degree, camera, is_antialiased, weigh
     splats (SPLAT,) x 8, sums (SUMS,) x 8; weights is memory for harmonics. Returns the lengths of the derivatives by
     the centres in the picture.
     """
-    x, y, z, u, v = seen_from(numbers, camera)
-    over = ONE / greater(z, np.float32(NEAR))
+    x, y, _, over, u, v = seen_from(numbers, camera)
     (across, down), (p, q), sizes, columns, quaternion, over_length = shape_of(numbers, camera, over, u, v)
     xx, xy, yy, sharp, blurred = covariance(p, q)
     a, b, c = at(splats, 2), at(splats, 3), at(splats, 4)

@@ -4,18 +4,18 @@ import numpy as np
 from numba import njit
 
 from maquette.graphics.harmonics import C0, C1, C2, C3
-from maquette.kernels.lanes import at, put
+from maquette.kernels.lanes import at, filled, put
 
 C20, C21, C22 = C2
 C30, C31, C32, C33, C34 = C3
-ZERO, ONE = np.float32(0), np.float32(1)
+ONE = np.float32(1)
 
 
 @njit(cache=True, fastmath=True, inline="always")
 def harmonic_basis(way, degree, values):
     """The functions at unit directions into values (16 * 8,)."""
     x, y, z = way
-    put(values, 0, x * ZERO + C0)
+    put(values, 0, filled(C0))
     if degree > 0:
         put(values, 1, y * -C1)
         put(values, 2, z * C1)
@@ -40,7 +40,7 @@ def harmonic_basis(way, degree, values):
 def harmonic_slopes(way, degree, w):
     """The derivatives by x, y and z of the functions' sum, each times its weight w (16 * 8,)."""
     x, y, z = way
-    by_x, by_y, by_z = x * ZERO, y * ZERO, z * ZERO
+    by_x, by_y, by_z = filled(0), filled(0), filled(0)
     if degree > 0:
         by_x, by_y, by_z = at(w, 3) * -C1, at(w, 1) * -C1, at(w, 2) * C1
     if degree > 1:

@@ -172,6 +172,16 @@ def store(typing, array, index, lanes):
 
 
 @intrinsic
+def filled(typing, number):
+    """The same number eight times."""
+
+    def code(context, builder, signature, arguments):
+        return _spread(context, builder, signature.args[0], arguments[0])
+
+    return (LANES(number), code) if isinstance(number, types.Number) else None
+
+
+@intrinsic
 def ramp(typing, start):
     """start, start + 1, ... start + 7."""
 
@@ -212,28 +222,24 @@ def bits_of(typing, mask):
     return types.int64(MASK), code
 
 
-@intrinsic
-def root(typing, lanes):
-    """The square root."""
+def _of_one(name, described):
+    """A function of lanes that LLVM has itself."""
 
-    def code(context, builder, signature, arguments):
-        kind = ir.FunctionType(FLOATS, [FLOATS])
-        callee = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{WIDTH}f32")
-        return builder.call(callee, arguments, fastmath=FAST)
+    @intrinsic
+    def function(typing, lanes):
+        def code(context, builder, signature, arguments):
+            kind = ir.FunctionType(FLOATS, [FLOATS])
+            callee = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{WIDTH}f32")
+            return builder.call(callee, arguments, fastmath=FAST)
 
-    return (LANES(lanes), code) if lanes == LANES else None
+        return (LANES(lanes), code) if lanes == LANES else None
+
+    function.__doc__ = described
+    return function
 
 
-@intrinsic
-def whole(typing, lanes):
-    """The largest whole numbers that are not greater."""
-
-    def code(context, builder, signature, arguments):
-        kind = ir.FunctionType(FLOATS, [FLOATS])
-        callee = cgutils.get_or_insert_function(builder.module, kind, f"llvm.floor.v{WIDTH}f32")
-        return builder.call(callee, arguments, fastmath=FAST)
-
-    return (LANES(lanes), code) if lanes == LANES else None
+root = _of_one("sqrt", "The square root.")
+whole = _of_one("floor", "The largest whole numbers that are not greater.")
 
 
 def _integers(value):

@@ -19,6 +19,7 @@ from maquette.kernels.lanes import (
     both,
     dot,
     exponential,
+    filled,
     greater,
     lesser,
     logarithm,
@@ -54,7 +55,7 @@ def turned(numbers):
 
 @njit(cache=True, fastmath=True, inline="always")
 def seen_from(numbers, camera):
-    """Where Gaussians are for the camera: x, y, z, and their slopes x / z and y / z within the margin."""
+    """Where Gaussians are for the camera: x, y, z, 1 / z in front of it, slopes x / z and y / z within the margin."""
     away = at(numbers, 0) - camera[9], at(numbers, 1) - camera[10], at(numbers, 2) - camera[11]
     x = away[0] * camera[0] + away[1] * camera[1] + away[2] * camera[2]
     y = away[0] * camera[3] + away[1] * camera[4] + away[2] * camera[5]
@@ -63,7 +64,7 @@ def seen_from(numbers, camera):
     wide, tall = np.float32(MARGIN) * camera[16], np.float32(MARGIN) * camera[17]
     left, right = (-wide - camera[14]) / camera[12], (camera[16] + wide - camera[14]) / camera[12]
     top, bottom = (-tall - camera[15]) / camera[13], (camera[17] + tall - camera[15]) / camera[13]
-    return x, y, z, lesser(greater(x * over, left), right), lesser(greater(y * over, top), bottom)
+    return x, y, z, over, lesser(greater(x * over, left), right), lesser(greater(y * over, top), bottom)
 
 
 @njit(cache=True, fastmath=True, inline="always")
@@ -146,12 +147,11 @@ def project(gaussians, degree, camera, is_antialiased, splats, depths):
 @njit(cache=True, fastmath=True)
 def project_eight(numbers, degree, camera, is_antialiased, values, out):
     """Fill out ((SPLAT + 1) * 8,), splats and depths; returns which Gaussians are seen, as bits."""
-    x, y, z, u, v = seen_from(numbers, camera)
+    x, y, z, over, u, v = seen_from(numbers, camera)
     alpha = ONE / (ONE + exponential(-at(numbers, OPACITY)))
     is_seen = both(z > np.float32(NEAR), alpha > np.float32(FAINTEST))
     if bits_of(is_seen) == 0:
         return 0
-    over = ONE / greater(z, np.float32(NEAR))
     _, half, _, _, _, _ = shape_of(numbers, camera, over, u, v)
     xx, xy, yy, sharp, blurred = covariance(half[0], half[1])
     if is_antialiased:
@@ -173,7 +173,7 @@ def project_eight(numbers, degree, camera, is_antialiased, values, out):
     way, _ = way_to(numbers, camera)
     harmonic_basis(way, degree, values)
     for colour in range(3):
-        total = x * ZERO + HALF
+        total = filled(HALF)
         for k in range((degree + 1) ** 2):
             total += at(values, k) * at(numbers, HARMONICS + 3 * k + colour)
         put(out, 7 + colour, greater(total, ZERO))

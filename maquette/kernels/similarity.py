@@ -53,9 +53,10 @@ class Room:
 
 def smoothed_truth(truth, room):
     """truth (3, H, W) and its square, smoothed: (3, 2, H, W), all that the loss needs to know of it beside itself."""
-    colours, height, width = truth.shape
-    means = np.empty((colours, 2, height, width), np.float32)
-    smooth_truth(truth, room.smoothed, means)
+    planes = np.stack([truth, truth * truth], axis=1)
+    smooth_rows(planes, room.rows)
+    means = np.empty_like(planes)
+    smooth_columns(room.rows, means)
     return means
 
 
@@ -67,30 +68,11 @@ def loss_and_slopes(picture, truth, means, mask, share, room, slopes):
     """
     smooth_picture(picture, truth, room.smoothed)
     compare(picture, truth, means, room.smoothed, mask, np.float32(share), room.partials, room.losses)
-    smooth_three(room.partials, room.rows)
+    smooth_rows(room.partials, room.rows)
     collect_slopes(picture, truth, mask, np.float32(share), room.rows, slopes)
     absolute, similar = room.losses.sum((0, 1)) / picture.size
     weight = float(mask.mean()) if len(mask) else 1.0
     return (1 - share) * absolute + share * (weight - similar), similar / max(weight, 1e-9)
-
-
-@njit(cache=True, fastmath=True, parallel=True)
-def smooth_truth(truth, smoothed, means):
-    """y and y^2 of each colour, smoothed along rows, then along columns."""
-    colours, height, width = truth.shape
-    for job in prange(colours * height):
-        colour, y = job // height, job % height
-        padded = np.zeros((2, width + 2 * REACH), np.float32)
-        for x in range(width):
-            b = truth[colour, y, x]
-            padded[0, x + REACH] = b
-            padded[1, x + REACH] = b * b
-        for number in range(2):
-            smooth_row(padded[number], smoothed[colour, number, y + REACH])
-    for job in prange(colours * height):
-        colour, y = job // height, job % height
-        for number in range(2):
-            smooth_column(smoothed[colour, number], y, means[colour, number, y])
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -138,15 +120,26 @@ def compare(picture, truth, means, smoothed, mask, share, partials, losses):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def smooth_three(partials, rows):
-    colours, numbers, height, width = partials.shape
+def smooth_rows(planes, rows):
+    """rows (C, N, H + 10, W) from planes (C, N, H, W)."""
+    colours, numbers, height, width = planes.shape
     for job in prange(colours * height):
         colour, y = job // height, job % height
-        padded = np.zeros(width + 10, np.float32)
+        padded = np.zeros(width + 2 * REACH, np.float32)
         for number in range(numbers):
             for x in range(width):
-                padded[x + 5] = partials[colour, number, y, x]
-            smooth_row(padded, rows[colour, number, y + 5])
+                padded[x + REACH] = planes[colour, number, y, x]
+            smooth_row(padded, rows[colour, number, y + REACH])
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def smooth_columns(rows, means):
+    """means (C, N, H, W) from rows that `smooth_rows` made."""
+    colours, numbers, height, _ = means.shape
+    for job in prange(colours * height):
+        colour, y = job // height, job % height
+        for number in range(numbers):
+            smooth_column(rows[colour, number], y, means[colour, number, y])
 
 
 @njit(cache=True, fastmath=True, parallel=True)

@@ -7,8 +7,6 @@ from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
 from maquette.kernels.splats import draw, draw_backward, sums_of
 
 NO_MASK = np.empty((0, 0), np.float32)
-
-
 KEPT = 512 * 2**20  # bytes, at most, of what the loss needs to know of the pictures
 
 
