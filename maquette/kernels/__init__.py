@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import llvmlite.binding
 import numba
@@ -66,3 +67,13 @@ def compile_first(module: str) -> None:
         mark.touch()
     finally:
         lock.unlink(missing_ok=True)
+
+
+def of_splats(device: str = "auto") -> ModuleType:
+    """What draws and trains splats on a device, `cpu` or another: by gsplat on a card, where both are there, else here.
+
+    A module with `Studio`, `learn`, `move`, `held` and `draw`.
+    """
+    from maquette.kernels import cuda, training
+
+    return cuda if device != "cpu" and cuda.is_there() else training

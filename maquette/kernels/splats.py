@@ -31,6 +31,22 @@ class Drawn:
     lasts: np.ndarray
     tiles_x: int
 
+    @property
+    def depth(self) -> np.ndarray:
+        """The mean depth of what each pixel shows (height, width), 0 where it shows nothing."""
+        splats = self.splats.copy()
+        splats[:, 7] = np.where(np.isfinite(self.depths), self.depths, 0)  # depth in the place of a colour
+        picture, remainder = np.empty_like(self.picture), np.empty_like(self.remainder)
+        blocks, background = np.empty_like(self.blocks), np.zeros(3, np.float32)
+        blend(splats, self.pairs, self.starts, self.tiles_x, picture, remainder, blocks, background)
+        shown = 1 - remainder
+        return np.where(shown > 1e-3, picture[0] / np.maximum(shown, 1e-3), 0)
+
+
+def held(rows: np.ndarray) -> np.ndarray:
+    """Rows where `draw` needs them: here, as they are."""
+    return rows
+
 
 def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=False) -> Drawn:
     """What a `Camera` sees of gaussians (N, 11 + 3 K) float32, rows as in kernels/projecting.py."""
@@ -87,14 +103,3 @@ def draw_backward(gaussians, drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
         found,
     )
     return found
-
-
-def depth_of(drawn: Drawn) -> np.ndarray:
-    """The mean depth of what each pixel shows (height, width), 0 where it shows nothing."""
-    splats = drawn.splats.copy()
-    splats[:, 7] = np.where(np.isfinite(drawn.depths), drawn.depths, 0)  # depth in the place of a colour
-    picture, remainder = np.empty_like(drawn.picture), np.empty_like(drawn.remainder)
-    blocks, background = np.empty_like(drawn.blocks), np.zeros(3, np.float32)
-    blend(splats, drawn.pairs, drawn.starts, drawn.tiles_x, picture, remainder, blocks, background)
-    shown = 1 - remainder
-    return np.where(shown > 1e-3, picture[0] / np.maximum(shown, 1e-3), 0)

@@ -2,12 +2,21 @@
 
 import numpy as np
 
+from maquette.kernels import compile_first
 from maquette.kernels.gradients import project_backward_and_step
 from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
 from maquette.kernels.splats import draw, draw_backward, sums_of
+from maquette.kernels.splats import held as held
 
 NO_MASK = np.empty((0, 0), np.float32)
+DEVICE = "cpu"
+DRAWN_BY = "Maquette, on the processor"
 KEPT = 512 * 2**20  # bytes, at most, of what the loss needs to know of the pictures
+
+
+def prepare():
+    """Have all kernels compiled, once on a machine."""
+    compile_first("maquette.kernels.training")
 
 
 class Studio:
@@ -83,6 +92,15 @@ def learn(
         np.float32(shrinking),
     )
     return loss, similar
+
+
+def move(cloud, below, away, studio):
+    """Move the Gaussians whose logit of the opacity is below a bound by what `away` makes of their rows.
+
+    away takes rows (n, 11 + 3 K) and gives (n, 3).
+    """
+    chosen = np.flatnonzero(cloud.rows[:, 10] < below)
+    cloud.rows[chosen, :3] += away(cloud.rows[chosen])
 
 
 def compile_all():

@@ -5,6 +5,7 @@ logit of the opacity, harmonics. Kerbl et al. 2023, section 5.2; a budget as in 
 split along their longest axis as in Deng et al. 2024.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,17 @@ class Cloud:
         self.rows = np.ascontiguousarray(rows, np.float32)
         self.first, self.second = np.zeros_like(self.rows), np.zeros_like(self.rows)
         self.steps = 0
+        self.bring_back: Callable[[], None] | None = None
         self.forget()
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def settle(self) -> None:
+        """Have all numbers here: while a card trains them, they are there, and `bring_back` is what brings them."""
+        if self.bring_back is not None:
+            self.bring_back()
+            self.bring_back = None
 
     def forget(self) -> None:
         """Begin to count anew."""
@@ -65,6 +73,7 @@ class Cloud:
     def state_dict(self) -> dict[str, Any]:
         import torch
 
+        self.settle()
         arrays = {name: torch.from_numpy(getattr(self, name)) for name in ARRAYS}
         return {**arrays, "steps": self.steps}
 
@@ -207,15 +216,16 @@ def relocate(cloud: Cloud, target: int, chance: np.random.Generator) -> None:
     cloud.forget()
 
 
-def wander(cloud: Cloud, rate: float, chance: np.random.Generator) -> None:
-    """Move the faint Gaussians at random within their own shape, the farther the fainter; Kheradmand et al., eq. 8."""
-    faint = np.flatnonzero(cloud.rows[:, 10] < WANDERS)
-    rows = cloud.rows[faint]
+def wandering(rows: np.ndarray, rate: float, chance: np.random.Generator) -> np.ndarray:
+    """Where Gaussians go at random within their own shape, (N, 3), the farther the fainter; Kheradmand et al., eq. 8.
+
+    Those whose logit of the opacity is above WANDERS go next to nowhere.
+    """
     weight = 1 / (1 + np.exp(-100 * (FAINT - opacities(rows))))
     turn = rotation_matrices(rows[:, 6:10])
     inside = np.einsum("nji,nj->ni", turn, chance.standard_normal((len(rows), 3), np.float32))
     away = np.einsum("nij,nj->ni", turn, np.exp(2 * rows[:, 3:6]) * inside)
-    cloud.rows[faint, :3] += (NOISE * rate * weight)[:, None] * away
+    return (NOISE * rate * weight)[:, None] * away
 
 
 def in_space_order(positions: np.ndarray) -> np.ndarray:

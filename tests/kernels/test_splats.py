@@ -9,13 +9,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional
 
+from maquette.graphics import similarity
 from maquette.graphics.cameras import camera_at
 from maquette.graphics.splats import render
 from maquette.kernels.binning import sorted_by_depth
 from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
-from maquette.kernels.splats import depth_of, draw, draw_backward
+from maquette.kernels.splats import draw, draw_backward
 from maquette.measures.pictures import psnr
 
 WIDTH, HEIGHT = 53, 38
@@ -176,7 +176,7 @@ def test_a_lone_gaussian_is_its_formula():
     colour = 0.5 + np.array([1.0, 0.2, -0.3]) * math.sqrt(1 / (4 * math.pi))
     np.testing.assert_allclose(drawn.picture, colour[:, None, None] * alpha, atol=2e-5)
     np.testing.assert_allclose(drawn.remainder, 1 - alpha, atol=2e-5)
-    depth = depth_of(drawn)
+    depth = drawn.depth
     np.testing.assert_allclose(depth[alpha > 0.01], 5, rtol=1e-4)
     assert (depth[alpha == 0] == 0).all()
 
@@ -230,21 +230,6 @@ print(hashlib.sha256(drawn.picture.tobytes() + slopes.tobytes()).hexdigest())
     assert digest(1) == digest(2) == digest(3)
 
 
-def plain_loss(picture, truth, share):
-    """(1 - share) L1 + share (1 - SSIM) with an 11 x 11 Gaussian window and zeros outside, in torch."""
-    line = torch.exp(-0.5 * (torch.arange(-5, 6, dtype=torch.float64) / 1.5) ** 2)
-    line = line / line.sum()
-    window = (line[:, None] * line)[None, None].expand(3, 1, 11, 11)
-
-    def smooth(x):
-        return functional.conv2d(x[None], window, padding=5, groups=3)[0]
-
-    a, b = smooth(picture), smooth(truth)
-    aa, bb, ab = smooth(picture**2) - a * a, smooth(truth**2) - b * b, smooth(picture * truth) - a * b
-    similar = (2 * a * b + 1e-4) * (2 * ab + 9e-4) / ((a * a + b * b + 1e-4) * (aa + bb + 9e-4))
-    return (1 - share) * (picture - truth).abs().mean() + share * (1 - similar.mean()), similar.mean()
-
-
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
 @pytest.mark.parametrize("size", [(31, 45), (3, 4), (11, 11)], ids=str)
 def test_the_loss_and_its_derivative(share, size):
@@ -255,7 +240,7 @@ def test_the_loss_and_its_derivative(share, size):
     no_mask = np.empty((0, 0), np.float32)
     loss, similar = loss_and_slopes(picture, truth, smoothed_truth(truth, room), no_mask, share, room, slopes)
     exact = torch.tensor(picture, dtype=torch.float64, requires_grad=True)
-    expected, plain_similar = plain_loss(exact, torch.tensor(truth).double(), share)
+    expected, plain_similar = similarity.loss(exact, torch.tensor(truth).double(), share)
     expected.backward()
     assert loss == pytest.approx(float(expected), rel=1e-5)
     assert similar == pytest.approx(float(plain_similar), rel=1e-4, abs=1e-6)

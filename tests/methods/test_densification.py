@@ -1,5 +1,7 @@
 """Clouds of Gaussians that grow and are thinned out."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from maquette.graphics.splats import rotation_matrices as plain_rotations
+from maquette.kernels.training import move
 from maquette.methods import densification as d
 
 
@@ -114,7 +117,7 @@ def test_only_the_faint_wander_and_within_their_shape():
     made = cloud(6000)
     made.rows[:, :3], made.rows[:, 3:6], made.rows[:, 6:10] = 0, np.log([0.3, 0.1, 0.02]), [0.9, 0.1, -0.4, 0.2]
     made.rows[:3000, 10], made.rows[3000:, 10] = -12, 2
-    d.wander(made, 1e-5, np.random.default_rng(0))
+    move(made, d.WANDERS, partial(d.wandering, rate=1e-5, chance=np.random.default_rng(0)), None)
     assert not made.rows[3000:, :3].any()
     turn = d.rotation_matrices(made.rows[:1, 6:10].astype(float))[0]
     weight = 5 / (1 + np.exp(-100 * (0.005 - d.opacities(made.rows[:1])[0])))

@@ -209,3 +209,24 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(flags, words, clay, tmp_
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert words in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_card_trains_a_scene_as_the_processor_does(clay, tmp_path, monkeypatch):
+    """The way over the card, from growing to the report, with the plain version in gsplat's place."""
+    from kernels.test_cuda import rasterize_plainly
+
+    from maquette import kernels
+    from maquette.kernels import cuda, training
+
+    monkeypatch.setattr(cuda, "DEVICE", "cpu")
+    monkeypatch.setattr(cuda, "rasterize", rasterize_plainly)
+    found = {}
+    for chosen in (cuda, training):
+        monkeypatch.setattr(kernels, "of_splats", lambda device="auto", chosen=chosen: chosen)
+        folder = tmp_path / chosen.DRAWN_BY.split()[0]
+        settings = {"preset": "small", "steps": 60, "gaussians": 700, "longest": 48, "seed": 3}
+        maquette.run("splat", data=clay, out=folder, **settings)
+        found[chosen] = read(folder, "scores.json")["scores"]
+        assert chosen.DRAWN_BY in (folder / "report.html").read_text(encoding="utf-8")
+    assert found[cuda]["psnr"] == pytest.approx(found[training]["psnr"], abs=0.3)
+    assert found[cuda]["gaussians"] == pytest.approx(found[training]["gaussians"], rel=0.02)

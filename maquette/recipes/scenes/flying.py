@@ -63,22 +63,21 @@ def pictures_at(model: Gaussians, cameras: Sequence[Camera], show: str) -> Itera
 
 def drawer(model: Gaussians) -> Callable[[Camera], Any]:
     """What draws a scene for one camera after the other; its Gaussians are put in rows once."""
-    from maquette.kernels.splats import draw
+    from maquette.kernels import of_splats
 
+    kernels = of_splats()
     # not Gaussians.draw: it finds depths besides, which takes half as long again
-    return partial(draw, model.rows(), **model.looks)
+    return partial(kernels.draw, kernels.held(model.rows()), **model.looks)
 
 
 def pictures_of(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera], show: str) -> Iterator[np.ndarray]:
     """The same by a `drawer`."""
-    from maquette.kernels.splats import depth_of
-
     near, far = depth_range(draw_scene, cameras) if show == "depth" else (1, 2)
     for camera in cameras:
         drawn = draw_scene(camera)
         picture, opacity = drawn.picture.transpose(1, 2, 0), 1 - drawn.remainder[..., None]
         if show == "depth":
-            picture = depth_colours(depth_of(drawn), near, far) * opacity
+            picture = depth_colours(drawn.depth, near, far) * opacity
         elif show == "alpha":
             picture = np.repeat(opacity, 3, axis=2)
         yield np.clip(picture, 0, 1, dtype=np.float32)
@@ -86,15 +85,13 @@ def pictures_of(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera], 
 
 def depth_range(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera]) -> tuple[float, float]:
     """Nearly the smallest and the largest depth of a film, from a few small pictures of it."""
-    from maquette.kernels.splats import depth_of
-
     seen = []
     for place in np.unique(np.linspace(0, len(cameras) - 1, LOOKS).astype(int)):
         camera = cameras[place]
         share = min(1, LOOK_SIZE / max(camera.width, camera.height))
         small = camera.resized(max(1, round(share * camera.width)), max(1, round(share * camera.height)))
         drawn = draw_scene(small)
-        depth = depth_of(drawn)
+        depth = drawn.depth
         seen.append(depth[(drawn.remainder < 0.5) & (depth > 0)])
     depths = np.concatenate(seen)
     if not len(depths):

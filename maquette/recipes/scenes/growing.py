@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,18 +90,18 @@ def train_cloud(
     model: Any, views: list[Seen], test: list[Seen], processing: dict[str, Any], settings: Any, run: Run
 ) -> Cloud:
     """The Gaussians of `model` trained on views; logs the loss, how many there are, and the held-out PSNR."""
-    from maquette.kernels import compile_first
-    from maquette.kernels.training import Studio, learn
+    from maquette.kernels import of_splats
     from maquette.measures.pictures import psnr
-    from maquette.methods.densification import Cloud, wander
+    from maquette.methods.densification import WANDERS, Cloud, wandering
     from maquette.methods.exposure import Exposures
     from maquette.training import Batches
 
-    cloud, studio, extent = Cloud(model.rows()), Studio(), processing["extent"]
+    kernels = of_splats(run.device.type)
+    cloud, studio, extent = Cloud(model.rows()), kernels.Studio(), processing["extent"]
     begun, chance = len(cloud), Chance(run.random("growth"))
     batches = Batches(len(views), 1, settings.seed)
-    tell(settings, cloud, views, run)
-    compile_first("maquette.kernels.training")
+    tell(settings, cloud, views, kernels, run)
+    kernels.prepare()
     run.keep(cloud=cloud, chance=chance, batches=batches)
     exposures = Exposures(len(views)) if settings.exposure else None
     if exposures is not None:
@@ -113,7 +114,7 @@ def train_cloud(
         is_coarse = step.progress < settings.coarse
         degree = min(model.degree, degree_at(step, settings))
         rates = rates_of(settings, cloud.rows.shape[1], extent, step.progress)
-        loss, _ = learn(
+        loss, _ = kernels.learn(
             cloud,
             view.half_camera if is_coarse else view.camera,
             view.half_truth if is_coarse else view.truth,
@@ -129,12 +130,16 @@ def train_cloud(
             view=number,
         )
         if chance.is_time(step, settings):
+            cloud.settle()
             grown(cloud, step, begun, extent, settings, chance.generator)
         if settings.growth == "mcmc":
-            wander(cloud, float(rates[0]), chance.generator)
+            away = partial(wandering, rate=float(rates[0]), chance=chance.generator)
+            kernels.move(cloud, WANDERS, away, studio)
         if step.number == 1 or step.every(interval) or step.is_last:
-            valid = [psnr(*rendered(cloud.rows, model, view)) for view in test]
-            run.log(step, loss=loss, valid_psnr=float(np.mean(valid)), gaussians=len(cloud))
+            cloud.settle()
+            rows = kernels.held(cloud.rows)
+            valid = [psnr(*rendered(kernels, rows, model, view)) for view in test]
+            run.log(step, loss=float(loss), valid_psnr=float(np.mean(valid)), gaussians=len(cloud))
     return cloud
 
 
@@ -200,14 +205,12 @@ class Chance:
         self.generator.bit_generator.state = {**state, "state": numbers}
 
 
-def tell(settings: Any, cloud: Cloud, views: list[Seen], run: Run) -> None:
+def tell(settings: Any, cloud: Cloud, views: list[Seen], kernels: Any, run: Run) -> None:
     """What training will take, said before it begins."""
-    from maquette.kernels.training import KEPT
-
     most = max(settings.gaussians, len(cloud))
     pixels = max(view.truth[0].size for view in views)
     pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
-    pictures += min(2 * pictures, KEPT)
+    pictures += min(2 * pictures, kernels.KEPT)
     # rows, two moments and a copy while they grow; what a Gaussian is in the picture, and about 6 tiles of each
     memory = most * (4 * 4 * cloud.rows.shape[1] + 60 + 6 * 48) + 300 * pixels + pictures
     run.fact("Gaussians at the start", len(cloud))
@@ -215,23 +218,26 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], run: Run) -> None:
     run.fact("Memory for training", round(memory / 2**20), "MB")
     run.fact("Steps", "by time" if settings.seconds else settings.steps)
     run.fact("Optimizer", "Adam, for the Gaussians that a view shows")
-    if run.device.type != "cpu":
-        run.warn("Scenes are trained on the processor: the graphics card stays unused.")
+    run.fact("Drawn by", kernels.DRAWN_BY)
+    if run.device.type == "cuda" and kernels.DEVICE == "cpu":
+        run.warn(
+            "Scenes are trained on the processor, and the graphics card stays unused: gsplat, which would draw on it, "
+            'is not installed or does not run here; pip install "maquette[cuda]".'
+        )
     print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB.", flush=True)
 
 
-def score_views(rows: np.ndarray, model: Any, views: list[Seen]) -> dict[str, dict[str, float]]:
+def score_views(kernels: Any, rows: np.ndarray, model: Any, views: list[Seen]) -> dict[str, dict[str, float]]:
     """psnr and ssim of each view by name; pixels that a mask leaves out are set equal to the truth."""
     from maquette.measures.pictures import picture_scores
 
-    return {view.name: picture_scores(*rendered(rows, model, view)) for view in views}
+    held = kernels.held(rows)
+    return {view.name: picture_scores(*rendered(kernels, held, model, view)) for view in views}
 
 
-def rendered(rows: np.ndarray, model: Any, view: Seen) -> tuple[np.ndarray, np.ndarray]:
+def rendered(kernels: Any, rows: Any, model: Any, view: Seen) -> tuple[np.ndarray, np.ndarray]:
     """Truth and render (H, W, 3) in 0..1 of a view, equal where the mask says that pixels do not count."""
-    from maquette.kernels.splats import draw
-
-    return counted(view, draw(rows, view.camera, **model.looks).picture.transpose(1, 2, 0).clip(0, 1))
+    return counted(view, kernels.draw(rows, view.camera, **model.looks).picture.transpose(1, 2, 0).clip(0, 1))
 
 
 def counted(view: Seen, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

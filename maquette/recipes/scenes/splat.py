@@ -178,12 +178,13 @@ def rows_to_start_from(init: str, degree: int) -> np.ndarray:
 
 
 def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
+    from maquette.kernels import of_splats
     from maquette.recipes.scenes import growing, splat_pictures
 
     (_, views), test = prepared.train, prepared.test
     cloud = growing.train_cloud(model, views, test, prepared.processing, settings, run)
     model.hold(cloud.rows)
-    scores = growing.score_views(cloud.rows, model, test)
+    scores = growing.score_views(of_splats(run.device.type), cloud.rows, model, test)
     nearest = growing.score_nearest(views, test)
     splat_pictures.show_training(model, views, test, scores, nearest, run)
     means = growing.means_of(scores)

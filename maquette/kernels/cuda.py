@@ -1,0 +1,201 @@
+"""Splats on a graphics card, by gsplat (Ye et al. 2024): what kernels/training.py does on the processor.
+
+gsplat draws; the loss and Adam's step are torch's operations. Derivatives are summed there in no fixed order, so two
+runs differ by rounding. gsplat cuts alphas at 0.999 in place of 0.99.
+"""
+
+import functools
+import importlib.util
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maquette.graphics.similarity import loss as loss_of
+from maquette.graphics.splats import BLUR, NEAR
+
+DEVICE = "cuda"
+DRAWN_BY = "gsplat, on the graphics card"
+KEPT = 8 * 2**30  # bytes of the card, at most, for pictures that are learned from
+THINNEST = 1e-3  # opacity of a pixel below which it has no depth
+NUMBERS = ("rows", "first", "second", "pulls", "seen")  # of a `Cloud`
+
+
+@functools.cache
+def is_there() -> bool:
+    """Whether gsplat draws here; its own kernels may be compiled for that, which takes minutes, once."""
+    if importlib.util.find_spec("gsplat") is None or not torch.cuda.is_available():
+        return False
+    from maquette.graphics.cameras import camera_at
+
+    camera = camera_at(np.array([0.0, -2, 0]), np.zeros(3), np.array([0.0, 0, 1]), width=8, height=8, focal=8)
+    try:
+        draw(np.array([[0.0] * 6 + [1] + [0] * 7], np.float32), camera, degree=0)
+    except (ImportError, AttributeError, RuntimeError, AssertionError, TypeError):
+        return False  # built for another card or torch, or there is no compiler to build it with
+    return True
+
+
+def prepare():
+    """Nothing: gsplat's kernels have been compiled when `is_there` says that they are."""
+
+
+class Rendered(NamedTuple):
+    """A picture (3, H, W), its opacity and its depth (H, W), as tensors with gradients.
+
+    And of each Gaussian its centre in pixels (N, 2), and whether it may be seen (N,).
+    """
+
+    picture: Tensor
+    opacity: Tensor
+    depth: Tensor
+    centres: Tensor
+    is_seen: Tensor
+
+
+def rasterize(rows: Tensor, camera, background, degree, is_antialiased) -> Rendered:
+    """What a `Camera` sees of rows (N, 11 + 3 K), by gsplat."""
+    from gsplat import rasterization
+
+    lens = [[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]]
+    colours, opacity, found = rasterization(
+        rows[:, :3],
+        rows[:, 6:10],
+        rows[:, 3:6].exp(),
+        rows[:, 10].sigmoid(),
+        rows[:, 11:].unflatten(1, (-1, 3)),
+        torch.tensor(camera.world_to_camera, dtype=rows.dtype, device=rows.device)[None],
+        torch.tensor(lens, dtype=rows.dtype, device=rows.device)[None],
+        camera.width,
+        camera.height,
+        near_plane=NEAR,
+        eps2d=BLUR,
+        sh_degree=degree,
+        packed=False,
+        backgrounds=torch.tensor(background, dtype=rows.dtype, device=rows.device)[None],
+        render_mode="RGB+ED",
+        rasterize_mode="antialiased" if is_antialiased else "classic",
+    )
+    planes = colours[0].permute(2, 0, 1)
+    is_seen = (found["radii"][0] > 0).all(-1)
+    return Rendered(planes[:3], opacity[0, ..., 0], planes[3], found["means2d"], is_seen)
+
+
+class Drawn(NamedTuple):
+    """A picture (3, height, width), what shines through it and its mean depth, 0 where nothing is (height, width)."""
+
+    picture: np.ndarray
+    remainder: np.ndarray
+    depth: np.ndarray
+
+
+def held(rows):
+    """Rows (N, 11 + 3 K) where `draw` needs them, so that many pictures move them once."""
+    return torch.as_tensor(rows, device=DEVICE)
+
+
+@torch.no_grad()
+def draw(rows, camera, *, background=(0, 0, 0), degree=3, is_antialiased=False) -> Drawn:
+    """What a `Camera` sees of rows (N, 11 + 3 K) float32, an array or what `held` gave."""
+    found = rasterize(held(rows), camera, background, degree, is_antialiased)
+    depth = torch.where(found.opacity > THINNEST, found.depth, 0)
+    return Drawn(*(each.cpu().numpy() for each in (found.picture.contiguous(), 1 - found.opacity, depth)))
+
+
+class Studio:
+    """The numbers of one `Cloud` on the card for as long as it is trained there, and the pictures it learns from."""
+
+    def __init__(self):
+        self._numbers, self._pictures, self._bytes = {}, {}, 0
+
+    def numbers(self, cloud):
+        """The cloud's arrays as tensors on the card; `cloud.settle` brings them back."""
+        if cloud.bring_back is None:
+            self._numbers = {name: torch.tensor(getattr(cloud, name), device=DEVICE) for name in NUMBERS}
+            cloud.bring_back = functools.partial(self._bring_back, cloud)
+        return self._numbers
+
+    def _bring_back(self, cloud):
+        for name, tensor in self._numbers.items():
+            setattr(cloud, name, tensor.detach().cpu().numpy())
+        self._numbers = {}
+
+    def picture(self, picture):
+        """An array that stays as it is, on the card; kept there as long as there is room."""
+        if picture is None:
+            return None
+        if id(picture) not in self._pictures:
+            tensor = torch.tensor(picture, device=DEVICE)
+            if self._bytes + tensor.nbytes > KEPT:
+                return tensor
+            self._bytes += tensor.nbytes
+            self._pictures[id(picture)] = picture, tensor  # as long as it is held here, nothing else has its id
+        return self._pictures[id(picture)][1]
+
+
+def learn(
+    cloud,
+    camera,
+    truth,
+    mask,
+    rates,
+    studio,
+    *,
+    background,
+    degree,
+    share,
+    is_antialiased,
+    shrinking=0.0,
+    exposures=None,
+    view=0,
+):
+    """As `learn` in kernels/training.py; the loss and SSIM are tensors, so that nothing waits for them."""
+    numbers = studio.numbers(cloud)
+    rows = numbers["rows"].detach().requires_grad_()
+    found = rasterize(rows, camera, background, degree, is_antialiased)
+    shown, causes = found.picture, [rows, found.centres]
+    if exposures is not None:
+        matrix = torch.tensor(exposures.matrices[view], device=DEVICE, requires_grad=True)
+        causes.append(matrix)
+        shown = torch.einsum("ij,jyx->iyx", matrix[:, :3], shown) + matrix[:, 3, None, None]
+    loss, similar = loss_of(shown, studio.picture(truth), share, studio.picture(mask))
+    slopes, by_centres, *by_matrix = torch.autograd.grad(loss, causes)
+    if exposures is not None:
+        exposures.step(view, by_matrix[0].cpu().numpy())
+    cloud.steps += 1
+    with torch.no_grad():
+        slopes[:, 10] += shrinking * rows[:, 10].sigmoid() * (1 - rows[:, 10].sigmoid())
+        slopes[:, 3:6] += shrinking / 3 * rows[:, 3:6].exp()
+        pull = by_centres.reshape(-1, 2).norm(dim=1) * (0.5 * max(camera.width, camera.height))
+        numbers["pulls"] += torch.where(found.is_seen, pull, 0)
+        numbers["seen"] += found.is_seen
+        step(
+            numbers,
+            slopes,
+            torch.as_tensor(rates, device=DEVICE),
+            found.is_seen,
+            11 + 3 * (degree + 1) ** 2,
+            cloud.steps,
+        )
+    return loss.detach(), similar.detach()
+
+
+def step(numbers, slopes, rates, seen, used, steps):
+    """A step of Adam for the first `used` numbers of the Gaussians that are seen, the others staying as they are."""
+    rows, first, second = (numbers[name][:, :used] for name in ("rows", "first", "second"))
+    slopes, seen = slopes[:, :used], seen[:, None]
+    mean = torch.lerp(first, slopes, 0.1)
+    square = torch.lerp(second, slopes * slopes, 0.001)
+    spread = (square / (1 - 0.999**steps)).sqrt() + 1e-15
+    moved = rows - rates[:used] * (mean / (1 - 0.9**steps)) / spread
+    for old, new in ((first, mean), (second, square), (rows, moved)):
+        old.copy_(torch.where(seen, new, old))
+
+
+@torch.no_grad()
+def move(cloud, below, away, studio):
+    """As `move` in kernels/training.py."""
+    rows = studio.numbers(cloud)["rows"]
+    chosen = torch.nonzero(rows[:, 10] < float(below)).flatten()
+    rows[chosen, :3] += torch.as_tensor(away(rows[chosen].cpu().numpy()), device=rows.device)
