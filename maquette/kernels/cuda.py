@@ -56,6 +56,10 @@ class Rendered(NamedTuple):
 
 def rasterize(rows: Tensor, camera, background, degree, is_antialiased) -> Rendered:
     """What a `Camera` sees of rows (N, 11 + 3 K), by gsplat."""
+    if not len(rows):  # gsplat would divide by their number, and end the process
+        paper = torch.tensor(background, dtype=rows.dtype, device=rows.device)[:, None, None]
+        nothing = rows.sum() + torch.zeros(camera.height, camera.width, dtype=rows.dtype, device=rows.device)
+        return Rendered(paper + nothing, nothing, nothing, rows[:, :2], rows[:, 0] > 0)
     from gsplat import rasterization
 
     lens = [[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]]
@@ -160,7 +164,7 @@ def learn(
         causes.append(matrix)
         shown = torch.einsum("ij,jyx->iyx", matrix[:, :3], shown) + matrix[:, 3, None, None]
     loss, similar = loss_of(shown, studio.picture(truth), share, studio.picture(mask))
-    slopes, by_centres, *by_matrix = torch.autograd.grad(loss, causes)
+    slopes, by_centres, *by_matrix = torch.autograd.grad(loss, causes, materialize_grads=True)
     if exposures is not None:
         exposures.step(view, by_matrix[0].cpu().numpy())
     cloud.steps += 1

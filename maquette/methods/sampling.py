@@ -88,7 +88,10 @@ def greedy(logits: Tensor, seen: Tensor) -> Tensor:
 
 @dataclass
 class Sampler:
-    """Tokens drawn from the filtered and tempered probabilities, by a generator of its own."""
+    """Tokens drawn from the filtered and tempered probabilities, by a generator of its own and where that is.
+
+    So a seed draws alike wherever the network is.
+    """
 
     generator: torch.Generator
     temperature: float = 1.0
@@ -100,7 +103,8 @@ class Sampler:
     def __call__(self, logits: Tensor, seen: Tensor) -> Tensor:
         logits = penalised(logits, seen, self.repetition_penalty)
         logits = filtered(logits / self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)
-        return torch.multinomial(logits.softmax(-1), 1, generator=self.generator)[:, 0]
+        likely = logits.softmax(-1).to(self.generator.device)
+        return torch.multinomial(likely, 1, generator=self.generator)[:, 0].to(logits.device)
 
 
 def penalised(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:

@@ -105,6 +105,17 @@ def test_drawing_is_that_of_the_processor(without_card):
     assert not found.depth[expected.remainder == 1].any()
 
 
+def test_without_gaussians_there_is_the_background(monkeypatch):
+    monkeypatch.setattr(cuda, "DEVICE", "cpu")
+    drawn = cuda.draw(scene(0), camera(), background=HOW["background"])
+    np.testing.assert_allclose(drawn.picture, np.broadcast_to(np.array(HOW["background"])[:, None, None], (3, 38, 53)))
+    assert (drawn.remainder == 1).all() and not drawn.depth.any()
+    cloud, rates = Cloud(scene(0)), np.full(59, 0.01, np.float32)
+    cuda.learn(cloud, camera(), np.zeros((3, 38, 53), np.float32), None, rates, cuda.Studio(), **HOW)
+    cloud.settle()
+    assert len(cloud) == 0
+
+
 def test_numbers_come_back_when_they_are_asked_for(without_card):
     cloud, studio = Cloud(scene(60, seed=8)), cuda.Studio()
     wanted, rates = np.zeros((3, 38, 53), np.float32), np.full(59, 0.01, np.float32)

@@ -94,7 +94,7 @@ def prompt_tokens(tokenizer: Tokenizer, prompt: str) -> list[int]:
     return [tokenizer.end]
 
 
-def chooser(options: dict[str, Any], device: Any = "cpu") -> Any:
+def chooser(options: dict[str, Any]) -> Any:
     """How the next token is chosen."""
     import torch
 
@@ -104,7 +104,7 @@ def chooser(options: dict[str, Any], device: Any = "cpu") -> Any:
     if options["strategy"] == "greedy":
         return greedy if penalty == 1 else lambda logits, seen: penalised(logits, seen, penalty).argmax(-1)
     names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
-    generator = torch.Generator(device).manual_seed(options["seed"])
+    generator = torch.Generator().manual_seed(options["seed"])
     return Sampler(generator, **{name: options[name] for name in names})
 
 
