@@ -17,6 +17,7 @@ from maquette.graphics.splats import BLUR, NEAR
 
 DEVICE = "cuda"
 DRAWN_BY = "gsplat, on the graphics card"
+COPIES = 52  # of all numbers that training has room for, at most: measured with 1,000,000 Gaussians on one card
 KEPT = 8 * 2**30  # bytes of the card, at most, for pictures that are learned from
 THINNEST = 1e-3  # opacity of a pixel below which it has no depth
 NUMBERS = ("rows", "first", "second", "pulls", "seen")  # of a `Cloud`
@@ -124,6 +125,7 @@ class Studio:
         for name, tensor in self._numbers.items():
             setattr(cloud, name, tensor.detach().cpu().numpy())
         self._numbers = {}
+        torch.cuda.empty_cache()  # blocks of the old size would be kept beside those of the new
 
     def picture(self, picture):
         """An array that stays as it is, on the card; kept there as long as there is room."""

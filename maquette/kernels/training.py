@@ -11,6 +11,7 @@ from maquette.kernels.splats import held as held
 NO_MASK = np.empty((0, 0), np.float32)
 DEVICE = "cpu"
 DRAWN_BY = "Maquette, on the processor"
+COPIES = 4  # of all numbers: rows, two moments, and one while they grow
 KEPT = 512 * 2**20  # bytes, at most, of what the loss needs to know of the pictures
 
 

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     patch: int = option(64, "side of the patches it learns from", "pixels", ge=16, le=1024)
     batch_size: int = option(8, "patches a step", ge=1)
     steps: int = option(2500, "batches it learns from", ge=1)
-    learning_rate: float = option(0.01, "size of the steps; the UNet's and DnCNN's are orthogonal ones (Muon)", gt=0)
+    learning_rate: float = option(0.005, "size of the steps; the UNet's and DnCNN's are orthogonal ones (Muon)", gt=0)
     cache_mb: int = option(1000, "memory for decoded pictures; of more than fit, windows are kept in turn", "MB", ge=16)
 
 
@@ -75,7 +75,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 0.001,
         "colour": "colour",
     },
-    "full": {"width": 96, "patch": 128, "batch_size": 64, "steps": 100_000},
+    "full": {"width": 96, "patch": 128, "batch_size": 64, "steps": 100_000, "learning_rate": 0.0025},
 }
 
 TASKS = {

@@ -211,8 +211,8 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], kernels: Any, run: Run)
     pixels = max(view.truth[0].size for view in views)
     pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
     pictures += min(2 * pictures, kernels.KEPT)
-    # rows, two moments and a copy while they grow; what a Gaussian is in the picture, and about 6 tiles of each
-    memory = most * (4 * 4 * cloud.rows.shape[1] + 60 + 6 * 48) + 300 * pixels + pictures
+    # what a Gaussian is in the picture, and about 6 tiles of each
+    memory = most * (4 * kernels.COPIES * cloud.rows.shape[1] + 60 + 6 * 48) + 300 * pixels + pictures
     run.fact("Gaussians at the start", len(cloud))
     run.fact("Gaussians at most", most)
     run.fact("Memory for training", round(memory / 2**20), "MB")
@@ -224,7 +224,8 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], kernels: Any, run: Run)
             "Scenes are trained on the processor, and the graphics card stays unused: gsplat, which would draw on it, "
             'is not installed or does not run here; pip install "maquette[cuda]".'
         )
-    print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB.", flush=True)
+    where = " of the card" if kernels.DEVICE == "cuda" else ""
+    print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB{where}.", flush=True)
 
 
 def score_views(kernels: Any, rows: np.ndarray, model: Any, views: list[Seen]) -> dict[str, dict[str, float]]:
