@@ -242,8 +242,8 @@ def test_the_loss_and_its_derivative(share, size):
     exact = torch.tensor(picture, dtype=torch.float64, requires_grad=True)
     expected, plain_similar = similarity.loss(exact, torch.tensor(truth).double(), share)
     expected.backward()
-    assert loss == pytest.approx(float(expected), rel=1e-5)
-    assert similar == pytest.approx(float(plain_similar), rel=1e-4, abs=1e-6)
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    assert similar == pytest.approx(plain_similar.item(), rel=1e-4, abs=1e-6)
     np.testing.assert_allclose(slopes, exact.grad.numpy(), atol=1e-4 * np.abs(exact.grad.numpy()).max())
 
 
