@@ -336,9 +336,10 @@ def test_cameras_that_look_at_nothing_together(tmp_path, capsys):
 
 
 def test_a_film_that_breaks_off_leaves_nothing(run, tmp_path, monkeypatch):
-    from maquette.kernels import splats
+    from maquette.kernels import of_splats
 
-    drawn, count = splats.draw, 0
+    kernels, count = of_splats(), 0
+    drawn = kernels.draw
 
     def breaking(*arguments, **options):
         nonlocal count
@@ -347,7 +348,7 @@ def test_a_film_that_breaks_off_leaves_nothing(run, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return drawn(*arguments, **options)
 
-    monkeypatch.setattr(splats, "draw", breaking)
+    monkeypatch.setattr(kernels, "draw", breaking)
     for name in ("film.webp", "film.gif", "film", "film.mp4"):
         if name.endswith("mp4"):
             pytest.importorskip("cv2")

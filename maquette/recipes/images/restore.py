@@ -66,7 +66,7 @@ class Options(BaseOptions):
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"width": 8, "patch": 32, "batch_size": 4, "steps": 30},
+    "small": {"width": 8, "patch": 32, "batch_size": 4, "steps": 30, "learning_rate": 0.01},
     "course": {
         "network": "cnn",
         "patch": 128,
