@@ -18,6 +18,7 @@ NEAR = 0.01  # nothing nearer to the camera's plane is drawn
 BLUR = 0.3  # variance in pixels that every splat gains, so that none is thinner than a pixel
 MARGIN = 0.15  # of the picture's size, beyond which a Gaussian is flattened as if it stood there
 FAINTEST, STRONGEST = 1 / 255, 0.99  # alphas below are skipped, alphas above are cut
+THINNEST = 1e-3  # opacity of a pixel below which it has no depth
 OPAQUE = 1e-4  # a pixel is done before its transmittance falls below
 
 

@@ -72,8 +72,12 @@ def compile_first(module: str) -> None:
 def of_splats(device: str = "auto") -> ModuleType:
     """What draws and trains splats on a device, `cpu` or another: by gsplat on a card, where both are there, else here.
 
-    A module with `Studio`, `learn`, `move`, `held` and `draw`.
+    A module with `Studio`, `learn`, `move`, `held`, `draw` and `memory`, compiled already; DEVICE and DRAWN_BY say
+    where it works.
     """
     from maquette.kernels import cuda, training
 
-    return cuda if device != "cpu" and cuda.is_there() else training
+    if device != "cpu" and cuda.is_there():
+        return cuda
+    compile_first(training.__name__)
+    return training

@@ -13,14 +13,12 @@ import torch
 from torch import Tensor
 
 from maquette.graphics.similarity import loss as loss_of
-from maquette.graphics.splats import BLUR, NEAR
+from maquette.graphics.splats import BLUR, NEAR, THINNEST
+from maquette.kernels.keeping import Kept
 
 DEVICE = "cuda"
 DRAWN_BY = "gsplat, on the graphics card"
-COPIES = 52  # of all numbers that training has room for, at most: measured with 1,000,000 Gaussians on one card
 KEPT = 8 * 2**30  # bytes of the card, at most, for pictures that are learned from
-THINNEST = 1e-3  # opacity of a pixel below which it has no depth
-NUMBERS = ("rows", "first", "second", "pulls", "seen")  # of a `Cloud`
 
 
 @functools.cache
@@ -38,14 +36,17 @@ def is_there() -> bool:
     return True
 
 
-def prepare():
-    """Nothing: gsplat's kernels have been compiled when `is_there` says that they are."""
+def memory(gaussians, columns, pixels, pictures):
+    """About how many bytes of the card training takes, as `memory` in kernels/training.py."""
+    # 52 times the rows, at most: measured with 1,000,000 Gaussians on one card, before blocks of old sizes were freed
+    return gaussians * 52 * 4 * columns + 300 * pixels + min(pictures, KEPT)
 
 
 class Rendered(NamedTuple):
     """A picture (3, H, W), its opacity and its depth (H, W), as tensors with gradients.
 
-    And of each Gaussian its centre in pixels (N, 2), and whether it may be seen (N,).
+    And of each Gaussian its centre in pixels (..., N, 2), that through which the picture depends on it, and whether it
+    may be seen (N,).
     """
 
     picture: Tensor
@@ -112,32 +113,28 @@ class Studio:
     """The numbers of one `Cloud` on the card for as long as it is trained there, and the pictures it learns from."""
 
     def __init__(self):
-        self._numbers, self._pictures, self._bytes = {}, {}, 0
+        self._numbers, self._kept = {}, Kept(KEPT)
 
     def numbers(self, cloud):
         """The cloud's arrays as tensors on the card; `cloud.settle` brings them back."""
         if cloud.bring_back is None:
-            self._numbers = {name: torch.tensor(getattr(cloud, name), device=DEVICE) for name in NUMBERS}
+            self._numbers = {name: torch.tensor(getattr(cloud, name), device=DEVICE) for name in cloud.ARRAYS}
             cloud.bring_back = functools.partial(self._bring_back, cloud)
         return self._numbers
 
     def _bring_back(self, cloud):
         for name, tensor in self._numbers.items():
-            setattr(cloud, name, tensor.detach().cpu().numpy())
+            setattr(cloud, name, tensor.cpu().numpy())
         self._numbers = {}
         torch.cuda.empty_cache()  # blocks of the old size would be kept beside those of the new
 
+    def rows(self, cloud):
+        """The cloud's rows where `draw` needs them: they need not come back to be looked at."""
+        return self.numbers(cloud)["rows"]
+
     def picture(self, picture):
-        """An array that stays as it is, on the card; kept there as long as there is room."""
-        if picture is None:
-            return None
-        if id(picture) not in self._pictures:
-            tensor = torch.tensor(picture, device=DEVICE)
-            if self._bytes + tensor.nbytes > KEPT:
-                return tensor
-            self._bytes += tensor.nbytes
-            self._pictures[id(picture)] = picture, tensor  # as long as it is held here, nothing else has its id
-        return self._pictures[id(picture)][1]
+        """An array that stays as it is, on the card."""
+        return self._kept.of(picture, functools.partial(torch.tensor, device=DEVICE))
 
 
 def learn(
@@ -165,7 +162,7 @@ def learn(
         matrix = torch.tensor(exposures.matrices[view], device=DEVICE, requires_grad=True)
         causes.append(matrix)
         shown = torch.einsum("ij,jyx->iyx", matrix[:, :3], shown) + matrix[:, 3, None, None]
-    loss, similar = loss_of(shown, studio.picture(truth), share, studio.picture(mask))
+    loss, similar = loss_of(shown, studio.picture(truth), share, None if mask is None else studio.picture(mask))
     slopes, by_centres, *by_matrix = torch.autograd.grad(loss, causes, materialize_grads=True)
     if exposures is not None:
         exposures.step(view, by_matrix[0].cpu().numpy())

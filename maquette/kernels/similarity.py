@@ -6,11 +6,13 @@ The window is Wang et al.'s (2004): 11 x 11, Gaussian of standard deviation 1.5,
 import numpy as np
 from numba import njit, prange
 
-REACH = 5
+from maquette.graphics import similarity
+from maquette.graphics.similarity import REACH
+
 _WEIGHTS = np.exp(-0.5 * (np.arange(-REACH, 1) / 1.5) ** 2)
 _WEIGHTS = _WEIGHTS / (2 * _WEIGHTS.sum() - _WEIGHTS[-1])
 W0, W1, W2, W3, W4, W5 = (np.float32(weight) for weight in _WEIGHTS)  # from the border to the middle
-K1, K2 = np.float32(0.01**2), np.float32(0.03**2)
+K1, K2 = np.float32(similarity.K1), np.float32(similarity.K2)
 
 
 @njit(cache=True, fastmath=True, inline="always")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maquette.graphics.splats import THINNEST
 from maquette.kernels import compile_first
 from maquette.kernels.binning import TILE, bins, sorted_by_depth
 from maquette.kernels.blending import SUMS, blend, blend_backward
@@ -40,7 +41,7 @@ class Drawn:
         blocks, background = np.empty_like(self.blocks), np.zeros(3, np.float32)
         blend(splats, self.pairs, self.starts, self.tiles_x, picture, remainder, blocks, background)
         shown = 1 - remainder
-        return np.where(shown > 1e-3, picture[0] / np.maximum(shown, 1e-3), 0)
+        return np.where(shown > THINNEST, picture[0] / np.maximum(shown, THINNEST), 0)
 
 
 def held(rows: np.ndarray) -> np.ndarray:

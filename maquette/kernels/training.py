@@ -2,29 +2,28 @@
 
 import numpy as np
 
-from maquette.kernels import compile_first
 from maquette.kernels.gradients import project_backward_and_step
+from maquette.kernels.keeping import Kept
 from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
-from maquette.kernels.splats import draw, draw_backward, sums_of
-from maquette.kernels.splats import held as held
+from maquette.kernels.splats import draw, draw_backward, held, sums_of
 
 NO_MASK = np.empty((0, 0), np.float32)
 DEVICE = "cpu"
 DRAWN_BY = "Maquette, on the processor"
-COPIES = 4  # of all numbers: rows, two moments, and one while they grow
 KEPT = 512 * 2**20  # bytes, at most, of what the loss needs to know of the pictures
 
 
-def prepare():
-    """Have all kernels compiled, once on a machine."""
-    compile_first("maquette.kernels.training")
+def memory(gaussians, columns, pixels, pictures):
+    """About how many bytes training takes: of rows (N, columns), of the largest picture, and of all pictures."""
+    # rows, two moments and a copy while they grow; what a Gaussian is in the picture, and about 6 tiles of each
+    return gaussians * (4 * 4 * columns + 60 + 6 * 48) + 300 * pixels + pictures + min(2 * pictures, KEPT)
 
 
 class Studio:
     """Memory for pictures of each size that is trained on, and for what the loss needs to know of each picture."""
 
     def __init__(self):
-        self._rooms, self._means, self._bytes = {}, {}, 0
+        self._rooms, self._kept = {}, Kept(KEPT)
 
     def room(self, height, width):
         if (height, width) not in self._rooms:
@@ -32,14 +31,12 @@ class Studio:
         return self._rooms[height, width]
 
     def means(self, truth):
-        """`smoothed_truth` of a picture that stays as it is, kept as long as there is room."""
-        if id(truth) not in self._means:
-            means = smoothed_truth(truth, self.room(*truth.shape[1:])[0])
-            if self._bytes + means.nbytes > KEPT:
-                return means
-            self._bytes += means.nbytes
-            self._means[id(truth)] = truth, means  # as long as it is held here, nothing else has its id
-        return self._means[id(truth)][1]
+        """`smoothed_truth` of a picture that stays as it is."""
+        return self._kept.of(truth, lambda truth: smoothed_truth(truth, self.room(*truth.shape[1:])[0]))
+
+    def rows(self, cloud):
+        """The cloud's rows where `draw` needs them."""
+        return held(cloud.rows)
 
 
 def learn(

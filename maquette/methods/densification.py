@@ -29,6 +29,8 @@ class Cloud:
     pulls (N,) sums the derivatives by the centre in the picture, seen (N,) counts the pictures that showed it.
     """
 
+    ARRAYS = ("rows", "first", "second", "pulls", "seen")
+
     def __init__(self, rows: np.ndarray):
         self.rows = np.ascontiguousarray(rows, np.float32)
         self.first, self.second = np.zeros_like(self.rows), np.zeros_like(self.rows)
@@ -74,16 +76,13 @@ class Cloud:
         import torch
 
         self.settle()
-        arrays = {name: torch.from_numpy(getattr(self, name)) for name in ARRAYS}
+        arrays = {name: torch.from_numpy(getattr(self, name)) for name in self.ARRAYS}
         return {**arrays, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for name in ARRAYS:
+        for name in self.ARRAYS:
             setattr(self, name, state[name].numpy().copy())
         self.steps = state["steps"]
-
-
-ARRAYS = ("rows", "first", "second", "pulls", "seen")
 
 
 def rows_of_points(points: np.ndarray, colours: np.ndarray, degree: int) -> np.ndarray:

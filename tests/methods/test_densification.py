@@ -169,7 +169,7 @@ def test_states_come_back_whatever_their_size():
     made, other = cloud(), cloud(7, seed=3)
     made.first[:], made.steps = 0.5, 12
     other.load_state_dict(made.state_dict())
-    for name in d.ARRAYS:
+    for name in d.Cloud.ARRAYS:
         np.testing.assert_array_equal(getattr(other, name), getattr(made, name))
     assert other.steps == 12
 

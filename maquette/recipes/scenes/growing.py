@@ -101,7 +101,6 @@ def train_cloud(
     begun, chance = len(cloud), Chance(run.random("growth"))
     batches = Batches(len(views), 1, settings.seed)
     tell(settings, cloud, views, kernels, run)
-    kernels.prepare()
     run.keep(cloud=cloud, chance=chance, batches=batches)
     exposures = Exposures(len(views)) if settings.exposure else None
     if exposures is not None:
@@ -136,10 +135,10 @@ def train_cloud(
             away = partial(wandering, rate=float(rates[0]), chance=chance.generator)
             kernels.move(cloud, WANDERS, away, studio)
         if step.number == 1 or step.every(interval) or step.is_last:
-            cloud.settle()
-            rows = kernels.held(cloud.rows)
+            rows = studio.rows(cloud)
             valid = [psnr(*rendered(kernels, rows, model, view)) for view in test]
             run.log(step, loss=float(loss), valid_psnr=float(np.mean(valid)), gaussians=len(cloud))
+    cloud.settle()
     return cloud
 
 
@@ -210,9 +209,7 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], kernels: Any, run: Run)
     most = max(settings.gaussians, len(cloud))
     pixels = max(view.truth[0].size for view in views)
     pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
-    pictures += min(2 * pictures, kernels.KEPT)
-    # what a Gaussian is in the picture, and about 6 tiles of each
-    memory = most * (4 * kernels.COPIES * cloud.rows.shape[1] + 60 + 6 * 48) + 300 * pixels + pictures
+    memory = kernels.memory(most, cloud.rows.shape[1], pixels, pictures)
     run.fact("Gaussians at the start", len(cloud))
     run.fact("Gaussians at most", most)
     run.fact("Memory for training", round(memory / 2**20), "MB")
