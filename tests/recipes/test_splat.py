@@ -217,7 +217,9 @@ def test_a_card_trains_a_scene_as_the_processor_does(clay, tmp_path, monkeypatch
 
     from maquette import kernels
     from maquette.kernels import cuda, training
+    from maquette.recipes.scenes import splat_pictures
 
+    monkeypatch.setattr(splat_pictures, "FILM_SIDE", 48)  # the plain version takes its time
     monkeypatch.setattr(cuda, "DEVICE", "cpu")
     monkeypatch.setattr(cuda, "rasterize", rasterize_plainly)
     found = {}
