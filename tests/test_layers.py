@@ -72,7 +72,7 @@ HELPERS = {
     *("corpus", "learning", "writing", "gpt_pictures", "token_measures", "token_pictures"),
     *("walk_blocks", "walk_inputs", "walk_layers", "walked"),
     *("learning", "writing", "gpt_pictures"),
-    *("flying", "growing", "splat_pictures"),
+    *("flying", "growing", "judging", "splat_pictures"),
 }  # what recipes are made of, no recipes themselves
 
 

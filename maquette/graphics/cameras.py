@@ -4,6 +4,7 @@ A camera looks along +z, x goes right and y down in the picture (the axes of Ope
 covers [column, column + 1] x [row, row + 1], so the centre of the first pixel is (0.5, 0.5). The world has no unit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,6 +77,12 @@ def camera_at(
     right /= np.linalg.norm(right)
     rotation = np.stack([right, np.cross(forward, right), forward])
     return Camera(width, height, focal, focal, width / 2, height / 2, rotation, -rotation @ np.asarray(position, float))
+
+
+def differences(camera: Camera, others: Sequence[Camera], extent: float) -> np.ndarray:
+    """How unlike a camera others are, (N,): how far they stand, in extents of the scene, and 1 - cos of the turn."""
+    apart = np.array([np.linalg.norm(other.position - camera.position) / extent for other in others])
+    return apart + 1 - np.array([other.direction @ camera.direction for other in others])
 
 
 def described(camera: Camera) -> dict[str, Any]:

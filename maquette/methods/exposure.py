@@ -4,26 +4,31 @@ from typing import Any
 
 import numpy as np
 
-RATE = 0.002  # of Adam's steps
+RATE = 0.002  # size of Adam's steps
+
+
+def exposed(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """picture (3, H, W) with its colours turned by matrix (3, 4), whose last column is added."""
+    # not a product of BLAS, whose threads wait busily afterwards and hold up the kernels
+    return np.einsum("ij,jyx->iyx", matrix[:, :3], picture) + matrix[:, 3, None, None]
 
 
 class Exposures:
     """For each of `views` photographs a matrix (3, 4) that turns the scene's colours into the photograph's.
 
     The last column is added. On average over all photographs they change nothing: what is common to all belongs to the
-    scene, and views from elsewhere are drawn without any. Kerbl et al.'s code of 2024 learns the same matrices.
+    scene. Kerbl et al.'s code of 2024 learns the same matrices. `rate` is the size of Adam's steps.
     """
 
     def __init__(self, views: int):
         self.matrices = np.tile(np.eye(3, 4, dtype=np.float32), (views, 1, 1))
         self.first, self.second = np.zeros_like(self.matrices), np.zeros_like(self.matrices)
         self.steps = np.zeros(views, np.int64)
+        self.rate = RATE
 
     def apply(self, view: int, picture: np.ndarray) -> np.ndarray:
         """picture (3, H, W) as the photograph would show it."""
-        matrix = self.matrices[view]
-        # not a product of BLAS, whose threads wait busily afterwards and hold up the kernels
-        return np.einsum("ij,jyx->iyx", matrix[:, :3], picture) + matrix[:, 3, None, None]
+        return exposed(picture, self.matrices[view])
 
     def back(self, view: int, picture: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The loss's derivatives by picture (3, H, W) and by the matrix, from those by what `apply` gave."""
@@ -37,7 +42,7 @@ class Exposures:
         self.second[view] += 0.001 * (by_matrix**2 - self.second[view])
         mean = self.first[view] / (1 - 0.9 ** self.steps[view])
         spread = np.sqrt(self.second[view] / (1 - 0.999 ** self.steps[view]))
-        self.matrices[view] -= RATE * mean / (spread + 1e-12)
+        self.matrices[view] -= self.rate * mean / (spread + 1e-12)
         self.matrices -= self.matrices.mean(0) - np.eye(3, 4, dtype=np.float32)
 
     def state_dict(self) -> dict[str, Any]:

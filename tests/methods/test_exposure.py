@@ -48,3 +48,11 @@ def test_states_come_back(made):
     other.load_state_dict(made.state_dict())
     for name in made.state_dict():
         np.testing.assert_array_equal(getattr(other, name), getattr(made, name))
+
+
+def test_the_first_step_is_as_large_as_the_rate(made):
+    before = made.matrices.copy()
+    made.rate = 0.01
+    made.step(2, np.full((3, 4), -7, np.float32))
+    moved = made.matrices - before
+    np.testing.assert_allclose(moved[2] - moved[0], 0.01, rtol=1e-3)

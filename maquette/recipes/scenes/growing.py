@@ -1,4 +1,4 @@
-"""How a cloud of Gaussians is trained: the views, the step sizes, when it grows, and how it is scored."""
+"""How a cloud of Gaussians is trained: the views, the step sizes, and when it grows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from maquette.data.scenes import View
     from maquette.graphics.cameras import Camera
     from maquette.methods.densification import Cloud
+    from maquette.recipes.scenes.judging import Judge
     from maquette.runs import Run
 
 GROWS_UNTIL = 0.6  # part of training after which the scene grows no more
@@ -73,7 +74,6 @@ def extent_of(cameras: list[Camera]) -> float:
 def rates_of(settings: Any, columns: int, extent: float, progress: float) -> np.ndarray:
     """The size of Adam's step for each number of a row, (11 + 3 K,), when `progress` of training is done."""
     rates = np.empty(columns, np.float32)
-    late = max(0.0, (progress - SETTLES_FROM) / (1 - SETTLES_FROM))
     rates[:3] = POSITION * extent * 0.01**progress
     rates[3:6], rates[6:10], rates[10] = SCALE, ROTATION, OPACITY
     rates[11:14], rates[14:] = COLOUR, COLOUR / 20
@@ -82,27 +82,32 @@ def rates_of(settings: Any, columns: int, extent: float, progress: float) -> np.
         rates[3:6] /= 4
         rates[11:] /= 2
     else:
-        rates[3:] *= SMALLEST**late
+        rates[3:] *= settling(progress)
     return rates * np.float32(settings.rate)
 
 
-def train_cloud(
-    model: Any, views: list[Seen], test: list[Seen], processing: dict[str, Any], settings: Any, run: Run
-) -> Cloud:
-    """The Gaussians of `model` trained on views; logs the loss, how many there are, and the held-out PSNR."""
+def settling(progress: float) -> float:
+    """What step sizes are multiplied by: 1, and less towards the end of training."""
+    return SMALLEST ** max(0.0, (progress - SETTLES_FROM) / (1 - SETTLES_FROM))
+
+
+def train_cloud(model: Any, views: list[Seen], judge: Judge, extent: float, settings: Any, run: Run) -> Cloud:
+    """The Gaussians of `model` trained on views, and the judge's exposures with them.
+
+    Logs the loss, how many Gaussians there are, and the held-out PSNR.
+    """
     from maquette.kernels import of_splats
-    from maquette.measures.pictures import psnr
     from maquette.methods.densification import WANDERS, Cloud, wandering
-    from maquette.methods.exposure import Exposures
+    from maquette.methods.exposure import RATE
     from maquette.training import Batches
 
     kernels = of_splats(run.device.type)
-    cloud, studio, extent = Cloud(model.rows()), kernels.Studio(), processing["extent"]
+    cloud, studio = Cloud(model.rows()), kernels.Studio()
     begun, chance = len(cloud), Chance(run.random("growth"))
     batches = Batches(len(views), 1, settings.seed)
     tell(settings, cloud, views, kernels, run)
     run.keep(cloud=cloud, chance=chance, batches=batches)
-    exposures = Exposures(len(views)) if settings.exposure else None
+    exposures = judge.exposures
     if exposures is not None:
         run.keep(exposures=exposures)
     interval = max(1, settings.steps // MOMENTS)
@@ -113,6 +118,8 @@ def train_cloud(
         is_coarse = step.progress < settings.coarse
         degree = min(model.degree, degree_at(step, settings))
         rates = rates_of(settings, cloud.rows.shape[1], extent, step.progress)
+        if exposures is not None:
+            exposures.rate = RATE * settling(step.progress)
         loss, _ = kernels.learn(
             cloud,
             view.half_camera if is_coarse else view.camera,
@@ -135,9 +142,7 @@ def train_cloud(
             away = partial(wandering, rate=float(rates[0]), chance=chance.generator)
             kernels.move(cloud, WANDERS, away, studio)
         if step.number == 1 or step.every(interval) or step.is_last:
-            rows = studio.rows(cloud)
-            valid = [psnr(*rendered(kernels, rows, model, view)) for view in test]
-            run.log(step, loss=float(loss), valid_psnr=float(np.mean(valid)), gaussians=len(cloud))
+            run.log(step, loss=float(loss), valid_psnr=judge.mean_psnr(studio.rows(cloud)), gaussians=len(cloud))
     cloud.settle()
     return cloud
 
@@ -223,50 +228,3 @@ def tell(settings: Any, cloud: Cloud, views: list[Seen], kernels: Any, run: Run)
         )
     where = " of the card" if kernels.DEVICE == "cuda" else ""
     print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB{where}.", flush=True)
-
-
-def score_views(kernels: Any, rows: np.ndarray, model: Any, views: list[Seen]) -> dict[str, dict[str, float]]:
-    """psnr and ssim of each view by name; pixels that a mask leaves out are set equal to the truth."""
-    from maquette.measures.pictures import picture_scores
-
-    held = kernels.held(rows)
-    return {view.name: picture_scores(*rendered(kernels, held, model, view)) for view in views}
-
-
-def rendered(kernels: Any, rows: Any, model: Any, view: Seen) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and render (H, W, 3) in 0..1 of a view, equal where the mask says that pixels do not count."""
-    return counted(view, kernels.draw(rows, view.camera, **model.looks).picture.transpose(1, 2, 0).clip(0, 1))
-
-
-def counted(view: Seen, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and picture (H, W, 3), the picture being the truth where the mask says that it does not count."""
-    truth = view.truth.transpose(1, 2, 0)
-    if view.mask is not None:
-        picture = np.where(view.mask[..., None] > 0.5, picture, truth)
-    return truth, picture
-
-
-def score_nearest(train: list[Seen], test: list[Seen]) -> dict[str, dict[str, float]]:
-    """The same of the training view that stands nearest and looks alike, as it is."""
-    from maquette.measures.pictures import picture_scores
-
-    found = {}
-    extent = extent_of([view.camera for view in train])
-    for view in test:
-        alike = [each for each in train if each.truth.shape == view.truth.shape]
-        if not alike:
-            continue
-
-        def distance(other: Seen, view: Seen = view) -> float:
-            apart = np.linalg.norm(other.camera.position - view.camera.position) / extent
-            return float(apart + 1 - other.camera.direction @ view.camera.direction)
-
-        nearest = min(alike, key=distance)
-        found[view.name] = picture_scores(*counted(view, nearest.truth.transpose(1, 2, 0)))
-    return found
-
-
-def means_of(scores: dict[str, dict[str, float]]) -> dict[str, float]:
-    """The mean over views of each score."""
-    names = next(iter(scores.values()), {})
-    return {name: float(np.mean([score[name] for score in scores.values()])) for name in names}

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         "a Markov chain, which moves faint Gaussians to where others are",
     )
     coarse: float = option(0.25, "part of training that sees pictures of half the size", ge=0, lt=1)
-    exposure: bool = option(False, "each photograph has its own brightness and tint, learned beside the scene")
+    exposure: bool = option(True, "each photograph has its own brightness and tint, learned beside the scene")
     share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
     rate: float = option(1.0, "of all step sizes: times those tuned for short training", gt=0, le=100)
     antialiased: bool = option(False, "thin Gaussians fade instead of growing to a pixel; for views of many sizes")
@@ -49,6 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "degree": 3,
         "steps": 30_000,
         "coarse": 0.0,
+        "exposure": False,
         "longest": 1600,
     },
     "full": {"gaussians": 1_000_000, "degree": 3, "steps": 30_000, "longest": 1600},
@@ -179,17 +180,22 @@ def rows_to_start_from(init: str, degree: int) -> np.ndarray:
 
 def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
     from maquette.kernels import of_splats
-    from maquette.recipes.scenes import growing, splat_pictures
+    from maquette.methods.exposure import Exposures
+    from maquette.recipes.scenes import splat_pictures
+    from maquette.recipes.scenes.growing import train_cloud
+    from maquette.recipes.scenes.judging import Judge, means_of, score_nearest
 
-    (_, views), test = prepared.train, prepared.test
-    cloud = growing.train_cloud(model, views, test, prepared.processing, settings, run)
+    (_, views), test, extent = prepared.train, prepared.test, prepared.processing["extent"]
+    exposures = Exposures(len(views)) if settings.exposure else None
+    judge = Judge(of_splats(run.device.type), model, views, test, extent, exposures)
+    cloud = train_cloud(model, views, judge, extent, settings, run)
     model.hold(cloud.rows)
-    scores = growing.score_views(of_splats(run.device.type), cloud.rows, model, test)
-    nearest = growing.score_nearest(views, test)
-    splat_pictures.show_training(model, views, test, scores, nearest, run)
-    means = growing.means_of(scores)
-    values = {**means, "gaussians": float(len(cloud))}
-    return Scores(values, {"nearest training view": growing.means_of(nearest)}, {"psnr": "dB"})
+    if exposures is not None:
+        prepared.processing["exposures"] = exposures.matrices.tolist()
+    scores, nearest = judge.scores(cloud.rows), score_nearest(views, test, extent)
+    splat_pictures.show_training(model, judge, scores, nearest, run)
+    values = {**means_of(scores), "gaussians": float(len(cloud))}
+    return Scores(values, {"nearest training view": means_of(nearest)}, {"psnr": "dB"})
 
 
 def predict(model: Any, processing: dict[str, Any], inputs: Any, **options: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from maquette.recipes.scenes.growing import Seen
+    from maquette.recipes.scenes.judging import Judge
     from maquette.runs import Run
 
 SHOWN = 4  # held-out views
@@ -17,8 +18,7 @@ FILM_SIDE = 320  # pixels
 
 def show_training(
     model: Any,
-    train: list[Seen],
-    test: list[Seen],
+    judge: Judge,
     scores: dict[str, dict[str, float]],
     nearest: dict[str, dict[str, float]],
     run: Run,
@@ -41,7 +41,7 @@ def show_training(
         "How the scene grew",
         "PSNR is that of the held-out views; nothing is chosen by it.",
     )
-    names = [view.name for view in test]
+    names = [view.name for view in judge.test]
     run.picture(
         "view_scores",
         figures.per_view_scores(
@@ -57,22 +57,22 @@ def show_training(
         "shapes", figures.gaussian_shapes(rows[:, 3:6], rows[:, 10]), "How large and how opaque the Gaussians are"
     )
     with run.section("predict"):
-        show_views(model, rows, test, scores, run)
+        show_views(model, rows, judge, scores, run)
 
 
-def show_views(model: Any, rows: np.ndarray, test: list[Seen], scores: dict[str, dict[str, float]], run: Run) -> None:
+def show_views(model: Any, rows: np.ndarray, judge: Judge, scores: dict[str, dict[str, float]], run: Run) -> None:
     from maquette.figures import scenes as figures
     from maquette.graphics.harmonics import C0
-    from maquette.recipes.scenes.flying import pictures_at
 
-    ordered = sorted(test, key=lambda view: scores[view.name]["psnr"])
+    ordered = sorted(judge.test, key=lambda view: scores[view.name]["psnr"])
     chosen = [ordered[int(place)] for place in np.unique(np.linspace(0, len(ordered) - 1, min(SHOWN, len(ordered))))]
+    compared = [judge.compared(judge.kernels.held(rows), view) for view in chosen]
     run.picture(
         "held_out",
         figures.held_out_views(
             [view.name for view in chosen],
-            [view.truth.transpose(1, 2, 0) for view in chosen],
-            list(pictures_at(model, [view.camera for view in chosen], "picture")),
+            [truth for truth, _ in compared],
+            [picture for _, picture in compared],
             [scores[view.name]["psnr"] for view in chosen],
         ),
         "Views that training never saw",
@@ -95,7 +95,7 @@ def show_views(model: Any, rows: np.ndarray, test: list[Seen], scores: dict[str,
         "What the scene is made of",
         "Each Gaussian as a solid ellipsoid.",
     )
-    show_film(model, test, run)
+    show_film(model, judge.test, run)
 
 
 def show_film(model: Any, test: list[Seen], run: Run) -> None:
