@@ -33,6 +33,7 @@ def training() -> list[Row]:
     from maquette.data.sources import cache_folder, get
     from maquette.kernels.training import Studio, learn
     from maquette.methods.densification import Cloud
+    from maquette.methods.exposure import Exposures
     from maquette.recipes.scenes.growing import seen
 
     photographs = get("nerf_fox").path / "images"
@@ -43,14 +44,14 @@ def training() -> list[Row]:
         model = load_model(out)
     scene = read_scene(photographs, longest=480, cache=cache_folder() / "cameras")
     views = [seen(view) for view in scene.part("train")[::6]]
-    cloud, studio = Cloud(model.rows()), Studio()
+    cloud, studio, exposures = Cloud(model.rows()), Studio(), Exposures(len(views))
     rates = np.zeros(cloud.rows.shape[1], np.float32)  # the same work, and the scene stays as it is
 
     def ours() -> float:
         began = time.perf_counter()
-        for view in views:
+        for number, view in enumerate(views):
             how = {"background": model.background, "degree": model.degree, "share": 0.2, "is_antialiased": False}
-            learn(cloud, view.camera, view.truth, view.mask, rates, studio, **how)
+            learn(cloud, view.camera, view.truth, view.mask, rates, studio, **how, exposures=exposures, view=number)
         return (time.perf_counter() - began) / len(views)
 
     def plain() -> float:

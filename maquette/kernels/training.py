@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from maquette.kernels.exposing import expose, expose_backward
 from maquette.kernels.gradients import project_backward_and_step
 from maquette.kernels.keeping import Kept
 from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
@@ -63,12 +64,12 @@ def learn(
     """
     drawn = draw(cloud.rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
     room, slopes = studio.room(camera.height, camera.width)
-    seen = drawn.picture if exposures is None else exposures.apply(view, drawn.picture)
+    seen = drawn.picture if exposures is None else expose(drawn.picture, exposures.matrices[view])
     loss, similar = loss_and_slopes(
         seen, truth, studio.means(truth), NO_MASK if mask is None else mask, share, room, slopes
     )
     if exposures is not None:
-        slopes, by_matrix = exposures.back(view, drawn.picture, slopes)
+        slopes, by_matrix = expose_backward(drawn.picture, exposures.matrices[view], slopes)
         exposures.step(view, by_matrix)
     cloud.steps += 1
     project_backward_and_step(
@@ -113,7 +114,8 @@ def compile_all():
     rows[:, 6] = 1
     numbers = {name: np.zeros_like(rows) for name in ("first", "second")}
     cloud = SimpleNamespace(rows=rows, **numbers, pulls=np.zeros(2, np.float32), seen=np.zeros(2, np.int32), steps=0)
-    how = {"background": (0, 0, 0), "degree": 3, "share": 0.2, "is_antialiased": False}
+    exposures = SimpleNamespace(matrices=np.zeros((1, 3, 4), np.float32), step=lambda view, slopes: None)
+    how = {"background": (0, 0, 0), "degree": 3, "share": 0.2, "is_antialiased": False, "exposures": exposures}
     learn(cloud, camera, truth, mask, np.zeros(59, np.float32), Studio(), **how)
     draw_backward(rows, draw(rows, camera), truth)
 

@@ -9,7 +9,6 @@ RATE = 0.002  # size of Adam's steps
 
 def exposed(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """picture (3, H, W) with its colours turned by matrix (3, 4), whose last column is added."""
-    # not a product of BLAS, whose threads wait busily afterwards and hold up the kernels
     return np.einsum("ij,jyx->iyx", matrix[:, :3], picture) + matrix[:, 3, None, None]
 
 
@@ -25,15 +24,6 @@ class Exposures:
         self.first, self.second = np.zeros_like(self.matrices), np.zeros_like(self.matrices)
         self.steps = np.zeros(views, np.int64)
         self.rate = RATE
-
-    def apply(self, view: int, picture: np.ndarray) -> np.ndarray:
-        """picture (3, H, W) as the photograph would show it."""
-        return exposed(picture, self.matrices[view])
-
-    def back(self, view: int, picture: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The loss's derivatives by picture (3, H, W) and by the matrix, from those by what `apply` gave."""
-        by_picture = np.einsum("ij,iyx->jyx", self.matrices[view, :, :3], slopes)
-        return by_picture, np.column_stack([np.einsum("iyx,jyx->ij", slopes, picture), slopes.sum((1, 2))])
 
     def step(self, view: int, by_matrix: np.ndarray) -> None:
         """A step of Adam for one photograph; then all together are brought back to changing nothing on average."""

@@ -1,8 +1,9 @@
-"""Exposures of photographs: what they change, their derivatives, and that together they change nothing."""
+"""Exposures of photographs: that they are found, and that together they change nothing."""
 
 import numpy as np
 import pytest
 
+from maquette.kernels.exposing import expose, expose_backward
 from maquette.methods.exposure import Exposures
 
 
@@ -13,30 +14,14 @@ def made():
     return found
 
 
-def test_derivatives_are_those_of_finite_differences(made):
-    chance = np.random.default_rng(1)
-    picture, slopes = chance.random((3, 5, 4)), chance.normal(size=(3, 5, 4))
-    made.matrices = made.matrices.astype(np.float64)
-    by_picture, by_matrix = made.back(1, picture, slopes)
-    for by, values in ((by_picture, picture), (by_matrix, made.matrices[1])):
-        for at in [(0, *[0] * (by.ndim - 1)), (2, *[3] * (by.ndim - 1))]:
-            before = values[at]
-            found = []
-            for change in (1e-6, -1e-6):
-                values[at] = before + change
-                found.append((made.apply(1, picture) * slopes).sum())
-            values[at] = before
-            assert by[at] == pytest.approx((found[0] - found[1]) / 2e-6, rel=1e-6)
-
-
 def test_exposures_are_found_up_to_what_all_have_in_common():
     chance = np.random.default_rng(0)
     scene, gains = chance.random((3, 20, 30)).astype(np.float32), [0.8, 1.0, 1.2]
     made = Exposures(3)
     for turn in range(3000):
         view = turn % 3
-        difference = made.apply(view, scene) - gains[view] * scene
-        made.step(view, made.back(view, scene, 2 * difference / difference.size)[1])
+        difference = expose(scene, made.matrices[view]) - gains[view] * scene
+        made.step(view, expose_backward(scene, made.matrices[view], 2 * difference / difference.size)[1])
     for matrix, gain in zip(made.matrices, gains, strict=True):
         np.testing.assert_allclose(matrix, gain * np.eye(3, 4), atol=0.03)
     np.testing.assert_allclose(made.matrices.mean(0), np.eye(3, 4), atol=1e-6)
