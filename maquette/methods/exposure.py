@@ -25,6 +25,11 @@ class Exposures:
         self.steps = np.zeros(views, np.int64)
         self.rate = RATE
 
+    def spread(self) -> float:
+        """By what part photographs differ in brightness: the standard deviation of how bright grey becomes."""
+        grey = self.matrices[:, :, :3].sum(2).mean(1) * 0.5 + self.matrices[:, :, 3].mean(1)
+        return float(grey.std() / 0.5)
+
     def step(self, view: int, by_matrix: np.ndarray) -> None:
         """A step of Adam for one photograph; then all together are brought back to changing nothing on average."""
         self.steps[view] += 1

@@ -25,6 +25,7 @@ def test_exposures_are_found_up_to_what_all_have_in_common():
     for matrix, gain in zip(made.matrices, gains, strict=True):
         np.testing.assert_allclose(matrix, gain * np.eye(3, 4), atol=0.03)
     np.testing.assert_allclose(made.matrices.mean(0), np.eye(3, 4), atol=1e-6)
+    assert made.spread() == pytest.approx(np.std(gains), abs=0.01)
 
 
 def test_states_come_back(made):

@@ -88,6 +88,7 @@ def test_the_report_shows_what_was_promised(trained):
         "What the scene is made of",
         "Around the scene",
         "Memory for training",
+        "exposed like photographs from nearby",
     ):
         assert words in page
     assert (trained / "pictures" / "film.webp").stat().st_size > 1000

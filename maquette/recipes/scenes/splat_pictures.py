@@ -76,7 +76,8 @@ def show_views(model: Any, rows: np.ndarray, judge: Judge, scores: dict[str, dic
             [scores[view.name]["psnr"] for view in chosen],
         ),
         "Views that training never saw",
-        "From the worst to the best: photograph, render, and how far apart they are.",
+        "From the worst to the best: photograph, render, and how far apart they are."
+        + ("" if judge.exposures is None else " Renders are exposed like photographs from nearby."),
     )
     middle = chosen[len(chosen) // 2]
     picture, depth, _ = model.draw(middle.camera)
