@@ -179,6 +179,23 @@ def test_the_scene_is_as_large_as_its_cameras_lie_apart():
     assert growing.extent_of(cameras[:1]) > 0
 
 
+@pytest.mark.parametrize(
+    ("flags", "most"),
+    [
+        ({}, 75_000),
+        ({"steps": 10}, 75_000),
+        ({"steps": 16_000}, 150_000),
+        ({"seconds": 480}, 150_000),
+        ({"seconds": 30, "steps": 16_000}, 75_000),
+        ({"seconds": 480, "gaussians": 5}, 5),
+    ],
+)
+def test_longer_training_has_room_for_more_gaussians(flags, most):
+    from maquette.recipes.scenes.splat import Settings
+
+    assert growing.most_of(Settings(**flags)) == most
+
+
 def test_half_size_is_the_mean_of_four():
     planes = np.arange(3 * 5 * 7, dtype=np.float32).reshape(3, 5, 7)
     half = growing.halved(planes)

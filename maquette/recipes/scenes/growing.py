@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from maquette.recipes.scenes.judging import Judge
     from maquette.runs import Run
 
+GAUSSIANS = 75_000, 4000, 120  # up to so many steps or seconds, beyond with the root of either: fewer would overfit
 GROWS_UNTIL = 0.6  # part of training after which the scene grows no more
 GROWTHS = 25  # equal parts of training, however long, that each end with a growth
 GROWS_EVERY, PARTS = 100, 40  # steps between two growths in the published ways, at most such a part of all
@@ -159,7 +160,7 @@ def grown(cloud: Cloud, step: Any, begun: int, extent: float, settings: Any, cha
     if settings.growth == "threshold":
         if step.progress < 0.5 and step.number >= 500:
             is_late = step.number > FADES_EVERY
-            grow_by_threshold(cloud, THRESHOLD, settings.gaussians, extent, chance, is_late)
+            grow_by_threshold(cloud, THRESHOLD, most_of(settings), extent, chance, is_late)
         if step.progress < 0.5 and step.every(FADES_EVERY):
             fade(cloud)
         return
@@ -170,10 +171,19 @@ def grown(cloud: Cloud, step: Any, begun: int, extent: float, settings: Any, cha
         relocate(cloud, target, chance)
 
 
+def most_of(settings: Any) -> int:
+    """How many Gaussians the scene may grow to: as was set, or what `GAUSSIANS` says."""
+    if settings.gaussians is not None:
+        return settings.gaussians
+    most, steps, seconds = GAUSSIANS
+    longer = settings.seconds / seconds if settings.seconds else settings.steps / steps
+    return round(most * max(1.0, longer) ** 0.5)
+
+
 def target_at(progress: float, begun: int, settings: Any) -> int:
     """How many Gaussians there should be: along a line from those at the start, reached shortly before growth ends."""
     ahead = min(1.0, 1.15 * progress / GROWS_UNTIL)
-    return max(begun, int(begun + (settings.gaussians - begun) * ahead))
+    return max(begun, int(begun + (most_of(settings) - begun) * ahead))
 
 
 def cost_of(progress: float, begun: int, pixels: float, settings: Any) -> float:
@@ -211,7 +221,7 @@ class Chance:
 
 def tell(settings: Any, cloud: Cloud, views: list[Seen], kernels: Any, run: Run) -> None:
     """What training will take, said before it begins."""
-    most = max(settings.gaussians, len(cloud))
+    most = max(most_of(settings), len(cloud))
     pixels = max(view.truth[0].size for view in views)
     pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
     memory = kernels.memory(most, cloud.rows.shape[1], pixels, pictures)
