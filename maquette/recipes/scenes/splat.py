@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     features: int = option(2048, "points looked for in each photograph, where cameras must be solved", ge=256)
     init: str | None = option(None, "start from this scene: a run of splat, or a .ply or .splat file")
     gaussians: int | None = option(
-        None, "how many Gaussians the scene may grow to; more for long training if unset", ge=1
+        None, "how many Gaussians the scene may grow to; if not set, 75,000, and more for longer training", ge=1
     )
     degree: int = option(2, "how finely colours change with direction: degree of the harmonics", ge=0, le=3)
     steps: int = option(4000, "views it learns from, one a step", ge=1)
