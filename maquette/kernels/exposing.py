@@ -13,7 +13,7 @@ def expose(picture, matrix):
 
 def expose_backward(picture, matrix, slopes):
     """The loss's derivatives by picture (3, H, W) and by matrix (3, 4), from those by what `expose` gave."""
-    by_picture, sums = np.empty_like(picture), np.empty((picture.shape[1], 3, 4), np.float32)
+    by_picture, sums = np.empty_like(picture), np.empty((picture.shape[1], 3, 4), picture.dtype)
     _expose_backward(picture, matrix, slopes, by_picture, sums)
     return by_picture, sums.sum(0)
 
