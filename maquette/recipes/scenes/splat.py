@@ -196,7 +196,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
         prepared.processing["exposures"] = exposures.matrices.tolist()
         run.fact("Brightness of photographs", f"differs by {exposures.spread():.1%}")
     scores, nearest = judge.scores(cloud.rows), score_nearest(views, test, extent)
-    splat_pictures.show_training(model, judge, scores, nearest, run)
+    splat_pictures.show_training(judge, scores, nearest, run)
     values = {**means_of(scores), "gaussians": float(len(cloud))}
     return Scores(values, {"nearest training view": means_of(nearest)}, {"psnr": "dB"})
 

@@ -17,7 +17,6 @@ FILM_SIDE = 320  # pixels
 
 
 def show_training(
-    model: Any,
     judge: Judge,
     scores: dict[str, dict[str, float]],
     nearest: dict[str, dict[str, float]],
@@ -26,7 +25,7 @@ def show_training(
     """Curves, held-out views beside their renders, depth, ellipsoids and a short film."""
     from maquette.figures import scenes as figures
 
-    rows, records = model.rows(), run.metrics()
+    rows, records = judge.model.rows(), run.metrics()
     seen = [record for record in records if "valid_psnr" in record]
     steps = [int(record["step"]) for record in seen]
     run.picture(
@@ -57,16 +56,17 @@ def show_training(
         "shapes", figures.gaussian_shapes(rows[:, 3:6], rows[:, 10]), "How large and how opaque the Gaussians are"
     )
     with run.section("predict"):
-        show_views(model, rows, judge, scores, run)
+        show_views(rows, judge, scores, run)
 
 
-def show_views(model: Any, rows: np.ndarray, judge: Judge, scores: dict[str, dict[str, float]], run: Run) -> None:
+def show_views(rows: np.ndarray, judge: Judge, scores: dict[str, dict[str, float]], run: Run) -> None:
     from maquette.figures import scenes as figures
     from maquette.graphics.harmonics import C0
 
     ordered = sorted(judge.test, key=lambda view: scores[view.name]["psnr"])
     chosen = [ordered[int(place)] for place in np.unique(np.linspace(0, len(ordered) - 1, min(SHOWN, len(ordered))))]
-    compared = [judge.compared(judge.kernels.held(rows), view) for view in chosen]
+    held = judge.kernels.held(rows)
+    compared = [judge.compared(held, view) for view in chosen]
     run.picture(
         "held_out",
         figures.held_out_views(
@@ -80,7 +80,7 @@ def show_views(model: Any, rows: np.ndarray, judge: Judge, scores: dict[str, dic
         + ("" if judge.exposures is None else " Renders are exposed like photographs from nearby."),
     )
     middle = chosen[len(chosen) // 2]
-    picture, depth, _ = model.draw(middle.camera)
+    picture, depth, _ = judge.model.draw(middle.camera)
     run.picture("depth", figures.depth_map(depth, picture.clip(0, 1)), "How far away things are")
     solid = figures.ellipsoids(
         rows[:, :3],
@@ -96,7 +96,7 @@ def show_views(model: Any, rows: np.ndarray, judge: Judge, scores: dict[str, dic
         "What the scene is made of",
         "Each Gaussian as a solid ellipsoid.",
     )
-    show_film(model, judge.test, run)
+    show_film(judge.model, judge.test, run)
 
 
 def show_film(model: Any, test: list[Seen], run: Run) -> None:
