@@ -79,10 +79,11 @@ def camera_at(
     return Camera(width, height, focal, focal, width / 2, height / 2, rotation, -rotation @ np.asarray(position, float))
 
 
-def differences(camera: Camera, others: Sequence[Camera], extent: float) -> np.ndarray:
-    """How unlike a camera others are, (N,): how far they stand, in extents of the scene, and 1 - cos of the turn."""
-    apart = np.array([np.linalg.norm(other.position - camera.position) / extent for other in others])
-    return apart + 1 - np.array([other.direction @ camera.direction for other in others])
+def differences(cameras: Sequence[Camera], others: Sequence[Camera], extent: float) -> np.ndarray:
+    """How unlike cameras are to others, (M, N): how far apart, in extents of the scene, and 1 - cos of the turn."""
+    places, other_places = (np.array([each.position for each in some]).reshape(-1, 3) for some in (cameras, others))
+    axes, other_axes = (np.array([each.direction for each in some]).reshape(-1, 3) for some in (cameras, others))
+    return np.linalg.norm(places[:, None] - other_places, axis=2) / extent + 1 - axes @ other_axes.T
 
 
 def described(camera: Camera) -> dict[str, Any]:

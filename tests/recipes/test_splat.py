@@ -45,22 +45,33 @@ def test_it_learns_more_than_the_nearest_view_shows(trained):
 
 
 def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay):
-    """Each drawn as a photograph from there would be exposed: a mean of those of the training photographs."""
+    """Each drawn as a photograph from there would be exposed: kriged from the exposures of the training photographs."""
     model, processing = load_model(trained), maquette.open(trained).processing
     scene = read_scene(clay, longest=80)
-    views, train = scene.part("test"), [view.camera for view in scene.part("train")]
+    views, train = scene.part("test"), scene.part("train")
     assert [view.name for view in views] == sorted(view.name for view in scene.views)[::8]
+    lights = []
+    for view, matrix in zip(train, processing["exposures"], strict=True):
+        mean = view.picture.reshape(-1, 3).mean(0) / 255
+        lights.append(np.log(np.linalg.solve(matrix[:, :3], mean - matrix[:, 3]).mean()))
+
+    def unlike(camera, light):
+        apart = [
+            np.linalg.norm(view.camera.position - camera.position) / processing["extent"]
+            + 1
+            - view.camera.direction @ camera.direction
+            for view in train
+        ]
+        return np.append(apart + 6 * (np.array(lights) - light) ** 2, 1)
+
+    rows = [unlike(view.camera, light) for view, light in zip(train, lights, strict=True)]
+    system = np.array([*rows, np.ones(len(train) + 1)]) - np.diag([*[0.01] * len(train), 1])
     found = []
     for view in views:
         picture, _, _ = model.draw(view.camera)
-        apart = [
-            np.linalg.norm(camera.position - view.camera.position) / processing["extent"]
-            + 1
-            - camera.direction @ view.camera.direction
-            for camera in train
-        ]
-        weights = np.exp(-(np.array(apart) ** 2) / (2 * 0.1**2))
-        matrix = np.average(np.array(processing["exposures"]), axis=0, weights=weights)
+        light = np.clip(np.log(picture.mean()), min(lights), max(lights))
+        shares = np.linalg.solve(system, unlike(view.camera, light))[:-1]
+        matrix = np.tensordot(shares, processing["exposures"], 1)
         picture = (picture @ matrix[:, :3].T + matrix[:, 3]).clip(0, 1)
         found.append(picture_scores(view.picture / np.float32(255), picture.astype(np.float32)))
     scores = read(trained, "scores.json")["scores"]

@@ -77,7 +77,7 @@ def show_views(rows: np.ndarray, judge: Judge, scores: dict[str, dict[str, float
         ),
         "Views that training never saw",
         "From the worst to the best: photograph, render, and how far apart they are."
-        + ("" if judge.exposures is None else " Renders are exposed like photographs from nearby."),
+        + ("" if judge.exposures is None else " Renders are exposed as a photograph from there would be."),
     )
     middle = chosen[len(chosen) // 2]
     picture, depth, _ = judge.model.draw(middle.camera)
