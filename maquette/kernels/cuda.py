@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maquette.graphics.exposing import exposed
 from maquette.graphics.similarity import loss as loss_of
 from maquette.graphics.splats import BLUR, NEAR, THINNEST
 from maquette.kernels.keeping import Kept
@@ -159,13 +160,13 @@ def learn(
     found = rasterize(rows, camera, background, degree, is_antialiased)
     shown, causes = found.picture, [rows, found.centres]
     if exposures is not None:
-        matrix = torch.tensor(exposures.matrices[view], device=DEVICE, requires_grad=True)
-        causes.append(matrix)
-        shown = torch.einsum("ij,jyx->iyx", matrix[:, :3], shown) + matrix[:, 3, None, None]
+        grid = torch.tensor(exposures.matrices[view], device=DEVICE, requires_grad=True)
+        causes.append(grid)
+        shown = exposed(shown, grid)
     loss, similar = loss_of(shown, studio.picture(truth), share, None if mask is None else studio.picture(mask))
-    slopes, by_centres, *by_matrix = torch.autograd.grad(loss, causes, materialize_grads=True)
+    slopes, by_centres, *by_grid = torch.autograd.grad(loss, causes, materialize_grads=True)
     if exposures is not None:
-        exposures.step(view, by_matrix[0].cpu().numpy())
+        exposures.step(view, by_grid[0].cpu().numpy())
     cloud.steps += 1
     with torch.no_grad():
         slopes[:, 10] += shrinking * rows[:, 10].sigmoid() * (1 - rows[:, 10].sigmoid())

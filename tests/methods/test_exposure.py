@@ -4,41 +4,60 @@ import numpy as np
 import pytest
 
 from maquette.kernels.exposing import expose, expose_backward
-from maquette.methods.exposure import Exposures
+from maquette.methods.exposure import POINTS, Exposures
 
 
 @pytest.fixture
 def made():
     found = Exposures(3)
-    found.matrices += np.random.default_rng(0).normal(size=(3, 3, 4)).astype(np.float32) * 0.2
+    found.matrices += np.random.default_rng(0).normal(size=found.matrices.shape).astype(np.float32) * 0.2
     return found
 
 
-def test_exposures_are_found_up_to_what_all_have_in_common():
-    chance = np.random.default_rng(0)
-    scene, gains = chance.random((3, 20, 30)).astype(np.float32), [0.8, 1.0, 1.2]
-    made = Exposures(3)
-    for turn in range(3000):
-        view = turn % 3
-        difference = expose(scene, made.matrices[view]) - gains[view] * scene
+def learned(photographs, scene):
+    """Exposures (V) found by descent for photographs of one scene."""
+    made = Exposures(len(photographs))
+    for turn in range(1000 * len(photographs)):
+        view = turn % len(photographs)
+        difference = expose(scene, made.matrices[view]) - photographs[view]
         made.step(view, expose_backward(scene, made.matrices[view], 2 * difference / difference.size)[1])
-    for matrix, gain in zip(made.matrices, gains, strict=True):
-        np.testing.assert_allclose(matrix, gain * np.eye(3, 4), atol=0.03)
-    np.testing.assert_allclose(made.matrices.mean(0), np.eye(3, 4), atol=1e-6)
+    return made
+
+
+def test_exposures_are_found_up_to_what_all_have_in_common():
+    scene, gains = np.random.default_rng(0).random((3, 20, 30)).astype(np.float32), [0.8, 1.0, 1.2]
+    made = learned([gain * scene for gain in np.array(gains, np.float32)], scene)
+    for matrices, gain in zip(made.matrices, gains, strict=True):
+        np.testing.assert_allclose(matrices.mean((0, 1)), gain * np.eye(3, 4), atol=0.03)
+    np.testing.assert_allclose(made.matrices.mean((0, 1, 2)), np.eye(3, 4), atol=1e-6)
     assert made.spread() == pytest.approx(np.std(gains), abs=0.01)
 
 
+def test_light_that_is_there_in_one_photograph_is_found_where_it_is():
+    """One photograph is brighter above and darker below, the other the other way round."""
+    scene = np.random.default_rng(0).random((3, 40, 40)).astype(np.float32)
+    light = np.where(np.arange(40) < 20, np.float32(1.3), np.float32(0.7))[:, None]
+    made = learned([light * scene, light[::-1] * scene], scene)
+    grey = np.full((3, 40, 40), 0.5, np.float32)
+    ratio = expose(grey, made.matrices[0]) / expose(grey, made.matrices[1])
+    np.testing.assert_allclose(ratio[:, :14].mean((0, 2)), 1.3 / 0.7, rtol=0.1)
+    np.testing.assert_allclose(ratio[:, 26:].mean((0, 2)), 0.7 / 1.3, rtol=0.1)
+
+
 def test_states_come_back(made):
-    made.step(1, np.ones((3, 4), np.float32))
+    made.step(1, np.ones((POINTS, POINTS, 3, 4), np.float32))
     other = Exposures(3)
     other.load_state_dict(made.state_dict())
     for name in made.state_dict():
         np.testing.assert_array_equal(getattr(other, name), getattr(made, name))
 
 
-def test_the_first_step_is_as_large_as_the_rate(made):
+def test_the_first_step_is_as_large_as_the_rate_and_where_nothing_pulls_nothing_moves(made):
     before = made.matrices.copy()
     made.rate = 0.01
-    made.step(2, np.full((3, 4), -7, np.float32))
+    by_grid = np.full((POINTS, POINTS, 3, 4), -7, np.float32)
+    by_grid[0] = 0
+    made.step(2, by_grid)
     moved = made.matrices - before
-    np.testing.assert_allclose(moved[2] - moved[0], 0.01, rtol=1e-3)
+    np.testing.assert_allclose(moved[2, 1:] - moved[0, 1:], 0.01 * np.sqrt(POINTS / (POINTS - 1)), rtol=1e-3)
+    np.testing.assert_allclose(moved[2, 0] - moved[0, 0], 0, atol=1e-6)

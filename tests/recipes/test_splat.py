@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import maquette
 from maquette.checkpoints import load_model
 from maquette.cli import main
 from maquette.data.scenes import read_scene
 from maquette.data.turntable import write_turntable
+from maquette.graphics.exposing import exposed
 from maquette.measures.pictures import picture_scores
 from maquette.recipes.scenes import growing
 
@@ -51,7 +53,8 @@ def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay
     views, train = scene.part("test"), scene.part("train")
     assert [view.name for view in views] == sorted(view.name for view in scene.views)[::8]
     lights = []
-    for view, matrix in zip(train, processing["exposures"], strict=True):
+    for view, matrices in zip(train, processing["exposures"], strict=True):
+        matrix = matrices.mean((0, 1))
         mean = view.picture.reshape(-1, 3).mean(0) / 255
         lights.append(np.log(np.linalg.solve(matrix[:, :3], mean - matrix[:, 3]).mean()))
 
@@ -71,9 +74,10 @@ def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay
         picture, _, _ = model.draw(view.camera)
         light = np.clip(np.log(picture.mean()), min(lights), max(lights))
         shares = np.linalg.solve(system, unlike(view.camera, light))[:-1]
-        matrix = np.tensordot(shares, processing["exposures"], 1)
-        picture = (picture @ matrix[:, :3].T + matrix[:, 3]).clip(0, 1)
-        found.append(picture_scores(view.picture / np.float32(255), picture.astype(np.float32)))
+        grid = np.tensordot(shares, processing["exposures"], 1)
+        picture = exposed(torch.from_numpy(picture.transpose(2, 0, 1)).double(), torch.from_numpy(grid).double())
+        picture = picture.numpy().transpose(1, 2, 0).clip(0, 1).astype(np.float32)
+        found.append(picture_scores(view.picture / np.float32(255), picture))
     scores = read(trained, "scores.json")["scores"]
     for name in ("psnr", "ssim"):
         assert scores[name] == pytest.approx(np.mean([score[name] for score in found]), rel=1e-5)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maquette.graphics.cameras import differences
-from maquette.methods.exposure import exposed
 
 if TYPE_CHECKING:
     from maquette.methods.exposure import Exposures
@@ -36,7 +35,8 @@ class Judge:
         extent: float,
         exposures: Exposures | None = None,
     ):
-        self.kernels, self.model, self.test, self.exposures = kernels, model, test, exposures
+        self.kernels, self.model, self.exposures = kernels, model, exposures
+        self.train, self.test = train, test
         self._means = np.array([mean_colour(view.truth, view.mask) for view in train])
         cameras = [view.camera for view in train]
         self._near = {}
@@ -47,16 +47,19 @@ class Judge:
 
     def compared(self, rows: Any, view: Seen) -> tuple[np.ndarray, np.ndarray]:
         """Truth and picture (H, W, 3) in 0..1 of a view, equal where the mask says that pixels do not count."""
+        from maquette.kernels.exposing import expose
+
         picture = self.kernels.draw(rows, view.camera, **self.model.looks).picture
         if self.exposures is not None:
-            picture = exposed(picture, self._exposure(view, picture, self.exposures.matrices))
+            picture = expose(picture, self._exposure(view, picture, self.exposures.matrices))
         return counted(view, picture.transpose(1, 2, 0).clip(0, 1))
 
     def _exposure(self, view: Seen, picture: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-        """The matrix of a photograph that shows what the picture does, from those of the training photographs."""
+        """The matrices of a photograph that shows what the picture does, from those of the training photographs."""
         near, apart, between = self._near[view.name]
         matrices = matrices[near]
-        shown = np.linalg.pinv(matrices[:, :, :3]) @ (self._means[near] - matrices[:, :, 3])[..., None]
+        means = matrices.mean((1, 2))
+        shown = np.linalg.pinv(means[:, :, :3]) @ (self._means[near] - means[:, :, 3])[..., None]
         lights = np.log(shown.mean((1, 2)).clip(DARKEST))
         light = np.log(mean_colour(picture, view.mask).mean().clip(DARKEST)).clip(lights.min(), lights.max())
         shares = shares_of(apart + LIGHT * (lights - light) ** 2, between + LIGHT * (lights[:, None] - lights) ** 2)

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         "a Markov chain, which moves faint Gaussians to where others are",
     )
     coarse: float = option(0.25, "part of training that sees pictures of half the size", ge=0, lt=1)
-    exposure: bool = option(True, "each photograph has its own brightness and tint, learned beside the scene")
+    exposure: bool = option(True, "each photograph has its own brightness, tint and shadows, learned beside the scene")
     share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
     rate: float = option(1.0, "of all step sizes: times those tuned for short training", gt=0, le=100)
     antialiased: bool = option(False, "thin Gaussians fade instead of growing to a pixel; for views of many sizes")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SHOWN = 4  # held-out views
 TURNTABLE = 48  # frames of the film in the report
 FILM_SIDE = 320  # pixels
+EXPOSED = 16  # training photographs whose exposure is shown
 
 
 def show_training(
@@ -55,8 +56,24 @@ def show_training(
     run.picture(
         "shapes", figures.gaussian_shapes(rows[:, 3:6], rows[:, 10]), "How large and how opaque the Gaussians are"
     )
+    if judge.exposures is not None:
+        show_exposures(judge.exposures.matrices, judge.train, run)
     with run.section("predict"):
         show_views(rows, judge, scores, run)
+
+
+def show_exposures(matrices: np.ndarray, train: list[Seen], run: Run) -> None:
+    from maquette.figures.images import grid
+    from maquette.kernels.exposing import expose
+
+    chosen = np.unique(np.linspace(0, len(train) - 1, min(EXPOSED, len(train))).astype(int))
+    greys = [expose(np.full_like(train[number].half_truth, 0.5), matrices[number]) for number in chosen]
+    run.picture(
+        "exposures",
+        grid([grey.transpose(1, 2, 0).clip(0, 1) for grey in greys], 8, [train[number].name for number in chosen]),
+        "How photographs were exposed",
+        "What even grey looks like in some training photographs: brightness, tint, and shadows that only they have.",
+    )
 
 
 def show_views(rows: np.ndarray, judge: Judge, scores: dict[str, dict[str, float]], run: Run) -> None:
