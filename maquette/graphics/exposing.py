@@ -4,17 +4,17 @@ import torch
 from torch import Tensor
 
 
-def exposed(picture: Tensor, grid: Tensor) -> Tensor:
-    """picture (3, H, W) with its colours turned by matrices (3, 4), whose last column is added.
+def exposed(picture: Tensor, matrix: Tensor, shading: Tensor) -> Tensor:
+    """picture (3, H, W) with its colours turned by matrix (3, 4), whose last column is added, then times the shading.
 
-    grid (R, C, 3, 4) holds those of R x C points, spread evenly from border to border; between them matrices are
-    interpolated linearly.
+    shading (R, C) holds factors at R x C points, spread evenly from border to border; between them it is interpolated
+    linearly.
     """
     rows, columns = (
-        hats(pixels, points).to(picture) for pixels, points in zip(picture.shape[1:], grid.shape[:2], strict=True)
+        hats(pixels, points).to(shading) for pixels, points in zip(picture.shape[1:], shading.shape, strict=True)
     )
-    matrices = torch.einsum("yr,xc,rcij->ijyx", rows, columns, grid)
-    return (matrices[:, :3] * picture).sum(1) + matrices[:, 3]
+    turned = torch.einsum("ij,jyx->iyx", matrix[:, :3], picture) + matrix[:, 3, None, None]
+    return (rows @ shading @ columns.T) * turned
 
 
 def hats(pixels: int, points: int) -> Tensor:

@@ -160,13 +160,13 @@ def learn(
     found = rasterize(rows, camera, background, degree, is_antialiased)
     shown, causes = found.picture, [rows, found.centres]
     if exposures is not None:
-        grid = torch.tensor(exposures.matrices[view], device=DEVICE, requires_grad=True)
-        causes.append(grid)
-        shown = exposed(shown, grid)
+        exposure = [torch.tensor(each, device=DEVICE, requires_grad=True) for each in exposures.of(view)]
+        causes += exposure
+        shown = exposed(shown, *exposure)
     loss, similar = loss_of(shown, studio.picture(truth), share, None if mask is None else studio.picture(mask))
-    slopes, by_centres, *by_grid = torch.autograd.grad(loss, causes, materialize_grads=True)
+    slopes, by_centres, *by_exposure = torch.autograd.grad(loss, causes, materialize_grads=True)
     if exposures is not None:
-        exposures.step(view, by_grid[0].cpu().numpy())
+        exposures.step(view, *(each.cpu().numpy() for each in by_exposure))
     cloud.steps += 1
     with torch.no_grad():
         slopes[:, 10] += shrinking * rows[:, 10].sigmoid() * (1 - rows[:, 10].sigmoid())

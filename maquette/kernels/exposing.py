@@ -1,7 +1,6 @@
 """A picture as a photograph of it was exposed, and the derivatives of that, compiled.
 
-The plain version is `exposed` in graphics/exposing.py. A row of pixels is walked through from one column of the grid to
-the next: there, matrices change by equal steps.
+The plain version is `exposed` in graphics/exposing.py.
 """
 
 import functools
@@ -10,127 +9,105 @@ import numpy as np
 from numba import njit, prange
 
 
-def expose(picture, grid):
-    """picture (3, H, W) with its colours turned by matrices that are interpolated in grid (R, C, 3, 4)."""
+def expose(picture, matrix, shading):
+    """picture (3, H, W) with its colours turned by matrix (3, 4), times what shading (R, C) is at each pixel."""
+    parts, firsts = _parts(picture.shape[2], shading.shape[1])
     shown = np.empty_like(picture)
-    parts, firsts = _parts(picture.shape[2], grid.shape[1])
-    _expose(picture, grid, parts, firsts, shown)
+    _expose(picture, matrix, shading, parts, firsts, shown)
     return shown
 
 
-def expose_backward(picture, grid, slopes):
-    """The loss's derivatives by picture (3, H, W) and by grid (R, C, 3, 4), from those by what `expose` gave."""
-    by_picture, sums = np.empty_like(picture), np.zeros((picture.shape[1], *grid.shape[1:]), picture.dtype)
-    parts, firsts = _parts(picture.shape[2], grid.shape[1])
-    _expose_backward(picture, grid, parts, firsts, slopes, by_picture, sums)
-    by_grid = np.zeros_like(grid)
-    _gather(sums, by_grid)
-    return by_picture, by_grid
+def expose_backward(picture, matrix, shading, slopes):
+    """The loss's derivatives by picture, matrix (3, 4) and shading (R, C), from those by what `expose` gave."""
+    height, columns = picture.shape[1], shading.shape[1]
+    parts, firsts = _parts(picture.shape[2], columns)
+    by_picture, by_shading = np.empty_like(picture), np.zeros_like(shading)
+    sums, shares = np.empty((height, 3, 4), picture.dtype), np.zeros((height, columns), picture.dtype)
+    _expose_backward(picture, matrix, shading, parts, firsts, slopes, by_picture, sums, shares)
+    _gather(shares, by_shading)
+    return by_picture, sums.sum(0), by_shading
 
 
 @functools.cache
 def _parts(width, columns):
-    """How far each pixel is from one column of the grid to the next (W,), and each column's first pixel, and W."""
+    """How far each pixel is from one column of the shading to the next (W,), and each column's first pixel, and W."""
     places = (np.arange(width) + 0.5) / width * (columns - 1)
     before = np.minimum(places.astype(int), max(columns - 2, 0))
     return (places - before).astype(np.float32), np.searchsorted(before, np.arange(max(columns, 2)))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _place(y, height, rows):
-    """The row of the grid above row y of pixels, that below, and how far it is from one to the other."""
+    """The row of the shading above row y of pixels, that below, and how far it is from one to the other."""
     place = (y + 0.5) / height * (rows - 1)
     above = min(int(place), max(rows - 2, 0))
     return above, min(above + 1, rows - 1), np.float32(place - above)
 
 
-@njit(cache=True, inline="always")
-def _line(grid, y, height, matrices):
-    """matrices (C, 3, 4) at row y of pixels."""
-    above, below, part = _place(y, height, len(grid))
-    for column in range(grid.shape[1]):
-        for to in range(3):
-            for of in range(4):
-                upper, lower = grid[above, column, to, of], grid[below, column, to, of]
-                matrices[column, to, of] = upper + part * (lower - upper)
+@njit(cache=True, fastmath=True)
+def _interpolate(shading, y, height, parts, firsts, factors):
+    """factors (W,) of the shading at row y of pixels."""
+    above, below, down = _place(y, height, len(shading))
+    for column in range(len(firsts) - 1):
+        after = min(column + 1, shading.shape[1] - 1)
+        left = shading[above, column] + down * (shading[below, column] - shading[above, column])
+        right = shading[above, after] + down * (shading[below, after] - shading[above, after])
+        part, row = parts[firsts[column] : firsts[column + 1]], factors[firsts[column] : firsts[column + 1]]
+        for x in range(len(row)):
+            row[x] = left + part[x] * (right - left)
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def _expose(picture, grid, parts, firsts, shown):
-    _, height, _ = picture.shape
-    columns = grid.shape[1]
+def _expose(picture, matrix, shading, parts, firsts, shown):
+    _, height, width = picture.shape
     for y in prange(height):
-        matrices = np.empty((columns, 3, 4), picture.dtype)
-        _line(grid, y, height, matrices)
-        for column in range(len(firsts) - 1):
-            here, there = matrices[column], matrices[min(column + 1, columns - 1)]
-            first, last = firsts[column], firsts[column + 1]
-            red, green, blue = picture[0, y, first:last], picture[1, y, first:last], picture[2, y, first:last]
-            part = parts[first:last]
-            for to in range(3):
-                r, g, b, more = here[to, 0], here[to, 1], here[to, 2], here[to, 3]
-                r_step, g_step, b_step = there[to, 0] - r, there[to, 1] - g, there[to, 2] - b
-                more_step = there[to, 3] - more
-                row = shown[to, y, first:last]
-                for x in range(len(row)):
-                    row[x] = (
-                        (r + part[x] * r_step) * red[x]
-                        + (g + part[x] * g_step) * green[x]
-                        + (b + part[x] * b_step) * blue[x]
-                        + (more + part[x] * more_step)
-                    )
+        factors = np.empty(width, picture.dtype)
+        _interpolate(shading, y, height, parts, firsts, factors)
+        for colour in range(3):
+            r, g, b, more = matrix[colour]
+            for x in range(width):
+                turned = r * picture[0, y, x] + g * picture[1, y, x] + b * picture[2, y, x] + more
+                shown[colour, y, x] = factors[x] * turned
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def _expose_backward(picture, grid, parts, firsts, slopes, by_picture, sums):
-    _, height, _ = picture.shape
-    columns = grid.shape[1]
+def _expose_backward(picture, matrix, shading, parts, firsts, slopes, by_picture, sums, shares):
+    _, height, width = picture.shape
     for y in prange(height):  # a row's sums are its own, so that they are added in one order by any threads
-        matrices = np.empty((columns, 3, 4), picture.dtype)
-        _line(grid, y, height, matrices)
+        factors, by_factors = np.empty(width, picture.dtype), np.zeros(width, picture.dtype)
+        _interpolate(shading, y, height, parts, firsts, factors)
+        for colour in range(3):
+            r, g, b = matrix[0, colour], matrix[1, colour], matrix[2, colour]
+            for x in range(width):
+                by_turned = r * slopes[0, y, x] + g * slopes[1, y, x] + b * slopes[2, y, x]
+                by_picture[colour, y, x] = factors[x] * by_turned
+            r, g, b, more = matrix[colour]
+            by_r, by_g, by_b, by_more = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for x in range(width):
+                red, green, blue = picture[0, y, x], picture[1, y, x], picture[2, y, x]
+                by_factors[x] += slopes[colour, y, x] * (r * red + g * green + b * blue + more)
+                slope = slopes[colour, y, x] * factors[x]
+                by_r += slope * red
+                by_g += slope * green
+                by_b += slope * blue
+                by_more += slope
+            sums[y, colour, 0], sums[y, colour, 1], sums[y, colour, 2] = by_r, by_g, by_b
+            sums[y, colour, 3] = by_more
         for column in range(len(firsts) - 1):
-            after = min(column + 1, columns - 1)
-            here, there = matrices[column], matrices[after]
-            first, last = firsts[column], firsts[column + 1]
-            red, green, blue = slopes[0, y, first:last], slopes[1, y, first:last], slopes[2, y, first:last]
-            part = parts[first:last]
-            for of in range(3):
-                r, g, b = here[0, of], here[1, of], here[2, of]
-                r_step, g_step, b_step = there[0, of] - r, there[1, of] - g, there[2, of] - b
-                row = by_picture[of, y, first:last]
-                for x in range(len(row)):
-                    row[x] = (
-                        (r + part[x] * r_step) * red[x]
-                        + (g + part[x] * g_step) * green[x]
-                        + (b + part[x] * b_step) * blue[x]
-                    )
-            for to in range(3):
-                slope = slopes[to, y, first:last]
-                for of in range(4):
-                    whole, share = np.float32(0), np.float32(0)
-                    if of < 3:
-                        colour = picture[of, y, first:last]
-                        for x in range(len(slope)):
-                            product = slope[x] * colour[x]
-                            whole += product
-                            share += part[x] * product
-                    else:
-                        for x in range(len(slope)):
-                            whole += slope[x]
-                            share += part[x] * slope[x]
-                    sums[y, column, to, of] += whole - share
-                    sums[y, after, to, of] += share
+            part, row = parts[firsts[column] : firsts[column + 1]], by_factors[firsts[column] : firsts[column + 1]]
+            whole, share = np.float32(0), np.float32(0)
+            for x in range(len(row)):
+                whole += row[x]
+                share += part[x] * row[x]
+            shares[y, column] += whole - share
+            shares[y, min(column + 1, shading.shape[1] - 1)] += share
 
 
 @njit(cache=True)
-def _gather(sums, by_grid):
-    """by_grid (R, C, 3, 4), to which the sums of each row of pixels are added."""
-    height = len(sums)
-    for y in range(height):
-        above, below, part = _place(y, height, len(by_grid))
-        for column in range(by_grid.shape[1]):
-            for to in range(3):
-                for of in range(4):
-                    value = sums[y, column, to, of]
-                    by_grid[above, column, to, of] += (1 - part) * value
-                    by_grid[below, column, to, of] += part * value
+def _gather(shares, by_shading):
+    """by_shading (R, C), to which the shares (H, C) of each row of pixels are added."""
+    for y in range(len(shares)):
+        above, below, part = _place(y, len(shares), len(by_shading))
+        for column in range(by_shading.shape[1]):
+            by_shading[above, column] += (1 - part) * shares[y, column]
+            by_shading[below, column] += part * shares[y, column]

@@ -64,13 +64,14 @@ def learn(
     """
     drawn = draw(cloud.rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
     room, slopes = studio.room(camera.height, camera.width)
-    seen = drawn.picture if exposures is None else expose(drawn.picture, exposures.matrices[view])
+    seen = drawn.picture if exposures is None else expose(drawn.picture, *exposures.of(view))
     loss, similar = loss_and_slopes(
         seen, truth, studio.means(truth), NO_MASK if mask is None else mask, share, room, slopes
     )
     if exposures is not None:
-        slopes, by_grid = expose_backward(drawn.picture, exposures.matrices[view], slopes)
-        exposures.step(view, by_grid)
+        matrix, shading = exposures.of(view)
+        slopes, by_matrix, by_shading = expose_backward(drawn.picture, matrix, shading, slopes)
+        exposures.step(view, by_matrix, by_shading)
     cloud.steps += 1
     project_backward_and_step(
         cloud.rows,
@@ -114,7 +115,8 @@ def compile_all():
     rows[:, 6] = 1
     numbers = {name: np.zeros_like(rows) for name in ("first", "second")}
     cloud = SimpleNamespace(rows=rows, **numbers, pulls=np.zeros(2, np.float32), seen=np.zeros(2, np.int32), steps=0)
-    exposures = SimpleNamespace(matrices=np.zeros((1, 2, 2, 3, 4), np.float32), step=lambda view, slopes: None)
+    exposure = np.zeros((3, 4), np.float32), np.zeros((2, 2), np.float32)
+    exposures = SimpleNamespace(of=lambda view: exposure, step=lambda view, by_matrix, by_shading: None)
     how = {"background": (0, 0, 0), "degree": 3, "share": 0.2, "is_antialiased": False, "exposures": exposures}
     learn(cloud, camera, truth, mask, np.zeros(59, np.float32), Studio(), **how)
     draw_backward(rows, draw(rows, camera), truth)

@@ -1,52 +1,70 @@
-"""How bright and in what tint each part of each photograph was taken, learned beside the scene that they show."""
+"""How bright and in what tint each photograph was taken, and what shades it, learned beside the scene."""
 
 from typing import Any
 
 import numpy as np
 
 RATE = 0.002  # size of Adam's steps
-POINTS = 4  # along each side of a photograph
+POINTS = 4  # of the shading, along each side of a photograph
 
 
 class Exposures:
-    """For each of `views` photographs a grid of matrices that turn the scene's colours into the photograph's.
+    """What turns the scene's colours into those of each of `views` photographs, as `exposed` in graphics/exposing.py.
 
-    matrices (views, POINTS, POINTS, 3, 4), whose last column is added, each for a point of the photograph; between
-    points they are interpolated. So a photograph has its exposure, and shadows and light that are there in this one
-    only, such as the photographer's. On average over all photographs and points they change nothing: what is common to
-    all belongs to the scene. Kerbl et al.'s code of 2024 learns one matrix for each photograph; a grid of them is that
-    of Wang et al. 2024 (Bilateral guided radiance field processing) without its axis of brightness. `rate` is the size
-    of Adam's steps.
+    matrices (views, 3, 4) hold brightness and tint, shadings (views, POINTS, POINTS) how much brighter parts of a
+    photograph are: light and shadows that are there in this one only, such as the photographer's, and what the lens
+    darkens. On average over all photographs, and points, they change nothing: what is common to all belongs to the
+    scene. Kerbl et al.'s code of 2024 learns the same matrices. The shading is what is left of Wang et al.'s grids of
+    matrices (2024, Bilateral guided radiance field processing) if they differ by place and brightness alone. `rate` is
+    the size of Adam's steps.
     """
 
     def __init__(self, views: int):
-        self.matrices = np.tile(np.eye(3, 4, dtype=np.float32), (views, POINTS, POINTS, 1, 1))
-        self.first = np.zeros_like(self.matrices)
-        self.second = np.zeros((views, 3, 4), np.float32)
+        self.matrices = np.tile(np.eye(3, 4, dtype=np.float32), (views, 1, 1))
+        self.shadings = np.ones((views, POINTS, POINTS), np.float32)
+        self.first, self.second = np.zeros_like(self.matrices), np.zeros_like(self.matrices)
+        self.shadings_first, self.shadings_second = np.zeros_like(self.shadings), np.zeros((views, 1, 1), np.float32)
         self.steps = np.zeros(views, np.int64)
         self.rate = RATE
 
+    def of(self, view: int) -> tuple[np.ndarray, np.ndarray]:
+        """The matrix (3, 4) and the shading of one photograph."""
+        return self.matrices[view], self.shadings[view]
+
     def spread(self) -> float:
         """By what part photographs differ in brightness: the standard deviation of how bright grey becomes."""
-        means = self.matrices.mean((1, 2))
-        grey = means[:, :, :3].sum(2).mean(1) * 0.5 + means[:, :, 3].mean(1)
-        return float(grey.std() / 0.5)
+        grey = self.matrices[:, :, :3].sum(2).mean(1) * 0.5 + self.matrices[:, :, 3].mean(1)
+        return float((grey * self.shadings.mean((1, 2))).std() / 0.5)
 
-    def step(self, view: int, by_grid: np.ndarray) -> None:
+    def step(self, view: int, by_matrix: np.ndarray, by_shading: np.ndarray) -> None:
         """A step of Adam for one photograph; then all together are brought back to changing nothing on average.
 
-        All points of a photograph share their second moments: where nothing pulls, nothing moves.
+        All points of a shading share their second moment: where nothing pulls, nothing moves.
         """
         self.steps[view] += 1
-        self.first[view] += 0.1 * (by_grid - self.first[view])
-        self.second[view] += 0.001 * ((by_grid**2).mean((0, 1)) - self.second[view])
-        mean = self.first[view] / (1 - 0.9 ** self.steps[view])
-        spread = np.sqrt(self.second[view] / (1 - 0.999 ** self.steps[view]))
-        self.matrices[view] -= self.rate * mean / (spread + 1e-12)
-        self.matrices -= self.matrices.mean((0, 1, 2)) - np.eye(3, 4, dtype=np.float32)
+        squares = (by_shading**2).mean(keepdims=True)
+        self._descend(view, self.matrices, self.first, self.second, by_matrix, by_matrix**2)
+        self._descend(view, self.shadings, self.shadings_first, self.shadings_second, by_shading, squares)
+        self.matrices -= self.matrices.mean(0) - np.eye(3, 4, dtype=np.float32)
+        self.shadings -= self.shadings.mean() - 1
+
+    def _descend(
+        self,
+        view: int,
+        values: np.ndarray,
+        first: np.ndarray,
+        second: np.ndarray,
+        slopes: np.ndarray,
+        squares: np.ndarray,
+    ) -> None:
+        first[view] += 0.1 * (slopes - first[view])
+        second[view] += 0.001 * (squares - second[view])
+        mean = first[view] / (1 - 0.9 ** self.steps[view])
+        values[view] -= self.rate * mean / (np.sqrt(second[view] / (1 - 0.999 ** self.steps[view])) + 1e-12)
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("matrices", "first", "second", "steps")}
+        names = ("matrices", "shadings", "first", "second", "shadings_first", "shadings_second", "steps")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, values in state.items():

@@ -79,8 +79,10 @@ def test_learning_is_that_of_the_processor(without_card, case):
     assert_same(found, expected)
     assert loss == pytest.approx(wanted, rel=1e-3) and similar == pytest.approx(wanted_similar, rel=1e-3)
     if case == "exposures":
-        np.testing.assert_allclose(exposures[0].matrices, exposures[1].matrices, atol=1e-4)
-        assert np.abs(exposures[0].matrices - np.eye(3, 4)).max() > 1e-3
+        for name, neutral in (("matrices", np.eye(3, 4)), ("shadings", 1)):
+            found, wanted = (getattr(each, name) for each in exposures)
+            np.testing.assert_allclose(found, wanted, atol=1e-4)
+            assert np.abs(found - neutral).max() > 1e-3
 
 
 def test_drawing_is_that_of_the_processor(without_card):

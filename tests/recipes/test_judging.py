@@ -57,7 +57,7 @@ def exposed_by_angle(model, gain):
     gains = [gain(angle, picture.mean()) for angle, picture in zip(angles, pictures, strict=True)]
     train = [view(str(angle), angle, by * shown) for angle, by, shown in zip(angles, gains, pictures, strict=True)]
     exposures = Exposures(len(train))
-    exposures.matrices *= np.array(gains, np.float32)[:, None, None, None, None]
+    exposures.matrices *= np.array(gains, np.float32)[:, None, None]
     return train, exposures, gains
 
 

@@ -53,9 +53,9 @@ def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay
     views, train = scene.part("test"), scene.part("train")
     assert [view.name for view in views] == sorted(view.name for view in scene.views)[::8]
     lights = []
-    for view, matrices in zip(train, processing["exposures"], strict=True):
-        matrix = matrices.mean((0, 1))
-        mean = view.picture.reshape(-1, 3).mean(0) / 255
+    matrices, shadings = (processing["exposures"][name] for name in ("matrices", "shadings"))
+    for view, matrix, shading in zip(train, matrices, shadings, strict=True):
+        mean = view.picture.reshape(-1, 3).mean(0) / 255 / shading.mean()
         lights.append(np.log(np.linalg.solve(matrix[:, :3], mean - matrix[:, 3]).mean()))
 
     def unlike(camera, light):
@@ -74,9 +74,9 @@ def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay
         picture, _, _ = model.draw(view.camera)
         light = np.clip(np.log(picture.mean()), min(lights), max(lights))
         shares = np.linalg.solve(system, unlike(view.camera, light))[:-1]
-        grid = np.tensordot(shares, processing["exposures"], 1)
-        picture = exposed(torch.from_numpy(picture.transpose(2, 0, 1)).double(), torch.from_numpy(grid).double())
-        picture = picture.numpy().transpose(1, 2, 0).clip(0, 1).astype(np.float32)
+        exposure = [torch.from_numpy(np.tensordot(shares, each, 1)).double() for each in (matrices, shadings)]
+        picture = exposed(torch.from_numpy(picture.transpose(2, 0, 1)).double(), *exposure).numpy()
+        picture = picture.transpose(1, 2, 0).clip(0, 1).astype(np.float32)
         found.append(picture_scores(view.picture / np.float32(255), picture))
     scores = read(trained, "scores.json")["scores"]
     for name in ("psnr", "ssim"):

@@ -51,19 +51,19 @@ class Judge:
 
         picture = self.kernels.draw(rows, view.camera, **self.model.looks).picture
         if self.exposures is not None:
-            picture = expose(picture, self._exposure(view, picture, self.exposures.matrices))
+            picture = expose(picture, *self._exposure(view, picture, self.exposures))
         return counted(view, picture.transpose(1, 2, 0).clip(0, 1))
 
-    def _exposure(self, view: Seen, picture: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-        """The matrices of a photograph that shows what the picture does, from those of the training photographs."""
+    def _exposure(self, view: Seen, picture: np.ndarray, known: Exposures) -> list[np.ndarray]:
+        """Matrix and shading of a photograph that shows what the picture does, from those of the training part."""
         near, apart, between = self._near[view.name]
-        matrices = matrices[near]
-        means = matrices.mean((1, 2))
-        shown = np.linalg.pinv(means[:, :, :3]) @ (self._means[near] - means[:, :, 3])[..., None]
+        matrices, shadings = known.matrices[near], known.shadings[near]
+        means = self._means[near] / shadings.mean((1, 2))[:, None]
+        shown = np.linalg.pinv(matrices[:, :, :3]) @ (means - matrices[:, :, 3])[..., None]
         lights = np.log(shown.mean((1, 2)).clip(DARKEST))
         light = np.log(mean_colour(picture, view.mask).mean().clip(DARKEST)).clip(lights.min(), lights.max())
         shares = shares_of(apart + LIGHT * (lights - light) ** 2, between + LIGHT * (lights[:, None] - lights) ** 2)
-        return np.tensordot(shares, matrices, 1).astype(np.float32)
+        return [np.tensordot(shares, each, 1).astype(np.float32) for each in (matrices, shadings)]
 
     def mean_psnr(self, rows: Any) -> float:
         """The mean over views, in dB."""

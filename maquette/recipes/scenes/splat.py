@@ -193,7 +193,7 @@ def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Score
     cloud = train_cloud(model, views, judge, extent, settings, run)
     model.hold(cloud.rows)
     if exposures is not None:
-        prepared.processing["exposures"] = exposures.matrices
+        prepared.processing["exposures"] = {"matrices": exposures.matrices, "shadings": exposures.shadings}
         run.fact("Brightness of photographs", f"differs by {exposures.spread():.1%}")
     scores, nearest = judge.scores(cloud.rows), score_nearest(views, test, extent)
     splat_pictures.show_training(judge, scores, nearest, run)

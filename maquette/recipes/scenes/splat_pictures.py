@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from maquette.methods.exposure import Exposures
     from maquette.recipes.scenes.growing import Seen
     from maquette.recipes.scenes.judging import Judge
     from maquette.runs import Run
@@ -57,17 +58,17 @@ def show_training(
         "shapes", figures.gaussian_shapes(rows[:, 3:6], rows[:, 10]), "How large and how opaque the Gaussians are"
     )
     if judge.exposures is not None:
-        show_exposures(judge.exposures.matrices, judge.train, run)
+        show_exposures(judge.exposures, judge.train, run)
     with run.section("predict"):
         show_views(rows, judge, scores, run)
 
 
-def show_exposures(matrices: np.ndarray, train: list[Seen], run: Run) -> None:
+def show_exposures(exposures: Exposures, train: list[Seen], run: Run) -> None:
     from maquette.figures.images import grid
     from maquette.kernels.exposing import expose
 
     chosen = np.unique(np.linspace(0, len(train) - 1, min(EXPOSED, len(train))).astype(int))
-    greys = [expose(np.full_like(train[number].half_truth, 0.5), matrices[number]) for number in chosen]
+    greys = [expose(np.full_like(train[number].half_truth, 0.5), *exposures.of(number)) for number in chosen]
     run.picture(
         "exposures",
         grid([grey.transpose(1, 2, 0).clip(0, 1) for grey in greys], 8, [train[number].name for number in chosen]),
