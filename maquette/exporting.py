@@ -131,7 +131,7 @@ def export_ply(folder: Path, out: Path) -> str:
             raise UserError(f"{out} was not written: {folder} holds numbers that a PLY does not; train it again.")
     said = f"{out}: {len(splats):,} Gaussians, for any viewer of them and for: maquette predict {shlex.quote(str(out))}"
     if model.is_antialiased:
-        said += "; it was trained with antialiasing, which a viewer must be told"
+        said += "; it was trained with antialiasing, which other viewers must be told"
     return said
 
 
@@ -140,7 +140,8 @@ PARTS = ("positions", "scales", "rotations", "opacities", "harmonics")  # of a s
 
 def splats_of(model: Any) -> Splats:
     """The numbers of a scene, as they are."""
-    return Splats(*[getattr(model, name).detach().cpu().float().numpy() for name in PARTS])
+    parts = {name: getattr(model, name).detach().cpu().float().numpy() for name in PARTS}
+    return Splats(**parts, is_antialiased=model.is_antialiased)
 
 
 def largest_difference(model: Any, session: Any, shape: tuple[int, ...]) -> float:

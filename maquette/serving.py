@@ -353,4 +353,6 @@ def open_scene(path: Path) -> Predictor:
     from maquette.models import Gaussians
 
     splats = read_splats(path)
-    return Predictor(path, "splat", Gaussians.of_rows(splats.rows()).eval(), {}, splats.notes)
+    return Predictor(
+        path, "splat", Gaussians.of_rows(splats.rows(), is_antialiased=splats.is_antialiased).eval(), {}, splats.notes
+    )

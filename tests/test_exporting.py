@@ -5,6 +5,7 @@ import pytest
 import torch
 from support import make_houses, make_photographs
 
+from maquette import serving
 from maquette.checkpoints import load_model, save_model, save_state
 from maquette.cli import main
 from maquette.files import write_json
@@ -91,6 +92,8 @@ def test_antialiasing_is_said_and_another_s_scene_becomes_a_plain_ply(tmp_path, 
     run = save_scene(tmp_path / "run", rows, is_antialiased=True)
     assert main(["export", str(run), "--format", "ply", "--out", str(tmp_path / "a.ply")]) == 0
     assert "trained with antialiasing" in capsys.readouterr().out
+    assert b"comment antialiased\n" in (tmp_path / "a.ply").read_bytes()
+    assert serving.open(tmp_path / "a.ply").model.is_antialiased
     assert main(["export", str(tmp_path / "a.ply"), "--format", "ply", "--out", str(tmp_path / "b.ply")]) == 0
     assert (tmp_path / "a.ply").read_bytes() == (tmp_path / "b.ply").read_bytes()
     capsys.readouterr()

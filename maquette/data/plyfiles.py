@@ -39,6 +39,7 @@ class Header(NamedTuple):
     order: str  # of the bytes, as NumPy calls it; nothing where numbers are words
     elements: dict[str, Element]
     size: int  # bytes up to the first row
+    comments: list[str]
 
 
 def read_header(path: Path, file: BinaryIO) -> Header:
@@ -51,6 +52,7 @@ def read_header(path: Path, file: BinaryIO) -> Header:
         raise damaged
     order: str | None = None
     elements: dict[str, Element] = {}
+    comments: list[str] = []
     element = Element("", 0, [])
     for line in end.group().decode("latin-1").splitlines()[1:-1]:
         match line.split():
@@ -62,13 +64,15 @@ def read_header(path: Path, file: BinaryIO) -> Header:
                 element.properties.append((name, "list"))
             case ["property", kind, name] if kind in KINDS:
                 element.properties.append((name, KINDS[kind]))
-            case [] | ["comment" | "obj_info", *_]:
+            case ["comment", *words]:
+                comments.append(" ".join(words))
+            case [] | ["obj_info", *_]:
                 pass
             case _:
                 raise damaged
     if order is None:
         raise damaged
-    return Header(order, elements, end.end())
+    return Header(order, elements, end.end(), comments)
 
 
 def read_numbers(path: Path, file: BinaryIO, header: Header, name: str, columns: list[str], kind: str) -> np.ndarray:

@@ -21,6 +21,7 @@ ENDINGS = (".ply", ".splat")
 CONSTANT = 0.5 / math.sqrt(math.pi)  # the spherical harmonic of degree 0
 SURE = 20  # the logit of opacity 1 in float32; -SURE of opacity 0
 FLAT = math.log(1e-30)  # the logarithm of a standard deviation of 0
+ANTIALIASED = "antialiased"  # the comment of a PLY whose Gaussians were trained so; other programs pass over it
 CHUNK = 256  # points of a packed PLY that share their ranges
 
 POSITION, SCALE = ["x", "y", "z"], ["scale_0", "scale_1", "scale_2"]
@@ -36,7 +37,7 @@ class Splats:
 
     positions (N, 3); scales (N, 3): natural logarithms of standard deviations; rotations (N, 4): quaternions w x y z,
     of any length but 0; opacities (N,): logits; harmonics (N, (degree + 1)^2, 3): coefficients for red, green and blue,
-    the constant term first; notes: what was left out on reading.
+    the constant term first; is_antialiased: whether they are to be drawn so; notes: what was left out on reading.
     """
 
     positions: np.ndarray
@@ -44,6 +45,7 @@ class Splats:
     rotations: np.ndarray
     opacities: np.ndarray
     harmonics: np.ndarray
+    is_antialiased: bool = False
     notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -89,7 +91,8 @@ def write_ply(path: Path, splats: Splats) -> None:
     assert terms in (1, 4, 9, 16), f"{terms} terms are no degree from 0 to 3"
     rest = [f"f_rest_{i}" for i in range(3 * (terms - 1))]
     names = [*POSITION, "nx", "ny", "nz", *COLOUR, *rest, "opacity", *SCALE, *ROTATION]
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
+    header = ["ply", "format binary_little_endian 1.0", *[f"comment {ANTIALIASED}"] * splats.is_antialiased]
+    header.append(f"element vertex {count}")
     header += [f"property float {name}" for name in names] + ["end_header", ""]
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         file.write("\n".join(header).encode())
@@ -125,7 +128,13 @@ def _usable(path: Path, splats: Splats) -> Splats:
         )
     note = f"{bad:,} of {len(good):,} points were left out: their numbers are not finite, or their rotation is 0."
     return Splats(
-        splats.positions[good], scales[good], splats.rotations[good], opacities[good], splats.harmonics[good], [note]
+        splats.positions[good],
+        scales[good],
+        splats.rotations[good],
+        opacities[good],
+        splats.harmonics[good],
+        splats.is_antialiased,
+        [note],
     )
 
 
@@ -181,6 +190,7 @@ def _read_ply(path: Path, file: BinaryIO) -> Splats:
         np.ascontiguousarray(numbers[:, 10:14]),
         np.ascontiguousarray(numbers[:, 6]),
         _harmonics(numbers[:, 3:6], numbers[:, 14:]),
+        ANTIALIASED in header.comments,
     )
 
 
