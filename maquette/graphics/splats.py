@@ -15,6 +15,7 @@ from maquette.graphics.harmonics import colours
 from maquette.graphics.rotations import rotation_matrices
 
 NEAR = 0.01  # nothing nearer to the camera's plane is drawn
+HIDDEN = -20.0  # logit of an opacity with which nothing is drawn
 BLUR = 0.3  # variance in pixels that every splat gains, so that none is thinner than a pixel
 MARGIN = 0.15  # of the picture's size, beyond which a Gaussian is flattened as if it stood there
 FAINTEST, STRONGEST = 1 / 255, 0.99  # alphas below are skipped, alphas above are cut

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from maquette.graphics.exposing import exposed
 from maquette.graphics.similarity import loss as loss_of
-from maquette.graphics.splats import BLUR, NEAR, THINNEST
+from maquette.graphics.splats import BLUR, HIDDEN, NEAR, THINNEST
 from maquette.kernels.keeping import Kept
 
 DEVICE = "cuda"
@@ -153,11 +153,18 @@ def learn(
     shrinking=0.0,
     exposures=None,
     view=0,
+    left_out=None,
 ):
     """As `learn` in kernels/training.py; the loss and SSIM are tensors, so that nothing waits for them."""
     numbers = studio.numbers(cloud)
-    rows = numbers["rows"].detach().requires_grad_()
+    is_there = torch.ones(len(cloud), dtype=torch.bool, device=DEVICE)
+    if left_out is not None:
+        is_there[torch.as_tensor(left_out, device=DEVICE)] = False
+    rows = numbers["rows"].detach().clone()
+    rows[:, 10].masked_fill_(~is_there, HIDDEN)
+    rows.requires_grad_()
     found = rasterize(rows, camera, background, degree, is_antialiased)
+    seen = found.is_seen & is_there
     shown, causes = found.picture, [rows, found.centres]
     if exposures is not None:
         exposure = [torch.tensor(each, device=DEVICE, requires_grad=True) for each in exposures.of(view)]
@@ -172,13 +179,13 @@ def learn(
         slopes[:, 10] += shrinking * rows[:, 10].sigmoid() * (1 - rows[:, 10].sigmoid())
         slopes[:, 3:6] += shrinking / 3 * rows[:, 3:6].exp()
         pull = by_centres.reshape(-1, 2).norm(dim=1) * (0.5 * max(camera.width, camera.height))
-        numbers["pulls"] += torch.where(found.is_seen, pull, 0)
-        numbers["seen"] += found.is_seen
+        numbers["pulls"] += torch.where(seen, pull, 0)
+        numbers["seen"] += seen
         step(
             numbers,
             slopes,
             torch.as_tensor(rates, device=DEVICE),
-            found.is_seen,
+            seen,
             11 + 3 * (degree + 1) ** 2,
             cloud.steps,
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from maquette.graphics.splats import HIDDEN
 from maquette.kernels.exposing import expose, expose_backward
 from maquette.kernels.gradients import project_backward_and_step
 from maquette.kernels.keeping import Kept
@@ -55,13 +56,17 @@ def learn(
     shrinking=0.0,
     exposures=None,
     view=0,
+    left_out=None,
 ):
     """Move the rows of a `Cloud` towards truth (3, H, W) seen by `camera`; returns the loss and SSIM.
 
     rates (11 + 3 K,) is the size of Adam's step for each number; share that of 1 - SSIM in the loss; mask (H, W) weighs
     pixels, or is None; shrinking is added to the loss's derivative by each opacity, and a third of it to that by each
-    standard deviation. `Exposures`, if given, learn how the photograph number `view` was exposed.
+    standard deviation. `Exposures`, if given, learn how the photograph number `view` was exposed. The Gaussians with
+    indices left_out, if given, are not there in this step and stay as they are.
     """
+    if left_out is not None:
+        kept, cloud.rows[left_out, 10] = cloud.rows[left_out, 10], HIDDEN
     drawn = draw(cloud.rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
     room, slopes = studio.room(camera.height, camera.width)
     seen = drawn.picture if exposures is None else expose(drawn.picture, *exposures.of(view))
@@ -91,6 +96,8 @@ def learn(
         cloud.seen,
         np.float32(shrinking),
     )
+    if left_out is not None:
+        cloud.rows[left_out, 10] = kept
     return loss, similar
 
 

@@ -320,3 +320,25 @@ def test_a_step_is_adams():
     moved, expected = cloud.rows - rows, exact.detach().numpy() - rows
     agreeing = np.abs(moved - expected) < 3e-4
     assert agreeing.mean() > 0.98, "Adam's first steps go by signs: few tiny derivatives may disagree"
+
+
+def test_what_a_step_does_without_is_not_there_and_stays_as_it_is():
+    """The others move as if it had never been."""
+    from maquette.kernels.training import Studio, learn
+    from maquette.methods.densification import Cloud
+
+    wanted, rows, left_out = draw(scene(30, seed=7), camera()).picture, scene(40, seed=8), np.array([5, 17, 5, 39])
+    others = np.delete(np.arange(40), left_out)
+    cloud, fewer = Cloud(rows.copy()), Cloud(rows[others])
+    rates = np.full(rows.shape[1], 0.003, np.float32)
+    how = {"background": (0, 0, 0), "degree": 3, "share": 0.2, "is_antialiased": False}
+    for _ in range(3):
+        losses = [
+            float(learn(each, camera(), wanted, None, rates, Studio(), **how, left_out=out)[0])
+            for each, out in ((cloud, left_out), (fewer, None))
+        ]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    np.testing.assert_array_equal(cloud.rows[left_out], rows[left_out])
+    for name in Cloud.ARRAYS:
+        np.testing.assert_allclose(getattr(cloud, name)[others], getattr(fewer, name), rtol=1e-5, atol=1e-7)
+    assert not cloud.seen[left_out].any() and not cloud.first[left_out].any()

@@ -19,6 +19,7 @@ GAUSSIANS = 75_000, 4000, 120  # up to so many steps or seconds, beyond with the
 GROWS_UNTIL = 0.6  # part of training after which the scene grows no more
 GROWTHS = 25  # equal parts of training, however long, that each end with a growth
 GROWS_EVERY, PARTS = 100, 40  # steps between two growths in the published ways, at most such a part of all
+LEFT_OUT = 0.1  # of the Gaussians, by chance, in each step until steps become smaller; Park et al. 2025 (DropGaussian)
 SETTLES_FROM = 0.6  # part of training from which steps become smaller
 SMALLEST = 0.03  # of the step sizes, at the end
 RELOCATES_UNTIL = 0.8  # part of training after which Markov chains stay where they are
@@ -135,6 +136,7 @@ def train_cloud(model: Any, views: list[Seen], judge: Judge, extent: float, sett
             shrinking=SHRINKING / len(cloud) if settings.growth == "mcmc" else 0.0,
             exposures=exposures,
             view=number,
+            left_out=chance.left_out(len(cloud), step, settings),
         )
         if chance.is_time(step, settings):
             cloud.settle()
@@ -193,7 +195,7 @@ def cost_of(progress: float, begun: int, pixels: float, settings: Any) -> float:
 
 
 class Chance:
-    """When a scene grows, and the random generator for it; kept with the run."""
+    """When a scene grows, and which Gaussians a step does without; kept with the run."""
 
     def __init__(self, generator: np.random.Generator):
         self.generator, self.growths = generator, 0
@@ -206,6 +208,12 @@ class Chance:
             return due > begun
         pause = GROWS_EVERY if settings.seconds else max(5, min(GROWS_EVERY, settings.steps // PARTS))
         return step.every(pause) and step.number > pause
+
+    def left_out(self, count: int, step: Any, settings: Any) -> np.ndarray | None:
+        """Which of `count` Gaussians a step does without, so that none counts on others; some may be named twice."""
+        if settings.growth != "budget" or step.progress >= SETTLES_FROM:
+            return None
+        return self.generator.integers(count, size=int(LEFT_OUT * count))
 
     def state_dict(self) -> dict[str, Any]:
         state = self.generator.bit_generator.state

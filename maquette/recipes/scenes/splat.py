@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     exposure: bool = option(True, "each photograph has its own brightness, tint and shadows, learned beside the scene")
     share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
     rate: float = option(1.0, "of all step sizes: times those tuned for short training", gt=0, le=100)
-    antialiased: bool = option(False, "thin Gaussians fade instead of growing to a pixel; for views of many sizes")
+    antialiased: bool = option(
+        True, "thin Gaussians fade instead of growing to a pixel, so that views of any size look alike"
+    )
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -52,6 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "steps": 30_000,
         "coarse": 0.0,
         "exposure": False,
+        "antialiased": False,
         "longest": 1600,
     },
     "full": {"gaussians": 1_000_000, "degree": 3, "steps": 30_000, "longest": 1600},
