@@ -103,7 +103,8 @@ def test_the_report_shows_what_was_promised(trained):
         "What the scene is made of",
         "Around the scene",
         "Memory for training",
-        "exposed like photographs from nearby",
+        "How photographs were exposed",
+        "exposed as a photograph from there would be",
     ):
         assert words in page
     assert (trained / "pictures" / "film.webp").stat().st_size > 1000
