@@ -50,8 +50,9 @@ def training() -> list[Row]:
     def ours() -> float:
         began = time.perf_counter()
         for number, view in enumerate(views):
-            how = {"background": model.background, "degree": model.degree, "share": 0.2, "is_antialiased": False}
-            learn(cloud, view.camera, view.truth, view.mask, rates, studio, **how, exposures=exposures, view=number)
+            how = {"background": model.background, "degree": model.degree, "share": 0.2}
+            how |= {"is_antialiased": model.is_antialiased, "exposures": exposures, "view": number}
+            learn(cloud, view.camera, view.truth, view.mask, rates, studio, **how)
         return (time.perf_counter() - began) / len(views)
 
     def plain() -> float:

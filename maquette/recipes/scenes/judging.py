@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NEIGHBOURS = 64  # photographs, at most, that tell how one from elsewhere would be exposed
 LIGHT = 6.0  # how much a difference of 1 in the logarithm of brightness, squared, counts beside that of cameras
 NOISE = 0.01  # how much two photographs differ that are alike
-DARKEST = 1e-3
+DARKEST = 1e-3  # mean brightness below which all is as dark
 
 
 class Judge:
