@@ -47,12 +47,12 @@ def training() -> list[Row]:
     cloud, studio, exposures = Cloud(model.rows()), Studio(), Exposures(len(views))
     rates = np.zeros(cloud.rows.shape[1], np.float32)  # the same work, and the scene stays as it is
 
+    how = {**model.looks, "share": 0.2, "exposures": exposures}
+
     def ours() -> float:
         began = time.perf_counter()
         for number, view in enumerate(views):
-            how = {"background": model.background, "degree": model.degree, "share": 0.2}
-            how |= {"is_antialiased": model.is_antialiased, "exposures": exposures, "view": number}
-            learn(cloud, view.camera, view.truth, view.mask, rates, studio, **how)
+            learn(cloud, view.camera, view.truth, view.mask, rates, studio, **how, view=number)
         return (time.perf_counter() - began) / len(views)
 
     def plain() -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from maquette import serving
-from maquette.data.splatfiles import Splats, read_splats, write_ply
+from maquette.data.splatfiles import PARTS, Splats, read_splats, write_ply
 from maquette.files import cannot_write, written_whole
 from maquette.settings import UserError
 
@@ -133,9 +133,6 @@ def export_ply(folder: Path, out: Path) -> str:
     if model.is_antialiased:
         said += "; it was trained with antialiasing, which other viewers must be told"
     return said
-
-
-PARTS = ("positions", "scales", "rotations", "opacities", "harmonics")  # of a scene
 
 
 def splats_of(model: Any) -> Splats:

@@ -24,6 +24,7 @@ FLAT = math.log(1e-30)  # the logarithm of a standard deviation of 0
 ANTIALIASED = "antialiased"  # the comment of a PLY whose Gaussians were trained so; other programs pass over it
 CHUNK = 256  # points of a packed PLY that share their ranges
 
+PARTS = ("positions", "scales", "rotations", "opacities", "harmonics")  # of a scene, an array each
 POSITION, SCALE = ["x", "y", "z"], ["scale_0", "scale_1", "scale_2"]
 ROTATION, COLOUR = ["rot_0", "rot_1", "rot_2", "rot_3"], ["f_dc_0", "f_dc_1", "f_dc_2"]
 NEEDED = [*POSITION, *COLOUR, "opacity", *SCALE, *ROTATION]
@@ -58,8 +59,7 @@ class Splats:
 
     def rows(self) -> np.ndarray:
         """(N, 11 + 3 K), a Gaussian a row, its numbers in the order above."""
-        parts = self.positions, self.scales, self.rotations, self.opacities, self.harmonics
-        return np.concatenate([part.reshape(len(self), -1) for part in parts], axis=1)
+        return np.concatenate([getattr(self, name).reshape(len(self), -1) for name in PARTS], axis=1)
 
 
 def is_scene_file(path: Path) -> bool:
@@ -91,9 +91,10 @@ def write_ply(path: Path, splats: Splats) -> None:
     assert terms in (1, 4, 9, 16), f"{terms} terms are no degree from 0 to 3"
     rest = [f"f_rest_{i}" for i in range(3 * (terms - 1))]
     names = [*POSITION, "nx", "ny", "nz", *COLOUR, *rest, "opacity", *SCALE, *ROTATION]
-    header = ["ply", "format binary_little_endian 1.0", *[f"comment {ANTIALIASED}"] * splats.is_antialiased]
-    header.append(f"element vertex {count}")
-    header += [f"property float {name}" for name in names] + ["end_header", ""]
+    header = ["ply", "format binary_little_endian 1.0"]
+    if splats.is_antialiased:
+        header.append(f"comment {ANTIALIASED}")
+    header += [f"element vertex {count}"] + [f"property float {name}" for name in names] + ["end_header", ""]
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         file.write("\n".join(header).encode())
         for first in range(0, count, BLOCK):
@@ -127,15 +128,7 @@ def _usable(path: Path, splats: Splats) -> Splats:
             f"None of the {bad:,} points of {path} can be used: their numbers are not finite; write it again."
         )
     note = f"{bad:,} of {len(good):,} points were left out: their numbers are not finite, or their rotation is 0."
-    return Splats(
-        splats.positions[good],
-        scales[good],
-        splats.rotations[good],
-        opacities[good],
-        splats.harmonics[good],
-        splats.is_antialiased,
-        [note],
-    )
+    return replace(splats, **{name: getattr(splats, name)[good] for name in PARTS}, notes=[note])
 
 
 def _logits(opacities: np.ndarray) -> np.ndarray:

@@ -157,14 +157,15 @@ def learn(
 ):
     """As `learn` in kernels/training.py; the loss and SSIM are tensors, so that nothing waits for them."""
     numbers = studio.numbers(cloud)
-    is_there = torch.ones(len(cloud), dtype=torch.bool, device=DEVICE)
+    rows = numbers["rows"].detach()
     if left_out is not None:
-        is_there[torch.as_tensor(left_out, device=DEVICE)] = False
-    rows = numbers["rows"].detach().clone()
-    rows[:, 10].masked_fill_(~is_there, HIDDEN)
+        left_out = torch.as_tensor(left_out, device=DEVICE)
+        kept, rows[left_out, 10] = rows[left_out, 10], HIDDEN
     rows.requires_grad_()
     found = rasterize(rows, camera, background, degree, is_antialiased)
-    seen = found.is_seen & is_there
+    seen = found.is_seen
+    if left_out is not None:
+        seen[left_out] = False
     shown, causes = found.picture, [rows, found.centres]
     if exposures is not None:
         exposure = [torch.tensor(each, device=DEVICE, requires_grad=True) for each in exposures.of(view)]
@@ -189,6 +190,8 @@ def learn(
             11 + 3 * (degree + 1) ** 2,
             cloud.steps,
         )
+        if left_out is not None:
+            numbers["rows"][left_out, 10] = kept
     return loss.detach(), similar.detach()
 
 

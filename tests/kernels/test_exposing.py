@@ -23,7 +23,7 @@ def test_it_is_the_plain_version_with_its_derivatives(shape, points):
     np.testing.assert_allclose(expose(*inputs), wanted.detach(), rtol=1e-5, atol=1e-5)
     expected = torch.autograd.grad((wanted * torch.from_numpy(slopes)).sum(), exact)
     for found, by in zip(expose_backward(*inputs, slopes), expected, strict=True):
-        np.testing.assert_allclose(found, by, rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(found, by, rtol=1e-4, atol=1e-4)
 
 
 def test_derivatives_agree_with_finite_differences():

@@ -50,8 +50,8 @@ def test_shares_draw_a_line_between_two_photographs():
 
 
 def exposed_by_angle(model, gain):
-    """30 views on a circle, photographed with exposure gain(angle, mean brightness), and their exposures."""
-    angles = np.linspace(0, 2 * np.pi, 30, endpoint=False)
+    """60 views on a circle, photographed with exposure gain(angle, mean brightness), and their exposures."""
+    angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     plain = judging.Judge(of_splats("cpu"), model, [view("any", 0)], [view(str(angle), angle) for angle in angles], 3.3)
     pictures = [plain.compared(model.rows(), each)[1].transpose(2, 0, 1) for each in plain.test]
     gains = [gain(angle, picture.mean()) for angle, picture in zip(angles, pictures, strict=True)]
@@ -64,8 +64,10 @@ def exposed_by_angle(model, gain):
 def worst(everything, exposures, model, left_out):
     """How far off, relatively, pictures are of views of which a part is left out for that."""
     kept = [number for number in range(len(everything)) if number not in left_out]
-    known = Exposures(len(kept))
-    known.matrices = exposures.matrices[kept]
+    known = None
+    if exposures is not None:
+        known = Exposures(len(kept))
+        known.matrices = exposures.matrices[kept]
     test = [everything[number] for number in left_out]
     judge = judging.Judge(of_splats("cpu"), model, [everything[number] for number in kept], test, 3.3, known)
     pairs = [judge.compared(model.rows(), each) for each in test]
@@ -75,7 +77,7 @@ def worst(everything, exposures, model, left_out):
 def test_a_view_is_exposed_like_its_neighbours(model):
     everything, exposures, gains = exposed_by_angle(model, lambda angle, mean: 1 + 0.3 * np.sin(angle))
     assert np.ptp(gains) > 0.5
-    assert worst(everything, exposures, model, [7]) < 0.02
+    assert worst(everything, exposures, model, [7]) < 0.01 < 0.1 < worst(everything, None, model, [7])
 
 
 def test_a_view_far_from_all_is_exposed_by_the_light_it_sees(model, monkeypatch):
@@ -84,9 +86,9 @@ def test_a_view_far_from_all_is_exposed_by_the_light_it_sees(model, monkeypatch)
         model.opacities += 4
     everything, exposures, gains = exposed_by_angle(model, lambda angle, mean: 1 - 0.4 * np.log(mean / 0.3))
     assert np.ptp(gains) > 0.3
-    found = worst(everything, exposures, model, range(3, 14))
+    found = worst(everything, exposures, model, range(6, 28))
     monkeypatch.setattr(judging, "LIGHT", 0)
-    assert 2 * found < worst(everything, exposures, model, range(3, 14))
+    assert 2 * found < worst(everything, exposures, model, range(6, 28))
 
 
 def test_masked_pixels_count_as_right(model):

@@ -67,7 +67,7 @@ def show_exposures(exposures: Exposures, train: list[Seen], run: Run) -> None:
     from maquette.figures.images import grid
     from maquette.kernels.exposing import expose
 
-    chosen = np.unique(np.linspace(0, len(train) - 1, min(EXPOSED, len(train))).astype(int))
+    chosen = np.unique(np.linspace(0, len(train) - 1, EXPOSED).astype(int))
     greys = [expose(np.full_like(train[number].half_truth, 0.5), *exposures.of(number)) for number in chosen]
     run.picture(
         "exposures",
