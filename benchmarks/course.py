@@ -21,9 +21,9 @@ class Course(NamedTuple):
 
 def course_parts(seed: int) -> Course:
     """What preset `course` trains on: rows with missing values dropped, 9 columns and the target scaled to 0..1."""
-    from maquette.data.encoding import TableEncoder
     from maquette.data.rows import split_rows
-    from maquette.data.tables import read_table
+    from maquette.data.tables.encoding import TableEncoder
+    from maquette.data.tables.reading import read_table
 
     table = read_table(housing_file())
     frame = table.frame.dropna().reset_index(drop=True)

@@ -12,7 +12,7 @@ MOST_SECONDS = 300  # from photographs to film and report
 
 
 def measure() -> list[Row]:
-    from maquette.data.sources import cache_folder, get
+    from maquette.data.sets.sources import cache_folder, get
 
     photographs = get("nerf_fox").path / "images"
     rows = []

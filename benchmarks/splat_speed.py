@@ -29,12 +29,12 @@ def training() -> list[Row]:
 
     from benchmarks.measure import MAQUETTE, run_process
     from maquette.checkpoints import load_model
-    from maquette.data.scenes import read_scene
-    from maquette.data.sources import cache_folder, get
+    from maquette.data.scenes.reading import read_scene
+    from maquette.data.sets.sources import cache_folder, get
     from maquette.kernels.training import Studio, learn
     from maquette.methods.densification import Cloud
     from maquette.methods.exposure import Exposures
-    from maquette.recipes.scenes.growing import seen
+    from maquette.recipes.splat.growing import seen
 
     photographs = get("nerf_fox").path / "images"
     with tempfile.TemporaryDirectory() as folder:

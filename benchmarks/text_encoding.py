@@ -41,8 +41,8 @@ def measure() -> list[Row]:
 
 def write_repeated(path: Path, megabytes: int) -> None:
     """English prose over and over: the books where they are, tiny Shakespeare or its stand-in elsewhere."""
-    from maquette.data.sources import find
-    from maquette.data.text import open_texts
+    from maquette.data.sets.sources import find
+    from maquette.data.text.documents import open_texts
 
     content = "".join(piece.text for piece in open_texts(find("classic_books").path).pieces()).encode()
     left = megabytes * 10**6
@@ -53,9 +53,9 @@ def write_repeated(path: Path, megabytes: int) -> None:
 
 def main(which: str, path: Path, folder: Path) -> None:
     """In a process of its own: encode once, print the seconds."""
-    from maquette.data.shards import encode_texts
-    from maquette.data.text import open_texts
-    from maquette.data.tokenizers import load_tokenizer, train_tokenizer
+    from maquette.data.text.documents import open_texts
+    from maquette.data.text.shards import encode_texts
+    from maquette.data.text.tokenizers import load_tokenizer, train_tokenizer
 
     saved = folder / "tokenizer.json"
     if not saved.exists():

@@ -130,7 +130,7 @@ def train(
 
     recipe = load_recipe(recipe_name)
     if data is not None and not isinstance(data, str | Path):
-        from maquette.data.given import keep
+        from maquette.data.sets.given import keep
 
         data = keep(data, RECIPES[recipe_name].kind)
     if data is not None:
@@ -201,7 +201,7 @@ def resume(arguments: list[str]) -> int:
 
 
 def predict(arguments: list[str]) -> None:
-    from maquette.data.splatfiles import is_scene_file
+    from maquette.data.scenes.splatfiles import is_scene_file
     from maquette.recipes import RECIPES, load_recipe, recipe_options
     from maquette.settings import make_settings
 
@@ -308,7 +308,7 @@ def data(arguments: list[str]) -> None:
     parser.add_argument("action", choices=["list", "get"], metavar="list|get")
     parser.add_argument("name", nargs="?")
     values = parser.parse(arguments)
-    from maquette.data import sources
+    from maquette.data.sets import sources
     from maquette.settings import UserError
 
     if values.action == "list":

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from maquette import serving
-from maquette.data.splatfiles import PARTS, Splats, read_splats, write_ply
+from maquette.data.scenes.splatfiles import PARTS, Splats, read_splats, write_ply
 from maquette.files import cannot_write, written_whole
 from maquette.settings import UserError
 
@@ -71,7 +71,7 @@ def export_huggingface(folder: Path, out: Path) -> str:
 
     `UserError` where the network is no GPT-2, the folder holds something already, or what is read back differs.
     """
-    from maquette.data.tokenizers import load_tokenizer
+    from maquette.data.text.tokenizers import load_tokenizer
     from maquette.huggingface import read_gpt2, write_gpt2
     from maquette.models import GPT2
 

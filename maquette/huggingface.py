@@ -11,7 +11,17 @@ import torch
 from torch import Tensor
 
 from maquette.checkpoints import load_tensors, save_tensors
-from maquette.data.tokenizers import END, SPACES, UNKNOWN, WORDS, Characters, Subwords, Tokenizer, Words, open_tokenizer
+from maquette.data.text.tokenizers import (
+    END,
+    SPACES,
+    UNKNOWN,
+    WORDS,
+    Characters,
+    Subwords,
+    Tokenizer,
+    Words,
+    open_tokenizer,
+)
 from maquette.files import read_json, write_json, write_text, written_whole
 from maquette.models.gpt2 import GPT2, names_in_hugging_face
 from maquette.settings import UserError

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from maquette.checkpoints import load_model, load_state
-from maquette.data.splatfiles import is_scene_file
+from maquette.data.scenes.splatfiles import is_scene_file
 from maquette.progress import Progress
 from maquette.recipes import RECIPES, load_recipe, recipe_options
 from maquette.settings import UserError, make_settings
@@ -52,7 +52,7 @@ class Predictor:
 
 def predict_table(predictor: Predictor, inputs: list[Path], out: Path | None, options: dict[str, Any]) -> Path:
     """Every row and column of a table, and the prediction beside it; the table is read in pieces."""
-    from maquette.data.tables import read_chunks, write_chunks
+    from maquette.data.tables.reading import read_chunks, write_chunks
 
     source = one_table(inputs)
     target = out or Path(f"{source.stem}-predicted.csv")
@@ -78,8 +78,8 @@ def predict_pictures(predictor: Predictor, inputs: list[Path], out: Path | None,
     """Pictures answered with pictures of the same names, or with a table; a table answered with pictures."""
     import pandas as pd
 
-    from maquette.data.imagesets import open_images
-    from maquette.data.writing import WRITABLE
+    from maquette.data.pictures.folders import open_images
+    from maquette.data.tables.writing import WRITABLE
 
     if inputs[0].suffix.lower() in WRITABLE:
         return pictures_of_table(predictor, one_table(inputs), out, options)
@@ -110,7 +110,7 @@ PICTURES_AT_ONCE = 64  # read and answered together where the answer is a table
 
 def table_of_pictures(predictor: Predictor, images: Any, source: Path, out: Path | None, options: Any) -> Path:
     """A row for each picture, its name in the column `file`; written in pieces."""
-    from maquette.data.tables import write_chunks
+    from maquette.data.tables.reading import write_chunks
 
     target = out or Path(f"{source.stem}-predicted.csv")
     check_target(target, source, is_named=out is not None)
@@ -142,7 +142,7 @@ def pictures_of_pictures(
     predictor: Predictor, images: Any, inputs: list[Path], out: Path | None, options: Any, begun: tuple[Any, Any]
 ) -> Path:
     """A picture for each, of the same name, depth and metadata; one that cannot be read is said and left out."""
-    from maquette.data.images import write_picture
+    from maquette.data.pictures.files import write_picture
 
     source, is_one = inputs[0], len(inputs) == 1 and inputs[0].is_file() and len(images) == 1
     target = out or source.with_name(f"{source.stem}-predicted{source.suffix if is_one else ''}")
@@ -187,8 +187,8 @@ def fitted(alpha: Any, pixels: Any) -> Any:
 
 def pictures_of_table(predictor: Predictor, source: Path, out: Path | None, options: dict[str, Any]) -> Path:
     """Rows of a table answered with pictures: PNG files in a new folder, named by the column `file` if there is one."""
-    from maquette.data.images import Picture, write_picture
-    from maquette.data.tables import read_chunks
+    from maquette.data.pictures.files import Picture, write_picture
+    from maquette.data.tables.reading import read_chunks
 
     target = out or Path(f"{source.stem}-predicted")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -232,7 +232,7 @@ def predict_text(predictor: Predictor, inputs: list[str], out: Path | None, opti
     answer = predictor.predict(texts, **chosen)
     assert isinstance(answer, pd.DataFrame)
     if out is not None:
-        from maquette.data.tables import write_chunks
+        from maquette.data.tables.reading import write_chunks
 
         write_chunks(out, iter([answer]))
         return out
@@ -286,8 +286,8 @@ def stream_text(predictor: Predictor, texts: list[str], out: Path | None, option
 
 def predict_scene(predictor: Predictor, inputs: list[Path], out: Path | None, options: dict[str, Any]) -> Path:
     """A film of a scene, in the file or folder that `out` names; or a picture, where one frame is asked for."""
-    from maquette.data.films import write_film
-    from maquette.data.images import WRITTEN, Picture, write_picture
+    from maquette.data.pictures.files import WRITTEN, Picture, write_picture
+    from maquette.data.pictures.films import write_film
 
     if inputs:
         raise UserError(f"A scene takes no INPUT, such as {inputs[0]}; --path says what is to be seen.")
@@ -349,7 +349,7 @@ def open(path: str | Path) -> Predictor:
 
 def open_scene(path: Path) -> Predictor:
     """A predictor that shows a scene of 3D Gaussians; nothing is known of the photographs it was made from."""
-    from maquette.data.splatfiles import read_splats
+    from maquette.data.scenes.splatfiles import read_splats
     from maquette.models import Gaussians
 
     splats = read_splats(path)

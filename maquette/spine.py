@@ -237,7 +237,7 @@ def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None
         written = pd.DataFrame({"text": examples, "goes on": answers})
         run.table("Examples", written, "Beginnings from the test part, and what the saved model makes of them.")
         return
-    from maquette.data.images import as_pixels
+    from maquette.data.pictures.files import as_pixels
     from maquette.figures.images import rows
 
     shown = {"input": [as_pixels(each) for each in examples]}

@@ -11,10 +11,10 @@ from scipy.spatial.transform import Rotation
 
 from maquette import serving
 from maquette.checkpoints import load_state
-from maquette.data.splatfiles import is_scene_file
+from maquette.data.scenes.splatfiles import is_scene_file
+from maquette.families.flights import FlyingOptions, cameras_around, drawer, pictures_of
 from maquette.graphics import paths
 from maquette.graphics.cameras import Camera, camera_from
-from maquette.recipes.scenes.flying import FlyingOptions, cameras_around, drawer, pictures_of
 from maquette.settings import UserError
 from maquette.spine import read_settings
 

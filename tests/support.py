@@ -80,7 +80,7 @@ def make_letters(folder: Path, count: int, signs: str, size: int) -> None:
     """Drawn letters as PNG files, a folder for each sign."""
     from PIL import Image
 
-    from maquette.data.letters import letters
+    from maquette.data.sets.letters import letters
 
     made = letters(0, count, signs, size)
     for number, (pixels, label) in enumerate(zip(made.pixels, made.labels, strict=True)):

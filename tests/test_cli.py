@@ -211,7 +211,7 @@ def test_predict_streams_a_table_in_pieces_to_the_same_answer(trained, tmp_path,
     from support import make_houses
 
     import maquette
-    from maquette.data import tables
+    from maquette.data.tables.reading import reading as tables
 
     make_houses(1_000, seed=5).to_csv(tmp_path / "many.csv", index=False)
     whole = maquette.open(trained).predict(pd.read_csv(tmp_path / "many.csv"))["price_predicted"]

@@ -33,7 +33,7 @@ def blocks(page: Path, language: str = "") -> list[str]:
 def sine(monkeypatch):
     """The recipe of docs/adding-a-recipe.md, its data set and its line in the table, as if they had been added."""
     from maquette import recipes
-    from maquette.data import sources, standins
+    from maquette.data.sets import sources, standins
 
     source, maker, recipe = blocks(ROOT / "docs" / "adding-a-recipe.md", "python")
     monkeypatch.setitem(sources.SOURCES, "sine", eval(source, vars(sources)))

@@ -15,7 +15,7 @@ from support import make_photographs
 
 import maquette
 from maquette.cli import main
-from maquette.data.images import read_picture
+from maquette.data.pictures.files import read_picture
 from maquette.recipes import RECIPES, load_recipe
 from maquette.steps import STEPS
 
@@ -37,7 +37,7 @@ def own_data(name: str, houses: Path, photographs: Path, book: Path) -> list[str
 
 def clay(folder: Path) -> Path:
     """A folder of 12 small views of the stand-in's figure."""
-    from maquette.data.turntable import write_turntable
+    from maquette.data.sets.turntable import write_turntable
 
     if not folder.exists():
         write_turntable(folder, size=48, count=12, points=500)

@@ -11,7 +11,7 @@ import pytest
 from maquette import viewing
 from maquette.checkpoints import load_model
 from maquette.cli import main
-from maquette.data.turntable import write_turntable
+from maquette.data.sets.turntable import write_turntable
 from maquette.graphics.cameras import camera_at
 from maquette.settings import UserError
 

@@ -27,9 +27,9 @@ def maquette(parts: Parts) -> Callable[[], None]:
 
     import torch
 
+    from maquette.families.table_networks import train_network
     from maquette.models import MLP
-    from maquette.recipes.tables.networks import train_network
-    from maquette.recipes.tables.regression import PRESETS, Settings
+    from maquette.recipes.regression.recipe import PRESETS, Settings
     from maquette.runs import Run
 
     tensors = {name: torch.from_numpy(array) for name, array in parts.items()}

@@ -19,72 +19,72 @@ class Entry(NamedTuple):
 
 RECIPES = {
     "line": Entry(
-        "maquette.recipes.tables.line", "table", "a line, and polynomials, through measured points", "5 seconds"
+        "maquette.recipes.line.recipe", "table", "a line, and polynomials, through measured points", "5 seconds"
     ),
     "regression": Entry(
-        "maquette.recipes.tables.regression", "table", "a number predicted from the columns of a table", "40 seconds"
+        "maquette.recipes.regression.recipe", "table", "a number predicted from the columns of a table", "40 seconds"
     ),
     "classification": Entry(
-        "maquette.recipes.tables.classification", "table", "a class predicted from the columns of a table", "10 seconds"
+        "maquette.recipes.classification.recipe", "table", "a class predicted from the columns of a table", "10 seconds"
     ),
     "restore": Entry(
-        "maquette.recipes.images.restore",
+        "maquette.recipes.restore.recipe",
         "image",
         "pictures without noise, blocks or false colours, from spoiled ones",
         "5 minutes",
         "PICTURE --out RESTORED",
     ),
     "autoencoder": Entry(
-        "maquette.recipes.images.autoencoder",
+        "maquette.recipes.autoencoder.recipe",
         "image",
         "pictures through a few numbers and back, and the space of those numbers",
         "1 minute",
         "PICTURES --out LATENTS.csv",
     ),
     "image_classification": Entry(
-        "maquette.recipes.images.image_classification",
+        "maquette.recipes.image_classification.recipe",
         "image",
         "a class predicted from a picture",
         "3 minutes",
         "PICTURES --out ANSWERS.csv",
     ),
     "attack": Entry(
-        "maquette.recipes.images.attack",
+        "maquette.recipes.attack.recipe",
         "image",
         "pictures that fool a classifier, and the defence against them",
         "3 minutes",
         "PICTURE --out FOOLED",
     ),
     "tokenizer": Entry(
-        "maquette.recipes.text.tokenizer",
+        "maquette.recipes.tokenizer.recipe",
         "text",
         "text cut into tokens in six ways, and what each costs",
         "20 seconds",
         '"TEXT"',
     ),
     "gpt": Entry(
-        "maquette.recipes.text.gpt",
+        "maquette.recipes.gpt.recipe",
         "text",
         "a GPT that goes on writing like your own text",
         "3 minutes",
         '"Once upon a time"',
     ),
     "attention": Entry(
-        "maquette.recipes.text.attention",
+        "maquette.recipes.attention.recipe",
         "text",
         "one sentence on its way through a Transformer, with every number and formula",
         "1 minute",
         '"SENTENCE" --out PAGE.html',
     ),
     "depth": Entry(
-        "maquette.recipes.images.depth",
+        "maquette.recipes.depth.recipe",
         "image",
         "plain and residual networks of 2 to 50 layers, and what becomes of their gradients",
         "2 minutes",
         "PICTURES --out ANSWERS.csv",
     ),
     "splat": Entry(
-        "maquette.recipes.scenes.splat",
+        "maquette.recipes.splat.recipe",
         "scene",
         "photographs to a scene that one can fly through",
         "3 minutes",

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from maquette.figures import classes, line, networks, tables, training
+from maquette.figures import classes, networks, tables, training
 from maquette.figures.style import save, svg_text
+from maquette.recipes.line import figures as line
 
 RANDOM = np.random.default_rng(0)
 LONG = "a_very_long_column_name_that_nobody_would_want_to_type_twice_" * 3

@@ -151,7 +151,7 @@ def test_heads_divide_the_width_into_even_parts(width, heads):
 
 
 def test_eight_sentences_can_be_learnt_by_heart():
-    from maquette.recipes.text.learning import optimizers_for
+    from maquette.families.language_models import optimizers_for
 
     torch.manual_seed(0)
     model = GPT(vocabulary=20, context=12, depth=2, width=32, heads=2)

@@ -11,8 +11,9 @@ import torch
 from support import make_letters
 
 import maquette
-from maquette.recipes.images import attacked, classifiers
-from maquette.recipes.images.attack import Settings
+from maquette.families import classifiers
+from maquette.recipes.attack import data as attacked
+from maquette.recipes.attack.recipe import Settings
 from maquette.runs import Interrupted, Run
 
 SMALL = {"preset": "small", "epochs": 20, "defence_epochs": 10}
@@ -86,7 +87,7 @@ def test_predict_gives_pictures_that_fool_the_undefended_classifier(classifier, 
 
 
 def test_a_large_coloured_picture_is_fooled_in_its_own_size(classifier, attack):
-    from maquette.data.letters import letters
+    from maquette.data.sets.letters import letters
 
     letter = letters(5, 1, "O", 100).pixels[0]
     picture = np.repeat(np.pad(letter, ((0, 0), (20, 20), (0, 0))), 3, axis=2) / np.float32(255)
@@ -98,7 +99,7 @@ def test_a_large_coloured_picture_is_fooled_in_its_own_size(classifier, attack):
 
 
 def test_shrinking_is_that_of_the_training_pictures():
-    from maquette.data.imagesets import fit_square
+    from maquette.data.pictures.folders import fit_square
 
     generator = np.random.default_rng(0)
     smooth = np.cumsum(generator.uniform(-1, 1, (90, 70, 3)), axis=0).astype(np.float32)

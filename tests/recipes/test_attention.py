@@ -11,10 +11,10 @@ import torch
 
 import maquette
 from maquette.cli import main
-from maquette.data.tokenizers import load_tokenizer
+from maquette.data.text.tokenizers import load_tokenizer
 from maquette.methods.walking import walk
-from maquette.recipes.text.attention import explain, windows
-from maquette.recipes.text.walk_inputs import two_orders
+from maquette.recipes.attention.inputs import two_orders
+from maquette.recipes.attention.recipe import explain, windows
 
 SENTENCE = "Meerkats love watermelons."
 SMALL = {"preset": "small", "steps": 8}

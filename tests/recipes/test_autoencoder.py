@@ -12,9 +12,9 @@ from support import make_photographs
 
 import maquette
 from maquette.cli import main
-from maquette.data.images import read_picture
-from maquette.data.imagesets import fit_square
-from maquette.recipes.images.autoencoder import scores_of
+from maquette.data.pictures.files import read_picture
+from maquette.data.pictures.folders import fit_square
+from maquette.recipes.autoencoder.recipe import scores_of
 
 SMALL = {"preset": "small", "epochs": 3}
 

@@ -13,8 +13,8 @@ from support import make_letters
 import maquette
 from maquette.methods.gradients import autocorrelation
 from maquette.models.deep import KINDS, DeepNetwork
-from maquette.recipes.images import depth_pictures
-from maquette.recipes.images.depth import PRESETS, Options, Settings, batch_size_for, depths_of
+from maquette.recipes.depth import report as depth_pictures
+from maquette.recipes.depth.recipe import PRESETS, Options, Settings, batch_size_for, depths_of
 from maquette.settings import UserError
 
 SMALL = {"preset": "small", "size": 16}

@@ -10,13 +10,8 @@ from PIL import Image
 import maquette
 from maquette.checkpoints import save_model, save_state
 from maquette.cli import main
-from maquette.data.images import read_picture
-from maquette.files import write_json
-from maquette.graphics.cameras import camera_at, described
-from maquette.graphics.paths import write_path
-from maquette.models import Gaussians
-from maquette.recipes import RECIPES
-from maquette.recipes.scenes.flying import (
+from maquette.data.pictures.files import read_picture
+from maquette.families.flights import (
     FlyingOptions,
     cameras_around,
     cameras_of,
@@ -25,6 +20,11 @@ from maquette.recipes.scenes.flying import (
     size_of,
     weighted_median,
 )
+from maquette.files import write_json
+from maquette.graphics.cameras import camera_at, described
+from maquette.graphics.paths import write_path
+from maquette.models import Gaussians
+from maquette.recipes import RECIPES
 
 UP = np.array([0.0, 0, 1])  # of the run's world; that of foreign files is -y
 
@@ -184,7 +184,7 @@ def test_one_point_is_seen_too():
 
 
 def test_a_splat_file_can_be_filmed_and_what_was_left_out_is_told(tmp_path, capsys):
-    from maquette.data.splatfiles import SPLAT
+    from maquette.data.scenes.splatfiles import SPLAT
 
     generator = np.random.default_rng(0)
     points = np.zeros(50, SPLAT)
@@ -246,7 +246,7 @@ def test_near_is_bright_and_the_range_is_that_of_the_film():
     places = np.array([[-3.0, 0, 0], [-6, 0, 0], [-12, 0, 0]])
     cameras = [camera_at(place, np.zeros(3), UP, width=31, height=31, focal=60) for place in places]
     processing = {"cameras": [described(camera) for camera in cameras]}
-    from maquette.recipes.scenes.flying import pictures_at
+    from maquette.families.flights import pictures_at
 
     shown = [picture[15, 15] @ [0.2126, 0.7152, 0.0722] for picture in pictures_at(model, cameras, "depth")]
     assert shown[0] > shown[1] + 0.1 > shown[2] + 0.2

@@ -12,8 +12,8 @@ import torch
 
 import maquette
 from maquette.cli import main
-from maquette.data.tokenizers import load_tokenizer
-from maquette.recipes.text.writing import Stopped
+from maquette.data.text.tokenizers import load_tokenizer
+from maquette.families.writing import Stopped
 
 SMALL = ["--preset", "small", "--steps", "12"]
 
@@ -263,6 +263,6 @@ def lines(folder):
 
 @pytest.mark.parametrize(("tokens", "steps"), [(144_000, 843), (1_000_000, 2000), (100, 1), (30_000, 175)])
 def test_a_short_text_is_gone_over_six_times(tokens, steps):
-    from maquette.recipes.text.learning import steps_for
+    from maquette.families.language_models import steps_for
 
     assert steps_for(tokens, 8 * 128) == steps

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 import maquette
-from maquette.recipes.images import classifiers
-from maquette.recipes.images.image_classification import Settings, build
+from maquette.families import classifiers
+from maquette.recipes.image_classification.recipe import Settings, build
 
 SMALL = {"preset": "small", "epochs": 3}
 

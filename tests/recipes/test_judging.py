@@ -12,8 +12,8 @@ from maquette.kernels import of_splats
 from maquette.methods.densification import rows_of_points
 from maquette.methods.exposure import Exposures
 from maquette.models import Gaussians
-from maquette.recipes.scenes import judging
-from maquette.recipes.scenes.growing import Seen
+from maquette.recipes.splat import judging
+from maquette.recipes.splat.growing import Seen
 
 
 def view(name, angle, truth=None, mask=None):

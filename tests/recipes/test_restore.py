@@ -10,7 +10,7 @@ from support import make_photographs
 
 import maquette
 from maquette.cli import main
-from maquette.data.images import read_picture
+from maquette.data.pictures.files import read_picture
 from maquette.recipes import load_recipe, recipe_settings
 
 SMALL = ["--preset", "small", "--steps", "4"]
@@ -187,7 +187,7 @@ def test_python_takes_arrays_and_gives_arrays(tmp_path):
 
 
 def test_exr_stays_linear_and_a_turned_photograph_comes_back_upright(trained, tmp_path):
-    from maquette.data.images import Picture, write_picture
+    from maquette.data.pictures.files import Picture, write_picture
 
     light = np.random.default_rng(0).random((30, 40, 3), np.float32) * 4
     write_picture(tmp_path / "light.exr", Picture(light, None, "float32", True))

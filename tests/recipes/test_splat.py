@@ -9,11 +9,11 @@ import torch
 import maquette
 from maquette.checkpoints import load_model
 from maquette.cli import main
-from maquette.data.scenes import read_scene
-from maquette.data.turntable import write_turntable
+from maquette.data.scenes.reading import read_scene
+from maquette.data.sets.turntable import write_turntable
 from maquette.graphics.exposing import exposed
 from maquette.measures.pictures import picture_scores
-from maquette.recipes.scenes import growing
+from maquette.recipes.splat import growing
 
 SMALL = ["--preset", "small", "--seed", "3"]
 
@@ -142,7 +142,7 @@ def test_photographs_of_unlike_brightness_show_one_scene(clay, tmp_path):
     import shutil
     from dataclasses import replace
 
-    from maquette.data.images import read_picture, write_picture
+    from maquette.data.pictures.files import read_picture, write_picture
 
     uneven, scores = tmp_path / "uneven", []
     shutil.copytree(clay, uneven)
@@ -163,7 +163,7 @@ def test_masked_pixels_do_not_matter(clay, tmp_path):
     import shutil
     from dataclasses import replace
 
-    from maquette.data.images import read_picture, write_picture
+    from maquette.data.pictures.files import read_picture, write_picture
 
     spoiled, masks = tmp_path / "spoiled", tmp_path / "masks"
     shutil.copytree(clay, spoiled)
@@ -207,7 +207,7 @@ def test_the_scene_is_as_large_as_its_cameras_lie_apart():
     ],
 )
 def test_longer_training_has_room_for_more_gaussians(flags, most):
-    from maquette.recipes.scenes.splat import Settings
+    from maquette.recipes.splat.recipe import Settings
 
     assert growing.most_of(Settings(**flags)) == most
 
@@ -261,7 +261,7 @@ def test_a_card_trains_a_scene_as_the_processor_does(clay, tmp_path, monkeypatch
 
     from maquette import kernels
     from maquette.kernels import cuda, training
-    from maquette.recipes.scenes import splat_pictures
+    from maquette.recipes.splat import report as splat_pictures
 
     monkeypatch.setattr(splat_pictures, "FILM_SIDE", 48)  # the plain version takes its time
     monkeypatch.setattr(cuda, "DEVICE", "cpu")

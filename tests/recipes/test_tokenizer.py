@@ -13,9 +13,9 @@ from support import make_book
 
 import maquette
 from maquette.cli import main
-from maquette.data.tokenizers import KINDS, load_tokenizer, train_tokenizer
+from maquette.data.text.tokenizers import KINDS, load_tokenizer, train_tokenizer
 from maquette.models import Unigram
-from maquette.recipes.text.token_measures import bytes_per_token, lost_bytes, measured
+from maquette.recipes.tokenizer.data import bytes_per_token, lost_bytes, measured
 from maquette.settings import UserError
 
 DECK = "Let's do tokenization!"

@@ -1,0 +1,1 @@
+"""Pictures: read, written, in sets, in patches, in films."""

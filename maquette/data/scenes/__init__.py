@@ -1,0 +1,1 @@
+"""Scenes: photographs with their cameras, points and Gaussians in files."""

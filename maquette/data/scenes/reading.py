@@ -1,0 +1,248 @@
+"""Scenes: views with known cameras and sparse points, from photographs, a video, COLMAP models or transforms.json.
+
+Whatever the source, a view is a straight pinhole picture: distortion is undone here, then pictures are reduced.
+"""
+
+import hashlib
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from maquette.data.pictures.files import (
+    MOST_PIXELS,
+    Picture,
+    display_code,
+    is_premultiplied,
+    read_picture,
+    to_channels,
+    upright,
+)
+from maquette.data.pictures.folders import THREADS
+from maquette.data.pictures.headers import Unreadable, opened, orientation_of
+from maquette.data.scenes.lenses import Lens, Straight, straight_of, straighten
+from maquette.data.scenes.pointclouds import random_points
+from maquette.data.scenes.shots import Shot, Shots, find_shots, with_masks
+from maquette.data.scenes.solving import some
+from maquette.graphics.cameras import Camera
+from maquette.settings import UserError
+
+LEAST = 3  # training views
+BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "grey": (0.5, 0.5, 0.5)}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class View:
+    """One photograph: picture (H, W, 3) uint8, sRGB; mask (H, W) float32 in 0..1, 1 where pixels count, or None.
+
+    camera: a pinhole, of the picture as it is here. part: train or test.
+    """
+
+    name: str
+    camera: Camera
+    picture: np.ndarray
+    mask: np.ndarray | None
+    part: str
+
+
+@dataclass
+class Scene:
+    """Views by name; points (P, 3) float32 of the world with colours (P, 3) uint8, drawn at random if `is_random`.
+
+    background (3,) float32 in 0..1 that transparent pictures were laid on, or None. notes: what was left out, guessed
+    or found, as sentences. kind: photographs, video, COLMAP model, transforms.json, Blender or turntable. digest:
+    sha256 over the files read.
+    """
+
+    views: list[View]
+    points: np.ndarray
+    colours: np.ndarray
+    background: np.ndarray | None
+    notes: list[str]
+    kind: str
+    is_random: bool
+    digest: str
+
+    def part(self, name: str) -> list[View]:
+        """The views of one part, in their order."""
+        return [view for view in self.views if view.part == name]
+
+
+def read_scene(
+    path: Path,
+    *,
+    longest: int | None = None,
+    hold_out: int = 8,
+    background: str = "white",
+    masks: Path | None = None,
+    cache: Path | None = None,
+    single_camera: bool = True,
+    features: int = 2048,
+    say: Say = lambda line: None,
+) -> Scene:
+    """The scene in a folder or file: photographs, a video, a COLMAP model, transforms.json or a Blender set.
+
+    Pictures are straightened and reduced to at most `longest` pixels on the longer side. Every `hold_out`-th view, from
+    the first, is for the test (0: none), unless the set has a test part. Transparent pictures are laid on `background`.
+    masks: a folder of pictures with the photographs' names, white where pixels count. Cameras that have to be solved
+    are kept in `cache`; single_camera, one lens for all photographs of a size, and `features` a picture are for that.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(f"There is no file or folder {path}.")
+    if background not in BACKGROUNDS:
+        raise UserError(f"There is no background {background!r}; there are {', '.join(BACKGROUNDS)}.")
+    with tempfile.TemporaryDirectory(prefix="maquette-scene-") as work:
+        found = find_shots(path, cache, Path(work), masks, single_camera, features, say)
+        found.shots.sort(key=lambda shot: shot.name)
+        if masks:
+            found.shots = with_masks(found, masks, path)
+        say(f"Reading {len(found.shots)} views ...")
+        return _scene(found, path, longest, hold_out, np.array(BACKGROUNDS[background], np.float32))
+
+
+# -- pictures ----------------------------------------------------------------------------------------------------------
+
+
+def _scene(found: Shots, path: Path, longest: int | None, hold_out: int, background: np.ndarray) -> Scene:
+    digest, is_clear = hashlib.sha256(), False
+    for file in found.read:
+        digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    darkroom = _Darkroom(found.shots, longest, background)
+    views = []
+    with ThreadPoolExecutor(min(4, THREADS)) as pool:
+        for shot, developed in zip(found.shots, pool.map(darkroom.develop, found.shots), strict=True):
+            if isinstance(developed, Unreadable):
+                found.left_out.append((shot.name, developed.reason))
+                continue
+            views.append(developed.view)
+            digest.update(f"{shot.name}\0".encode(errors="surrogateescape") + developed.checksum)
+            is_clear |= developed.is_clear
+    if not any(view.part for view in views):
+        parts = ["test" if hold_out and index % hold_out == 0 else "train" for index in range(len(views))]
+        views = [replace(view, part=part) for view, part in zip(views, parts, strict=True)]
+    left_out = _told(found.left_out)
+    if (training := sum(view.part == "train" for view in views)) < LEAST:
+        why = f" (left out: {left_out})" if left_out else ""
+        raise UserError(f"{path} gives only {training} views to train on, at least {LEAST} are needed{why}.")
+    notes = list(found.notes)
+    if left_out:
+        were = "picture was" if len(found.left_out) == 1 else "pictures were"
+        notes.append(f"{len(found.left_out):,} {were} left out: {left_out}.")
+    points, colours, is_random = found.points, found.colours, not len(found.points)
+    if is_random:
+        points, colours = random_points([view.camera for view in views], is_object=is_clear)
+        notes.append(f"There are no points with the cameras: {len(points):,} were drawn at random where cameras look.")
+    behind = background if is_clear else None
+    return Scene(views, points.astype(np.float32), colours, behind, notes, found.kind, is_random, digest.hexdigest())
+
+
+def _told(left_out: list[tuple[str, str]]) -> str:
+    """Which were left out and why, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in sorted(left_out):
+        by_reason.setdefault(reason, []).append(name)
+    return "; ".join(f"{some(names)} ({reason})" for reason, names in by_reason.items())
+
+
+@dataclass(frozen=True)
+class _Developed:
+    view: View
+    checksum: bytes  # of the files that were read
+    is_clear: bool  # whether some of the picture was transparent
+
+
+class _Darkroom:
+    """Turns shots into views, from several threads; what lenses need is kept where they are shared."""
+
+    def __init__(self, shots: list[Shot], longest: int | None, background: np.ndarray) -> None:
+        self.longest, self.background = longest, background
+        self._uses = Counter(shot.lens for shot in shots)
+        self._kept: dict[Lens, tuple[Straight, Callable[[np.ndarray], np.ndarray]]] = {}
+        self._lock = Lock()
+
+    def develop(self, shot: Shot) -> _Developed | Unreadable:
+        try:
+            picture, lens = _fitted(shot)
+        except Unreadable as error:
+            return error
+        target, straight = self._straight(lens, is_shared=self._uses[shot.lens] > 1)
+        pixels, alpha = picture.pixels, picture.alpha
+        if picture.is_linear:
+            pixels = display_code(pixels)
+        pixels = to_channels(pixels, 3)
+        is_clear = alpha is not None and float(alpha.min()) < 1
+        if alpha is not None and is_clear:
+            pixels = pixels if is_premultiplied(picture) else pixels * alpha[..., None]
+            pixels = pixels + (1 - alpha[..., None]) * self.background
+        small = np.rint(np.clip(straight(pixels), 0, 1) * 255).astype(np.uint8)
+        checksum, mask = _checksum(shot), None
+        if shot.mask is not None:
+            mask = np.clip(straight(_white(shot.mask, shot.name, pixels))[..., 0], 0, 1)
+            checksum += hashlib.sha256(shot.mask.read_bytes()).digest()
+        camera = Camera(
+            target.width, target.height, target.fx, target.fy, target.cx, target.cy, shot.rotation, shot.translation
+        )
+        return _Developed(View(shot.name, camera, small, mask, shot.part), checksum, is_clear)
+
+    def _straight(self, lens: Lens, is_shared: bool) -> tuple[Straight, Callable[[np.ndarray], np.ndarray]]:
+        if not is_shared:
+            target = straight_of(lens, self.longest)
+            return target, straighten(lens, target)
+        with self._lock:
+            if lens not in self._kept:
+                target = straight_of(lens, self.longest)
+                self._kept[lens] = target, straighten(lens, target)
+            return self._kept[lens]
+
+
+def _white(file: Path, name: str, pixels: np.ndarray) -> np.ndarray:
+    """A mask file as (H, W, 1) in 0..1."""
+    white = to_channels(read_picture(file).pixels, 1)
+    if white.shape[:2] != pixels.shape[:2]:
+        raise UserError(
+            f"The mask {file} is {white.shape[1]} x {white.shape[0]} pixels, its picture {name} {pixels.shape[1]} x "
+            f"{pixels.shape[0]}; make them of one size."
+        )
+    return white
+
+
+def _checksum(shot: Shot) -> bytes:
+    if shot.member is None:
+        with open(shot.path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    with zipfile.ZipFile(shot.path) as archive:
+        return hashlib.sha256(archive.read(shot.member)).digest()
+
+
+def _fitted(shot: Shot) -> tuple[Picture, Lens]:
+    """The picture, turned as its camera saw it, and the lens for its size; `Unreadable` where they do not fit."""
+    picture = read_picture(shot.path, member=shot.member)
+    height, width = picture.pixels.shape[:2]
+    lens = shot.lens
+    if (width > height) != (lens.width > lens.height) and lens.width != lens.height and shot.member is None:
+        picture = _as_stored(picture, shot.path)  # the camera was solved without regard to EXIF
+        height, width = picture.pixels.shape[:2]
+    if (width, height) == (lens.width, lens.height):
+        return picture, lens
+    if abs(width * lens.height - height * lens.width) > max(width, height, lens.width, lens.height):
+        raise Unreadable(
+            shot.name, f"{width} x {height} pixels, but its camera's pictures are {lens.width} x {lens.height}"
+        )
+    return picture, lens.resized(width, height)
+
+
+def _as_stored(picture: Picture, path: Path) -> Picture:
+    with opened(path, str(path), MOST_PIXELS) as (_, spec, _, _):
+        orientation = orientation_of(spec)
+    back = {6: 8, 8: 6}.get(orientation, orientation)
+    alpha = None if picture.alpha is None else upright(picture.alpha, back)
+    return replace(picture, pixels=upright(picture.pixels, back), alpha=alpha)

@@ -1,0 +1,288 @@
+"""Tables in files: CSV and its kin, Parquet and Excel, read whole with types, or streamed as they are written."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maquette.data.rows import row_hashes
+from maquette.data.tables.delimited import TextFile, batches, inspect, refuse_twins
+from maquette.data.tables.kinds import EXACT_INTEGER, Reading, as_arrow, convert_column, reading_of, simplify
+from maquette.data.tables.parsing import MISSING
+from maquette.data.tables.writing import write_chunks
+from maquette.files import sha256_of
+from maquette.settings import UserError
+
+TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".tab.gz", ".txt.gz")
+PARQUET_ENDINGS = (".parquet", ".pq")
+EXCEL_ENDINGS = (".xlsx", ".xlsm")
+MISSING_SPELLINGS = sorted(
+    {spelled for word in MISSING for spelled in (word, word.lower(), word.upper(), word.capitalize())}
+)
+
+
+@dataclass
+class Table:
+    """A typed table.
+
+    kinds: "number" and "boolean" are float64 with NaN for missing, "date" datetime64, "category" and "text" strings.
+    formats: how columns are read whose words say so only as a whole (decimal comma, day first); `convert` takes it.
+    spellings: for booleans, the words for 0 and 1 in the file.
+    notes: what was found and done while reading, as sentences.
+    """
+
+    frame: pd.DataFrame
+    kinds: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+    rows_left_out: int = 0
+    path: str = ""
+    formats: dict[str, str] = field(default_factory=dict)
+    spellings: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def read_table(path: str | Path) -> Table:
+    """The whole file, typed. Rows that do not fit are left out and counted; what is no table is a `UserError`."""
+    path = existing_file(path)
+    format = format_of(path)
+    left_out, separator, notes = 0, ",", []
+    if format == "text":
+        file = inspect(path)
+        columns = _columns_of(file)
+        left_out, separator, notes = file.left_out, file.separator, file.notes
+    elif format == "parquet":
+        columns = _parquet_columns(path)
+    else:
+        columns = {name: as_arrow(series) for name, series in pd.concat(_excel_frames(path, 65_536)).items()}
+    rows = len(next(iter(columns.values()))) if columns else 0
+    if rows < 2:
+        what = "a header and no rows" if rows == 0 else "only one row"
+        raise UserError(f"{path} holds {what}; a table needs at least two rows below its header.")
+    table = _typed(columns, separator, str(path))
+    table.notes[:0] = notes
+    table.rows_left_out = left_out
+    return table
+
+
+def from_frame(frame: pd.DataFrame) -> Table:
+    """The same typing for a data frame in memory."""
+    names = [str(name) for name in frame.columns]
+    refuse_twins("The data frame", names)
+    if len(frame) < 2:
+        raise UserError(f"The data frame holds {len(frame)} rows; give at least two.")
+    columns = {name: as_arrow(frame.iloc[:, i]) for i, name in enumerate(names)}
+    return _typed(columns, ",", "")
+
+
+class ChunkReader:
+    """Frames of at most `rows` rows, in order, each column as words just as written (Parquet and Excel: native values).
+
+    `columns` are the names; `notes` and `rows_left_out` are complete once all chunks were taken.
+    """
+
+    def __init__(self, path: str | Path, rows: int) -> None:
+        self.path, self.rows = existing_file(path), rows
+        self.format = format_of(self.path)
+        self.file: TextFile | None = inspect(self.path) if self.format == "text" else None
+        if self.file:
+            self.columns = [name for name in self.file.names if not name.startswith("\0")]
+        elif self.format == "parquet":
+            self.columns = list(_parquet_file(self.path).schema_arrow.names)
+        else:
+            self.columns = list(next(_excel_frames(self.path, 1)).columns)
+
+    @property
+    def notes(self) -> list[str]:
+        return self.file.notes if self.file else []
+
+    @property
+    def rows_left_out(self) -> int:
+        return self.file.left_out if self.file else 0
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        empty = True
+        for chunk in self._chunks():
+            empty = False
+            yield chunk
+        if empty:
+            raise UserError(f"{self.path} holds a header and no rows.")
+
+    def _chunks(self) -> Iterator[pd.DataFrame]:
+        if self.format == "excel":
+            yield from (chunk for chunk in _excel_frames(self.path, self.rows) if len(chunk))
+            return
+        kept: list[pa.RecordBatch] = []
+        count = 0
+        pieces = batches(self.file) if self.file else _parquet_batches(self.path, self.rows)
+        for batch in pieces:
+            while count + batch.num_rows >= self.rows:
+                kept.append(batch.slice(0, self.rows - count))
+                batch = batch.slice(self.rows - count)
+                yield pa.Table.from_batches(kept).to_pandas(ignore_metadata=True)
+                kept, count = [], 0
+            if batch.num_rows:
+                kept.append(batch)
+                count += batch.num_rows
+        if kept:
+            yield pa.Table.from_batches(kept).to_pandas(ignore_metadata=True)
+
+
+def read_chunks(path: str | Path, rows: int = 65_536) -> ChunkReader:
+    """Streams a table of any format in bounded memory; see `ChunkReader`."""
+    return ChunkReader(path, rows)
+
+
+def existing_file(path: str | Path) -> Path:
+    """The path, if it is a file that can be read; else a `UserError` with the nearest name in its folder."""
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give a table in it, such as {path / 'table.csv'}.")
+    if not path.is_file():
+        hint = ""
+        if path.parent.is_dir():
+            names = sorted(other.name for other in path.parent.iterdir())
+            close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+            hint = f"; did you mean {path.parent / close[0]}?" if close else ""
+        raise UserError(f"There is no file {path}{hint or '.'}")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened: {error.strerror}.") from None
+    return path
+
+
+def format_of(path: Path) -> str:
+    """ "text", "parquet" or "excel", by the ending."""
+    name = path.name.lower()
+    for format, endings in (("text", TEXT_ENDINGS), ("parquet", PARQUET_ENDINGS), ("excel", EXCEL_ENDINGS)):
+        if name.endswith(endings):
+            return format
+    known = ".csv, .tsv, .txt (also .gz), .parquet or .xlsx"
+    raise UserError(f"{path} ends with {path.suffix or 'nothing'}, which is no known kind of table; give {known}.")
+
+
+def _columns_of(file: TextFile) -> dict[str, pa.ChunkedArray]:
+    names = [name for name in file.names if not name.startswith("\0")]
+    whole = pa.Table.from_batches(
+        list(batches(file, MISSING_SPELLINGS)), pa.schema([(name, pa.string()) for name in names])
+    )
+    return dict(zip(names, whole.columns, strict=True))
+
+
+def _parquet_file(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read as Parquet ({reason}); make or fetch it again.") from None
+
+
+def _parquet_batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from _parquet_file(path).iter_batches(rows)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read as Parquet ({reason}); make or fetch it again.") from None
+
+
+def _parquet_columns(path: Path) -> dict[str, pa.ChunkedArray]:
+    schema = _parquet_file(path).schema_arrow
+    refuse_twins(path, list(schema.names))
+    whole = pa.Table.from_batches(list(_parquet_batches(path, 1 << 17)), schema)
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    kept = [name for name in whole.column_names if not (name in index and name.startswith("__index_level_"))]
+    return {name: simplify(whole[name]) for name in kept}
+
+
+def _excel_frames(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """The first sheet with anything on it, natively typed; the first frame may be empty, to tell the columns."""
+    try:
+        import openpyxl
+    except ImportError:
+        raise UserError(f"To read {path} install the Excel extra: pip install maquette[excel]") from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # openpyxl lets zip, XML and key errors through as they come
+        raise UserError(f"{path} cannot be read as Excel ({error}); save it again, or as CSV.") from None
+    try:
+        for sheet in book.worksheets:
+            lines = (line for line in sheet.iter_rows(values_only=True) if any(value is not None for value in line))
+            header = next(lines, None)
+            if header is not None:
+                yield from _excel_rows(path, header, lines, rows)
+                return
+    finally:
+        book.close()
+    raise UserError(f"{path} is empty; give a sheet with a header and rows.")
+
+
+def _excel_rows(path: Path, header: tuple, lines: Iterator[tuple], rows: int) -> Iterator[pd.DataFrame]:
+    last = max(i for i, value in enumerate(header) if value is not None) + 1
+    names = [str(value).strip() if value is not None else f"column_{i + 1}" for i, value in enumerate(header[:last])]
+    refuse_twins(path, names)
+    yield pd.DataFrame(columns=names, dtype=object)
+    kept: list[tuple[Any, ...]] = []
+    for line in lines:
+        kept.append((*line[:last], *[None] * (last - len(line))))
+        if len(kept) == rows:
+            yield pd.DataFrame(kept, columns=names, dtype=object)
+            kept = []
+    if kept:
+        yield pd.DataFrame(kept, columns=names, dtype=object)
+
+
+def _typed(columns: dict[str, pa.ChunkedArray], separator: str, path: str) -> Table:
+    """Takes the columns out of the dictionary one by one, so that words and numbers never stand in memory together."""
+    readings = {name: reading_of(column, name, separator) for name, column in columns.items()}
+    if any(reading.evidence == "comma" for reading in readings.values()) and separator != ",":
+        for name, reading in readings.items():  # one decimal comma tells how the whole file was written
+            if reading.evidence == "either" and reading.kind == "number":
+                readings[name] = Reading("number", "comma", "comma", reading.examples)
+    table = Table(pd.DataFrame(), {name: reading.kind for name, reading in readings.items()}, path=path)
+    typed = {}
+    for name, reading in readings.items():
+        column = columns.pop(name)
+        if reading.kind == "boolean":
+            table.spellings[name] = _spelling(column)
+        if reading.format and reading.evidence:
+            table.formats[name] = reading.format
+        read = convert_column(column, reading.kind, reading.format)
+        typed[name] = read.values
+        table.notes += _notes_on(name, reading, read.values, read.unreadable, read.infinite)
+    table.frame = pd.DataFrame(typed)
+    if table.frame.isna().to_numpy().all() if len(table.frame) < 1000 else table.frame.isna().all().all():
+        raise UserError(f"In {path or 'the data frame'} every value is missing; check the separator and the columns.")
+    twins = len(table.frame) - len(np.unique(row_hashes(table.frame)))
+    if twins:
+        table.notes.append(f"{twins:,} {'row repeats' if twins == 1 else 'rows repeat'} an earlier one; kept.")
+    return table
+
+
+def _notes_on(name: str, reading: Reading, values: pd.Series, unreadable: int, infinite: int) -> Iterator[str]:
+    if unreadable:
+        words = ", ".join(map(repr, reading.examples)) or "such as these"
+        yield f"{name!r}: {unreadable:,} values are no {reading.kind} ({words}); they count as missing."
+    if infinite:
+        yield f"{name!r}: {infinite:,} {'value is' if infinite == 1 else 'values are'} infinite; they count as missing."
+    if reading.kind == "text":
+        yield f"{name!r} {reading.why or 'carries nothing'} and is not used as an input."
+    if reading.kind == "date" and reading.evidence == "either":
+        yield f"{name!r}: every date could be read two ways; read with the {reading.format}."
+    if reading.kind == "number" and values.abs().max() > EXACT_INTEGER and (values.dropna() % 1 == 0).all():
+        yield f"{name!r}: whole numbers beyond 2**53 are rounded to 16 digits."
+
+
+def _spelling(column: pa.ChunkedArray) -> tuple[str, str]:
+    if not pa.types.is_string(column.type):
+        return ("False", "True")
+    words = sorted({word.strip() for word in column.unique().to_pylist() if word})
+    by_value = {convert_column(pa.chunked_array([pa.array([word])]), "boolean").values[0]: word for word in words}
+    return (by_value.get(0.0, "0"), by_value.get(1.0, "1"))
+
+
+__all__ = ["ChunkReader", "Table", "from_frame", "read_chunks", "read_table", "sha256_of", "write_chunks"]

@@ -1,0 +1,1 @@
+"""Texts: read, decoded, cut into tokens."""

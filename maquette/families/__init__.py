@@ -1,0 +1,1 @@
+"""What several recipes share; each file serves one family of them."""

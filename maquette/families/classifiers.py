@@ -1,0 +1,346 @@
+"""Classifiers of pictures: collected, split, built, trained and asked alike by the recipes that have one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from maquette.settings import Settings, UserError, option
+from maquette.steps import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import pandas as pd
+    from torch import Tensor, nn
+
+    from maquette.data.pictures.folders import SmallImages
+    from maquette.runs import Run
+
+SOURCE = "mnist"
+FEWEST = 3  # pictures of a class: one for each part
+MOST_SHOWN = 12  # classes in a picture of the report
+AT_ONCE = 250  # pictures asked together: more no longer fit the processor's cache
+
+
+class ClassifierSettings(Settings):
+    """What recipes with a classifier of pictures have in common."""
+
+    network: Literal["resnet", "cnn", "softmax"] = option(
+        "resnet", "a residual network, a plain small CNN, or one linear layer"
+    )
+    width: int = option(16, "channels of the first layer; the CNN has twice as many", ge=1, le=512)
+    size: int | None = option(None, "side to which own pictures are cropped and shrunk", "px", ge=8, le=512)
+    most_pictures: int | None = option(None, "use at most so many pictures, drawn at random", ge=12)
+    epochs: int | None = option(None, "times the training pictures are seen; by their number if not set", ge=1)
+    batch_size: int = option(128, "pictures a step", "pictures", ge=1)
+    learning_rate: float = option(0.005, "size of the steps", gt=0)
+    shift: int = option(1, "training pictures are moved by up to so much each way", "px", ge=0, le=64)
+    valid_share: float = option(0.05, "part of the pictures for validation", gt=0, lt=0.5)
+    test_share: float = option(0.2, "part kept for the scores, where the publisher keeps none", gt=0, lt=0.5)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pictures of one part of the data, uint8 (N, C, H, W), and their classes, int64 (N,)."""
+
+    pictures: Tensor
+    classes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def some(self, rows: np.ndarray | slice) -> Part:
+        return Part(self.pictures[rows], self.classes[rows])
+
+
+def collect_pictures(settings: Any, run: Run) -> SmallImages:
+    """Small pictures with their classes; refused where they cannot teach a classifier."""
+    import numpy as np
+
+    from maquette.data.pictures.folders import small_images
+    from maquette.data.sets.sources import resolve
+
+    found = resolve(settings.data, SOURCE)
+    images = small_images(found, size=settings.size, most=settings.most_pictures, seed=settings.seed, with_labels=True)
+    if images.labels is None or not images.classes:
+        raise UserError(f"{found.path} has no folder for each class; sort the pictures into folders named after them.")
+    if len(images.classes) < 2:
+        raise UserError(f"{found.path} holds one class only, {images.classes[0]!r}; a classifier needs two or more.")
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    if counts.min() < FEWEST:
+        raise UserError(
+            f"The class {images.classes[int(counts.argmin())]!r} of {found.path} has {counts.min()} pictures, and "
+            f"training, validation and test need at least {FEWEST}; add some, or take the class away."
+        )
+    run.record_source(found, pictures=len(images.pixels), classes=len(images.classes), notes=images.notes)
+    height, width, channels = images.pixels.shape[1:]
+    run.fact("Size of a picture", f"{width} x {height}, {'grey' if channels == 1 else 'colour'}", "px")
+    return images
+
+
+def analyze_pictures(images: SmallImages, run: Run) -> dict[str, Any]:
+    """How many pictures each class has, some of them, and what they look like on average."""
+    import numpy as np
+    import pandas as pd
+
+    from maquette.figures.images import rows
+
+    assert images.labels is not None
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    named = {name: int(count) for name, count in zip(images.classes, counts, strict=True)}
+    run.table("Classes", pd.DataFrame({"class": list(named), "pictures": list(named.values())}).head(40))
+    if counts.max() > 4 * counts.min():
+        run.warn(
+            f"The classes are not equally common, from {counts.min():,} to {counts.max():,} pictures: accuracy speaks "
+            "most of the common ones, macro_f1 of all alike."
+        )
+    shown = np.sort(np.argsort(-counts, kind="stable")[:MOST_SHOWN])
+    more = f"The {MOST_SHOWN} commonest of {len(counts)} classes." if len(counts) > MOST_SHOWN else ""
+    generator = run.random("examples")
+    drawn, means = {}, []
+    for number in shown:
+        its = generator.permutation(np.flatnonzero(images.labels == number))
+        drawn[images.classes[number]] = [np.concatenate(list(images.pixels[its[:20]]), axis=1) / np.float32(255)]
+        means.append(images.pixels[its[:1000]].mean(0) / 255)
+    run.picture("classes", rows(drawn), "Some of each class", more)
+    run.picture(
+        "means",
+        rows({"mean": means}, [images.classes[number] for number in shown], most_height=0.85),
+        "The mean picture of each class",
+        "Where it is sharp, all pictures of the class are alike.",
+    )
+    return {"pictures": len(images.pixels), "classes": named}
+
+
+def prepare_pictures(images: SmallImages, settings: Any, run: Run) -> Prepared:
+    """Training, validation and test part, and what `predict` must know: classes, size and channels."""
+    import numpy as np
+    import torch
+
+    from maquette.data.pictures.folders import split_images
+
+    assert images.labels is not None
+    parts, told = split_images(images, settings.seed, settings.valid_share, settings.test_share, evenly=True)
+    run.say(told)
+    pictures = torch.from_numpy(np.ascontiguousarray(images.pixels.transpose(0, 3, 1, 2)))
+    classes = torch.from_numpy(images.labels.astype(np.int64))
+    train, valid, test = (Part(pictures[rows], classes[rows]) for rows in parts)
+    for name, part in (("Training", train), ("Validation", valid), ("Test", test)):
+        run.fact(f"{name} pictures", len(part))
+    run.say("Pixels stay whole numbers from 0 to 255 in memory; each batch is divided by 255 when its turn comes.")
+    known = {picture.tobytes() for picture in images.pixels[parts[0]]}
+    twins = sum(picture.tobytes() in known for picture in images.pixels[parts[2]])
+    if twins:
+        run.warn(f"{twins:,} pictures of the test part stand in the training part as well: its scores may flatter.")
+    height, width, channels = images.pixels.shape[1:]
+    processing = {"classes": list(images.classes), "height": height, "width": width, "channels": channels}
+    some = np.unique(np.linspace(0, len(parts[2]) - 1, 12).astype(int))
+    return Prepared(train, valid, test, processing, [images.pixels[row] for row in parts[2][some]])
+
+
+def network_of(settings: Any, processing: dict[str, Any], blocks: int = 1) -> tuple[str, dict[str, Any]]:
+    """Class and constructor arguments of the classifier: `blocks` residual blocks a stage, one less in the first."""
+    height, width, channels = (processing[name] for name in ("height", "width", "channels"))
+    common = {"channels": channels, "classes": len(processing["classes"])}
+    if settings.network == "softmax":
+        return "SoftmaxClassifier", {"height": height, "width": width, **common}
+    if settings.network == "cnn":
+        widths = [2 * settings.width, 4 * settings.width]
+        return "SmallCNN", {"height": height, "width": width, **common, "widths": widths}
+    stages = max(2, min(5, round(math.log2(min(height, width) / 4))))
+    widths = [settings.width * 2 ** min(stage, 3) for stage in range(stages)]
+    return "ResNet", {**common, "widths": widths, "blocks": [blocks - 1, *[blocks] * (stages - 1)]}
+
+
+class Chance:
+    """Random numbers for batches, of which each process takes its share; the state is kept with the run."""
+
+    def __init__(self, seed: int, run: Run):
+        import torch
+
+        self.generator = torch.Generator().manual_seed(seed)
+        self.rank, self.processes = run.rank, run.processes
+
+    def rand(self, rows: int, *shape: int) -> Tensor:
+        """Numbers in 0..1 for this process's share of a batch of `rows`: (share, *shape); see `training.Batches`."""
+        import torch
+
+        from maquette.training import share
+
+        mine, _ = share(rows, self.rank, self.processes)
+        return torch.rand(rows, *shape, generator=self.generator)[mine]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.generator.set_state(state["generator"])
+
+
+class Moves(Chance):
+    """Pictures moved by up to `shift` pixels each way, black coming in, and mirrored half of the time with `flip`."""
+
+    def __init__(self, shift: int, flip: bool, seed: int, run: Run):
+        super().__init__(seed, run)
+        self.shift, self.flip = shift, flip
+
+    def __call__(self, pictures: Tensor, rows: int) -> Tensor:
+        """This process's pictures of a batch of `rows`, (N, C, H, W), to the same shape."""
+        import torch
+
+        count, _, height, width = pictures.shape
+        if self.shift:
+            shift = min(self.shift, height // 4, width // 4)
+            moved = (self.rand(rows, 2).to(pictures.device) * (2 * shift + 1)).long()
+            down = moved[:, :1] + torch.arange(height, device=moved.device)
+            across = moved[:, 1:] + torch.arange(width, device=moved.device)
+            wide = torch.nn.functional.pad(pictures, (shift, shift, shift, shift))
+            one = torch.arange(count, device=moved.device)[:, None, None]
+            pictures = wide.permute(0, 2, 3, 1)[one, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+        if self.flip:
+            is_turned = self.rand(rows, 1, 1, 1).to(pictures.device) < 0.5
+            pictures = torch.where(is_turned, pictures.flip(3), pictures)
+        return pictures
+
+
+def floats(pictures: Tensor) -> Tensor:
+    """uint8 (N, C, H, W) as float32 in 0..1, the channels of a pixel side by side, as convolutions like them."""
+    import torch
+
+    return pictures.float().div_(255).contiguous(memory_format=torch.channels_last)
+
+
+def epochs_for(pictures: int, seen: int) -> int:
+    """Rounds in which about `seen` pictures are seen; more of few pictures, but at most 60."""
+    return max(2, min(60, round(seen / pictures)))
+
+
+def optimizer_of(model: nn.Module, learning_rate: float) -> Any:
+    from maquette.methods.optimizers import AdamW
+
+    weights = list(model.parameters())
+    decays = [0.05 if weight.dim() > 1 else 0.0 for weight in weights]
+    return AdamW(weights, learning_rate, betas=(0.9, 0.99), weight_decay=decays)
+
+
+def train_classifier(
+    model: nn.Module, train: Part, valid: Part, settings: Any, run: Run, *, seen: int, flip: bool = False
+) -> nn.Module:
+    """Trained on cross entropy by AdamW, on about `seen` pictures unless `epochs` is set.
+
+    Logs the loss of each epoch, and loss and accuracy on `valid` after it.
+    """
+    import torch
+
+    from maquette.training import Batches, Total, update, warm_cosine
+
+    model = model.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    choose_threads(model, train.pictures[:1], settings.batch_size)
+    epochs = settings.epochs or epochs_for(len(train), seen)
+    for name, value, unit in (
+        ("Epochs", epochs, ""),
+        ("Batch size", settings.batch_size, "pictures"),
+        ("Learning rate", settings.learning_rate, ""),
+        ("Optimizer", "AdamW, weight decay 0.05, warm-up and cosine", ""),
+    ):
+        run.fact(name, value, unit)
+    pictures, classes = train.pictures.to(run.device), train.classes.to(run.device)
+    optimizer = optimizer_of(model, settings.learning_rate)
+    batches = Batches(len(train), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
+    moves, total = Moves(settings.shift, flip, settings.seed, run), Total(run.device)
+    run.keep(model=model, optimizer=optimizer, batches=batches, moves=moves, total=total)
+    model.train()
+    for step in run.loop(epochs * len(batches)):
+        rows = next(batches)
+        optimizer.learning_rate = settings.learning_rate * warm_cosine(step.progress)
+        logits = model(moves(floats(pictures[rows]), batches.size))
+        loss = torch.nn.functional.cross_entropy(logits, classes[rows]) * batches.weight
+        update(optimizer, loss)
+        total.add(loss, batches.size)
+        if batches.position == 0 or step.is_last:
+            values = loss_and_accuracy(logits_of(model, valid.pictures), valid.classes)
+            run.log(step, epoch=step.number / len(batches), loss=total.mean(), **values)
+    return model.eval()
+
+
+def loss_and_accuracy(logits: Tensor, classes: Tensor) -> dict[str, float]:
+    import torch
+
+    loss = torch.nn.functional.cross_entropy(logits, classes)
+    return {"valid_loss": float(loss), "valid_accuracy": float((logits.argmax(1) == classes).float().mean())}
+
+
+def logits_of(model: nn.Module, pictures: Tensor) -> Tensor:
+    """What the model says of pictures, uint8 or float in 0..1, (N, C, H, W): (N, classes), on the processor."""
+    import torch
+
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    pieces = []
+    with torch.no_grad():
+        for start in range(0, len(pictures), AT_ONCE):
+            batch = pictures[start : start + AT_ONCE].to(device)
+            pieces.append(model(batch if batch.is_floating_point() else floats(batch)).cpu())
+    model.train(was_training)
+    return torch.cat(pieces)
+
+
+def probabilities_of(model: nn.Module, pictures: Tensor) -> np.ndarray:
+    """The probability of each class, (N, classes) float64."""
+    return logits_of(model, pictures).double().softmax(1).numpy()
+
+
+def choose_threads(model: nn.Module, picture: Tensor, batch_size: int) -> None:
+    """One thread where a step takes little work, every core otherwise; convolutions work at every pixel."""
+    from maquette.training import set_threads
+
+    set_threads(3 * batch_size * multiplications(model, picture))
+
+
+def multiplications(model: nn.Module, picture: Tensor) -> int:
+    """Multiplications by weights that one picture (1, C, H, W) takes."""
+    import torch
+
+    counts = []
+
+    def count(layer: Any, inputs: Any, output: Tensor) -> None:
+        counts.append(output[0].numel() * layer.weight[0].numel())
+
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    logits_of(model, picture)
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
+
+
+def as_batch(inputs: Sequence[Any], processing: dict[str, Any]) -> Tensor:
+    """Pictures of any size and kind as the classifier takes them: float32 (N, C, H, W) in 0..1."""
+    import numpy as np
+    import torch
+
+    from maquette.data.pictures.files import as_pixels, to_channels
+    from maquette.data.pictures.folders import fit_square
+
+    height, channels = processing["height"], processing["channels"]
+    made = [fit_square(to_channels(as_pixels(one), channels), height) for one in inputs]
+    return torch.from_numpy(np.stack(made).transpose(0, 3, 1, 2).copy())
+
+
+def answers(model: nn.Module, processing: dict[str, Any], inputs: Sequence[Any]) -> pd.DataFrame:
+    """A row for each picture: `class`, `probability`, `next_class`, `next_probability`, `probability_<class>`."""
+    import pandas as pd
+
+    names = processing["classes"]
+    probabilities = probabilities_of(model, as_batch(inputs, processing))
+    order = (-probabilities).argsort(1, kind="stable")
+    columns: dict[str, Any] = {}
+    for place, prefix in enumerate(("", "next_")):
+        columns[f"{prefix}class"] = [names[row[place]] for row in order]
+        columns[f"{prefix}probability"] = [float(p[row[place]]) for p, row in zip(probabilities, order, strict=True)]
+    columns |= {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
+    return pd.DataFrame(columns)

@@ -1,0 +1,186 @@
+"""How a language model is trained: windows of text, optimizers, the loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from maquette.data.text.shards import Tokens
+    from maquette.families.corpora import Corpus
+    from maquette.methods.optimizers import Together
+    from maquette.runs import Run
+
+STEPS, ROUNDS = 2000, 6  # of training, where the settings leave them open
+MEASURED = 16_384  # test tokens that the curve is measured on
+MOMENTS = 40  # times that the losses are logged
+SAMPLES = 6  # times that the network writes something while it learns
+SAMPLE_TOKENS = 80
+
+
+class Windows:
+    """Windows of `context` tokens and the ones after them, each seen once a round; a round begins at a random place.
+
+    `next(windows)` is this process's share of a batch: inputs and targets, (share, context) int64 each.
+    """
+
+    def __init__(self, tokens: Tokens, context: int, batch_size: int, run: Run):
+        import torch
+
+        from maquette.training import Batches
+
+        self.tokens, self.context = tokens, min(context, len(tokens) - 1)
+        slack = (len(tokens) - 1) % self.context
+        rows = (len(tokens) - 1) // self.context
+        self.batches = Batches(rows, batch_size, run.settings.seed, rank=run.rank, processes=run.processes)
+        self.places = torch.Generator().manual_seed(run.settings.seed + 1)
+        self.slack, self.offset = slack, 0
+        self.device = run.device
+
+    def __iter__(self) -> Windows:
+        return self
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        import torch
+
+        if self.batches.position == 0 and self.slack:
+            self.offset = int(torch.randint(self.slack + 1, (), generator=self.places))
+        rows = next(self.batches).numpy()
+        windows = torch.from_numpy(self.tokens.windows(rows * self.context + self.offset, self.context + 1))
+        windows = windows.to(self.device)
+        return windows[:, :-1], windows[:, 1:]
+
+    @property
+    def weight(self) -> float:
+        return self.batches.weight
+
+    @property
+    def size(self) -> int:
+        return self.batches.size
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"batches": self.batches.state_dict(), "places": self.places.get_state(), "offset": self.offset}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.batches.load_state_dict(state["batches"])
+        self.places.set_state(state["places"])
+        self.offset = state["offset"]
+
+
+class Samples:
+    """What the network wrote at some moments of training, kept with the run."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[Any]] = []
+
+    def is_due(self, progress: float) -> bool:
+        return len(self.rows) < 1 + int(progress * (SAMPLES - 1))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rows = [list(row) for row in state["rows"]]
+
+
+def optimizers_for(model: Any, kind: str, rate: float) -> Together:
+    """AdamW for all weights, or Muon for the matrices of the blocks and AdamW for the others.
+
+    Embeddings take larger steps than matrices, since few of their rows have a gradient; the head takes smaller ones.
+    """
+    from maquette.methods.optimizers import AdamW, Muon, Together
+
+    inside = [weight for weight in model.blocks.parameters() if weight.dim() > 1]
+    if kind == "adamw":
+        weights = list(model.parameters())
+        decays = [0.1 if weight.dim() > 1 else 0.0 for weight in weights]
+        return Together(AdamW(weights, rate, betas=(0.9, 0.99), weight_decay=decays))
+    known = {id(weight) for weight in inside}
+    is_ours = hasattr(model, "head")
+    tables = [model.embedding.weight] if is_ours else []
+    known |= {id(weight) for weight in tables}
+    rest = [weight for weight in model.parameters() if id(weight) not in known]
+    optimizers = [Muon(inside, rate), AdamW(rest, 0.1 * rate, betas=(0.9, 0.99))]
+    if tables:
+        optimizers.append(AdamW(tables, 5 * rate, betas=(0.9, 0.99)))
+    return Together(*optimizers)
+
+
+def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context: int, prompt: str = "") -> Samples:
+    """Trained to predict the next token, on `run.device`; logs losses and writes samples on the way, from `prompt` on.
+
+    Settings: `steps` (or None), `batch_size`, `learning_rate`, `optimizer`, `seed`.
+    """
+    import torch
+
+    from maquette.families.corpora import held_out_loss
+    from maquette.families.writing import sample_of
+    from maquette.methods.spread import Whole, whole
+    from maquette.training import Total, choose_threads, flat_then_linear, update, warm_cosine
+
+    kind = settings.optimizer
+    rate = settings.learning_rate or {"muon": 0.02, "adamw": 0.001}[kind]
+    trained = spread_over(model, settings, run) or model.to(run.device)
+    windows = Windows(corpus.train, context, settings.batch_size, run)
+    choose_threads(model, settings.batch_size * windows.context)
+    steps = settings.steps or steps_for(len(corpus.train), settings.batch_size * windows.context)
+    for name, value, unit in (
+        ("Steps", "by time" if settings.seconds else steps, ""),
+        ("Tokens a step", settings.batch_size * windows.context, ""),
+        ("Learning rate", rate, ""),
+        ("Optimizer", "Muon for matrices, AdamW for the rest" if kind == "muon" else "AdamW, weight decay 0.1", ""),
+    ):
+        run.fact(name, value, unit)
+    optimizer, total, samples = optimizers_for(trained, kind, rate), Total(run.device), Samples()
+    held = Whole if run.is_spread else lambda kept: kept
+    run.keep(model=held(trained), optimizer=held(optimizer), windows=windows, total=total, samples=samples)
+    measured = spread_sample(corpus.test, MEASURED)
+    interval = max(1, steps // MOMENTS)
+    trained.train()
+    for step in run.loop(steps):
+        inputs, targets = next(windows)
+        optimizer.scale(warm_cosine(step.progress) if kind == "adamw" else flat_then_linear(step.progress))
+        logits = trained(inputs).flatten(0, 1)
+        loss = torch.nn.functional.cross_entropy(logits, targets.flatten()) * windows.weight
+        update(optimizer, loss, 1.0 if kind == "adamw" else None)
+        total.add(loss, windows.size)
+        if step.every(interval):
+            valid = held_out_loss(trained, measured, windows.context)
+            run.log(step, loss=total.mean(), valid_loss=valid)
+        if (samples.is_due(step.progress) or step.is_last) and not run.is_spread:
+            text = sample_of(model, corpus.tokenizer, prompt, SAMPLE_TOKENS, seed=step.number)
+            samples.rows.append([step.number, text])
+    if trained is not model:
+        model.load_state_dict(whole(trained.state_dict()))
+    model.eval()
+    return samples
+
+
+def steps_for(tokens: int, tokens_a_step: int) -> int:
+    """STEPS, or fewer where they would go over the text more than ROUNDS times: it would be learnt by heart."""
+    return max(1, min(STEPS, ROUNDS * tokens // tokens_a_step))
+
+
+def spread_sample(tokens: Tokens, count: int, pieces: int = 16) -> np.ndarray:
+    """About `count` tokens in pieces from all over a part, (N,) int64; all of a part that is no longer."""
+    import numpy as np
+
+    if len(tokens) <= count:
+        return tokens.take(0, len(tokens))
+    starts = np.linspace(0, len(tokens) - count // pieces, pieces).astype(int)
+    return np.concatenate([tokens.take(int(start), count // pieces) for start in starts])
+
+
+def spread_over(model: Any, settings: Any, run: Run) -> Any:
+    """A copy whose weights are spread over the processes, where `shard` asks for it and there are several."""
+    from maquette.methods.spread import spread_model
+
+    if not getattr(settings, "shard", False):
+        return None
+    if run.processes == 1:
+        run.warn("--shard spreads the weights over processes, and there is one; start several with torchrun.")
+        return None
+    run.is_spread = True
+    return spread_model(model, run.device)

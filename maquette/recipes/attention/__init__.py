@@ -1,0 +1,1 @@
+"""One sentence on its way through a Transformer, with every number and formula."""

@@ -1,0 +1,1 @@
+"""A class predicted from the columns of a table."""

@@ -1,0 +1,1 @@
+"""A GPT trained on your own text, that goes on writing."""

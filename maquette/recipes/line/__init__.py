@@ -1,0 +1,1 @@
+"""A line, and polynomials, through measured points."""

@@ -1,0 +1,1 @@
+"""A number predicted from the columns of a table."""

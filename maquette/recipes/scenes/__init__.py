@@ -1,1 +1,0 @@
-"""Systems that learn scenes from photographs."""

@@ -1,1 +1,0 @@
-"""Systems that learn from text."""

@@ -1,0 +1,1 @@
+"""Text cut into tokens in six ways."""

@@ -1,0 +1,330 @@
+"""Scenes from all their sources: the same views in the same world, what is left out, and what is refused."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maquette.data.scenes.colmap import Model, Pose, write_model
+from maquette.data.scenes.lenses import Lens, reduced
+from maquette.data.scenes.pointclouds import looked_at, random_points, write_points
+from maquette.data.scenes.reading import Scene, read_scene
+from maquette.data.scenes.transforms import Frame, write_transforms
+from maquette.graphics.cameras import Camera, camera_at
+from maquette.settings import UserError
+
+SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+UP = np.array([0.0, 0.0, 1.0])
+LENS = Lens(48, 32, 60.0, 60.0, 24.0, 16.0)
+
+
+def cameras(count: int = 10) -> list[Camera]:
+    turns = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    places = np.stack([3 * np.cos(turns), 3 * np.sin(turns), np.full(count, 1.2)], 1)
+    return [camera_at(place, np.array([0, 0, 0.3]), UP, width=48, height=32, focal=60) for place in places]
+
+
+def pictures(folder: Path, count: int = 10, alpha: bool = False) -> dict[str, np.ndarray]:
+    folder.mkdir(parents=True, exist_ok=True)
+    g = np.random.default_rng(3)
+    made = {f"{number:02d}.png": g.integers(0, 256, (32, 48, 4 if alpha else 3), np.uint8) for number in range(count)}
+    for name, pixels in made.items():
+        Image.fromarray(pixels).save(folder / name)
+    return made
+
+
+def as_transforms(folder: Path, count: int = 10, lens: Lens = LENS, alpha: bool = False) -> dict[str, np.ndarray]:
+    made = pictures(folder, count, alpha)
+    frames = [
+        Frame(name, folder / name, lens, camera.rotation, camera.translation)
+        for name, camera in zip(made, cameras(count), strict=True)
+    ]
+    write_transforms(folder / "transforms.json", frames)
+    return made
+
+
+def as_colmap(folder: Path, *, text: bool = False, place: str = "sparse/0", lens: Lens = LENS) -> dict[str, np.ndarray]:
+    made = pictures(folder / "images")
+    poses = [Pose(name, 1, camera.rotation, camera.translation) for name, camera in zip(made, cameras(), strict=True)]
+    (folder / place).mkdir(parents=True)
+    points, colours = np.random.default_rng(1).normal(size=(20, 3)), np.full((20, 3), 7, np.uint8)
+    write_model(folder / place, Model({1: lens}, poses, points, colours), text=text)
+    return made
+
+
+def assert_same_cameras(scene: Scene) -> None:
+    for view, camera in zip(scene.views, cameras(len(scene.views)), strict=True):
+        np.testing.assert_allclose(view.camera.world_to_camera, camera.world_to_camera, atol=1e-12)
+        assert (view.camera.width, view.camera.height) == (48, 32)
+        assert (view.camera.fx, view.camera.fy, view.camera.cx, view.camera.cy) == (60, 60, 24, 16)
+
+
+@pytest.mark.parametrize("source", ["transforms", "binary", "text", "sparse", "beside"])
+def test_the_same_scene_from_each_source(tmp_path, source):
+    if source == "transforms":
+        made = as_transforms(tmp_path)
+    else:
+        place = {"sparse": "sparse", "beside": "."}.get(source, "sparse/0")
+        made = as_colmap(tmp_path, text=source == "text", place=place) if place != "." else _beside(tmp_path)
+    scene = read_scene(tmp_path)
+    assert_same_cameras(scene)
+    for view in scene.views:
+        np.testing.assert_array_equal(view.picture, made[view.name])
+        assert view.mask is None
+    assert [view.part for view in scene.views] == ["test", *["train"] * 7, "test", "train"]
+    assert scene.background is None and scene.is_random == (source == "transforms")
+    assert scene.kind == ("transforms.json" if source == "transforms" else "COLMAP model")
+    if source != "transforms":
+        assert scene.points.shape == (20, 3) and scene.points.dtype == np.float32 and (scene.colours == 7).all()
+
+
+def _beside(folder: Path) -> dict[str, np.ndarray]:
+    made = as_colmap(folder, place="model")
+    for file in (folder / "model").iterdir():
+        file.rename(folder / file.name)
+    return made
+
+
+def test_a_model_s_own_folder_finds_the_pictures_above_it(tmp_path):
+    as_colmap(tmp_path)
+    assert_same_cameras(read_scene(tmp_path / "sparse" / "0"))
+    assert_same_cameras(read_scene(tmp_path / "sparse"))
+
+
+def test_pictures_are_reduced_by_area_and_cameras_with_them(tmp_path):
+    made = as_transforms(tmp_path)
+    scene = read_scene(tmp_path, longest=24)
+    for view, before in zip(scene.views, cameras(), strict=True):
+        expected = np.rint(made[view.name].reshape(16, 2, 24, 2, 3).mean((1, 3)))
+        assert np.abs(view.picture - expected).max() <= 1  # halves are rounded
+        points = np.array([[0.1, 0.2, 0.3], [-0.4, 0.1, 0.0]])
+        np.testing.assert_allclose(view.camera.project(points)[0] * 2, before.project(points)[0], atol=1e-9)
+
+
+def test_points_land_where_the_bent_picture_showed_them(tmp_path):
+    """White dots where a bent camera sees points are where the straight view's camera projects them."""
+    lens = Lens(320, 240, 260.0, 262.0, 165.0, 117.0, (0.2, -0.05), tangential=(0.01, -0.005))
+    points = np.random.default_rng(0).uniform([-0.35, -0.35, -0.05], [0.35, 0.35, 0.65], (6, 3))
+    frames = []
+    for number, camera in enumerate(cameras(4)):
+        seen = points @ camera.rotation.T + camera.translation
+        pixels = lens.distort(seen[:, :2] / seen[:, 2:]) * [lens.fx, lens.fy] + [lens.cx, lens.cy]
+        grid = np.stack(np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5), -1)
+        dots = np.exp(-((grid[..., None, :] - pixels) ** 2).sum(-1) / 4.5).sum(-1).clip(0, 1)
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(np.repeat(np.rint(255 * dots).astype(np.uint8)[..., None], 3, -1)).save(path)
+        frames.append(Frame(path.name, path, lens, camera.rotation, camera.translation))
+    write_transforms(tmp_path / "transforms.json", frames)
+    for view in read_scene(tmp_path, longest=200).views:
+        bright = view.picture[..., 0].astype(float)
+        for x, y in view.camera.project(points)[0]:
+            rows, columns = np.mgrid[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4]
+            near = bright[rows, columns]
+            assert near.max() > 120
+            middle = np.array([(near * (columns + 0.5)).sum(), (near * (rows + 0.5)).sum()]) / near.sum()
+            assert np.hypot(*(middle - [x, y])) < 0.7  # dots beside it, and its cut tail, pull a little
+
+
+def test_transparent_pictures_are_laid_on_the_background(tmp_path):
+    made = as_transforms(tmp_path, alpha=True)
+    for background, level in (("white", 1.0), ("black", 0.0)):
+        scene = read_scene(tmp_path, background=background)
+        assert scene.background.tolist() == [level] * 3
+        for view in scene.views:
+            rgba = made[view.name] / 255
+            expected = rgba[..., :3] * rgba[..., 3:] + level * (1 - rgba[..., 3:])
+            assert np.abs(view.picture / 255 - expected).max() < 0.503 / 255
+    with pytest.raises(UserError, match="no background 'mauve'"):
+        read_scene(tmp_path, background="mauve")
+
+
+def test_blender_sets_keep_their_own_test_part(tmp_path):
+    for part, count in (("train", 5), ("val", 3), ("test", 4)):
+        pictures(tmp_path / part, count, alpha=True)
+        frames = [
+            {"file_path": f"./{part}/{n:02d}", "transform_matrix": (camera.camera_to_world * [1, -1, -1, 1]).tolist()}
+            for n, camera in enumerate(cameras(count))
+        ]
+        values = {"camera_angle_x": 2 * np.arctan(24 / 60), "frames": frames}
+        (tmp_path / f"transforms_{part}.json").write_text(json.dumps(values))
+    scene = read_scene(tmp_path)
+    assert scene.kind == "Blender" and scene.is_random and "drawn at random" in scene.notes[-1]
+    assert [(view.name[:5], view.part) for view in scene.views] == [("test/", "test")] * 4 + [("train", "train")] * 5
+    assert "transforms_val.json are not used" in scene.notes[0]
+    assert scene.views[4].camera.fx == pytest.approx(60)
+    (tmp_path / "transforms_test.json").unlink()
+    assert [view.part for view in read_scene(tmp_path).views] == ["test", *["train"] * 4]
+
+
+def test_masks_come_by_name_and_are_bent_and_reduced_alike(tmp_path):
+    bent = Lens(48, 32, 60.0, 60.0, 24.0, 16.0, (0.1,))
+    as_transforms(tmp_path, lens=bent)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    half = np.zeros((32, 48), np.uint8)
+    half[:, 24:] = 255
+    for number in range(9):
+        Image.fromarray(half).save(masks / (f"{number:02d}.png" if number % 2 else f"{number:02d}.png.png"))
+    scene = read_scene(tmp_path, masks=masks, longest=24)
+    assert "no mask for 09.png" in " ".join(scene.notes)
+    assert scene.views[9].mask is None
+    for view in scene.views[:9]:
+        assert view.mask.shape == view.picture.shape[:2] and view.mask.dtype == np.float32
+        np.testing.assert_allclose(
+            view.mask[:, [0, 10, 13, -1]], np.float32([[0, 0, 1, 1]]).repeat(len(view.mask), 0), atol=1e-6
+        )
+    Image.fromarray(half[:16]).save(masks / "01.png")
+    with pytest.raises(UserError, match=r"The mask .*01\.png is 48 x 16 pixels"):
+        read_scene(tmp_path, masks=masks)
+    with pytest.raises(UserError, match="no folder"):
+        read_scene(tmp_path, masks=tmp_path / "nowhere")
+    shutil.rmtree(masks)
+    masks.mkdir()
+    with pytest.raises(UserError, match=r"No mask in .* such as 00\.png"):
+        read_scene(tmp_path, masks=masks)
+
+
+def test_damaged_missing_and_unfitting_pictures_are_left_out_by_name(tmp_path):
+    as_colmap(tmp_path)
+    images = tmp_path / "images"
+    (images / "03.png").unlink()
+    (images / "04.png").write_bytes((images / "04.png").read_bytes()[:200])
+    Image.new("RGB", (64, 32)).save(images / "05.png")
+    Image.new("RGB", (24, 16)).save(images / "06.png")  # half the size of its camera's pictures, which is well
+    scene = read_scene(tmp_path)
+    assert [view.name for view in scene.views] == ["00.png", "01.png", "02.png", "06.png", "07.png", "08.png", "09.png"]
+    half = scene.views[3].camera
+    assert (half.width, half.fx, half.cx) == (24, 30, 12)
+    told = scene.notes[-1]
+    assert "3 pictures were left out" in told and "03.png (no such file" in told
+    assert "04.png (truncated or damaged)" in told and "05.png (64 x 32 pixels, but" in told
+    for name in ("00.png", "01.png", "02.png", "06.png", "07.png"):
+        (images / name).unlink()
+    with pytest.raises(UserError, match=r"gives only 1 views to train on.*03\.png"):
+        read_scene(tmp_path)
+
+
+def test_names_do_not_leave_the_folder(tmp_path):
+    as_colmap(tmp_path / "scene")
+    shutil.copy(tmp_path / "scene" / "images" / "00.png", tmp_path / "outside.png")
+    names = ["../../outside.png", str(tmp_path / "outside.png"), *(f"{n:02d}.png" for n in range(6))]
+    poses = [Pose(name, 1, camera.rotation, camera.translation) for name, camera in zip(names, cameras(8), strict=True)]
+    model = Model({1: LENS}, poses, np.empty((0, 3)), np.empty((0, 3), np.uint8))
+    write_model(tmp_path / "scene" / "sparse" / "0", model)
+    scene = read_scene(tmp_path / "scene")
+    assert len(scene.views) == 6 and "its path leaves the folder" in " ".join(scene.notes)
+
+
+def test_pictures_that_lie_on_their_side_are_turned_as_the_camera_saw_them(tmp_path):
+    """COLMAP looked at the stored pixels; EXIF says that they are to be turned."""
+    as_colmap(tmp_path)
+    pixels = np.asarray(Image.open(tmp_path / "images" / "02.png"))
+    image = Image.fromarray(pixels)
+    exif = image.getexif()
+    exif[274] = 6
+    image.save(tmp_path / "images" / "02.png", exif=exif)
+    scene = read_scene(tmp_path)
+    np.testing.assert_array_equal(scene.views[2].picture, pixels)
+
+
+def test_points_are_those_of_the_ply_file(tmp_path):
+    as_transforms(tmp_path)
+    points = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+    write_points(tmp_path / "sparse.ply", points, np.full((30, 3), 9, np.uint8))
+    values = json.loads((tmp_path / "transforms.json").read_text())
+    (tmp_path / "transforms.json").write_text(json.dumps({**values, "ply_file_path": "sparse.ply"}))
+    scene = read_scene(tmp_path / "transforms.json")
+    np.testing.assert_array_equal(scene.points, points)
+    assert not scene.is_random and (scene.colours == 9).all()
+
+
+def test_random_points_are_seen_and_around_what_is_looked_at():
+    centre, radius = looked_at(cameras())
+    np.testing.assert_allclose(centre, [0, 0, 0.3], atol=1e-9)
+    assert radius == pytest.approx(np.hypot(3, 0.9) * 16 / 60)
+    points, colours = random_points(cameras(), 2_000, is_object=True)
+    assert points.shape == colours.shape == (2_000, 3) and np.linalg.norm(points - centre, axis=1).max() <= radius
+    points, _ = random_points(cameras(), 2_000)
+    inside = np.linalg.norm(points - centre, axis=1) <= radius
+    assert 0.4 < inside.mean() < 0.9
+    seen = sum(
+        (depth > 0) & (pixels > 0).all(1) & (pixels < [48, 32]).all(1)
+        for pixels, depth in (camera.project(points) for camera in cameras())
+    )
+    assert (seen >= 2).all()
+    ahead = [
+        camera_at(np.array([x, 0.0, 0]), np.array([x, 5.0, 0]), UP, width=48, height=32, focal=60) for x in (0, 0.5, 1)
+    ]
+    centre, radius = looked_at(ahead)  # parallel axes
+    assert centre[1] > 0 and np.isfinite(radius)
+    outward = [camera_at(-0.1 * c.direction, c.direction * 9, UP, width=48, height=32, focal=60) for c in cameras()]
+    assert np.isfinite(looked_at(outward)[0]).all()
+
+
+def test_the_digest_is_of_names_and_bytes(tmp_path):
+    for name in ("a", "b", "c"):
+        as_transforms(tmp_path / name)
+    assert read_scene(tmp_path / "a").digest == read_scene(tmp_path / "b", longest=20).digest
+    image = Image.open(tmp_path / "c" / "04.png")
+    image.putpixel((3, 3), (1, 2, 3))
+    image.save(tmp_path / "c" / "04.png")
+    assert read_scene(tmp_path / "c").digest != read_scene(tmp_path / "a").digest
+
+
+def test_hold_out_counts_by_name(tmp_path):
+    as_transforms(tmp_path)
+    assert [v.part for v in read_scene(tmp_path, hold_out=0).views] == ["train"] * 10
+    assert [v.part for v in read_scene(tmp_path, hold_out=3).views].count("test") == 4
+    with pytest.raises(UserError, match="only 0 views to train on"):
+        read_scene(tmp_path, hold_out=1)
+
+
+def test_what_is_no_scene_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no file or folder"):
+        read_scene(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="holds no pictures"):
+        read_scene(tmp_path)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(UserError, match="is no scene"):
+        read_scene(tmp_path / "a.txt")
+    as_colmap(tmp_path / "model")
+    shutil.rmtree(tmp_path / "model" / "images")
+    with pytest.raises(UserError, match=r"are not beside it: there is no .*images; put them into one of these"):
+        read_scene(tmp_path / "model")
+
+
+@pytest.mark.skipif(not (SHARED / "nerf_lego_400").is_dir(), reason="needs the data set nerf_lego_400")
+def test_lego_is_straight_white_and_in_its_own_parts():
+    scene = read_scene(SHARED / "nerf_lego_400", longest=100)
+    assert (len(scene.part("train")), len(scene.part("test"))) == (100, 25)
+    assert scene.kind == "Blender" and scene.background.tolist() == [1, 1, 1] and not scene.part("val")
+    rgba = np.asarray(Image.open(SHARED / "nerf_lego_400" / "train" / "r_7.png"), np.float32) / 255
+    expected = reduced(rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:], 100, 100)
+    (view,) = [view for view in scene.views if view.name == "train/r_7.png"]
+    assert np.abs(view.picture / 255 - expected).max() < 0.51 / 255
+    assert np.linalg.norm(looked_at([view.camera for view in scene.views])[0]) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, views", [("nerf_fox", 50), ("colmap_can", 71)])
+def test_real_scenes_are_read_in_seconds_and_their_points_project_well(name, views):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"needs the data set {name}")
+    start = time.perf_counter()
+    scene = read_scene(SHARED / name, longest=320)
+    assert time.perf_counter() - start < 30  # some 2 on two cores
+    assert len(scene.views) == views and max(scene.views[0].picture.shape) == 320
+    assert scene.is_random == (name == "nerf_fox")
+    for view in scene.views[::10]:
+        pixels, depth = view.camera.project(scene.points.astype(float))
+        inside = (depth > 0) & (pixels > 0).all(1) & (pixels < [view.camera.width, view.camera.height]).all(1)
+        assert inside.sum() > 50
+        if name == "colmap_can":  # their colours are those of the picture, where nothing stands before them
+            columns, rows = np.floor(pixels[inside]).astype(int).T
+            away = np.abs(view.picture[rows, columns].astype(float) - scene.colours[inside]).mean(1)
+            assert np.median(away) < 35
