@@ -1,4 +1,4 @@
-"""Rows as such: fingerprints, rows standing in two parts, and splits into training, validation and test."""
+"""Rows as such: some of many, fingerprints, rows standing in two parts, splits into training, validation and test."""
 
 import numpy as np
 import pandas as pd
@@ -6,6 +6,11 @@ import pandas as pd
 from maquette.settings import UserError
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, as in splitmix64
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """Up to `most` of the numbers 0..count-1 at even distances, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, most).astype(int))
 
 
 def row_hashes(frame: pd.DataFrame) -> np.ndarray:

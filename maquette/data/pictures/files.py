@@ -1,43 +1,39 @@
 """One picture file: read upright with its depth, transparency, profile and EXIF, and written so that nothing is lost.
 
 Pixels are (H, W, C) float32, row 0 the top, C 1 (grey) or 3 (red, green, blue). Files of whole numbers give 0..1, coded
-for display as in the file; files of floating-point numbers give linear light without bounds. Alpha is kept apart.
+for display as in the file; files of floating-point numbers give linear light without bounds, but for counts, which are
+scaled to 0..1 and come back as counts. Alpha is kept apart.
 """
 
-import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import OpenImageIO as oiio
+from PIL import ImageOps
 
-from maquette.data.pictures.headers import (
-    DEPTHS,
-    Unreadable,
-    channels_of,
-    error_of,
-    name_of,
-    on_disk,
-    opened,
-    orientation_of,
-    text_of,
+from maquette.data.pictures.descriptions import (
+    Layers,
+    depth_in,
+    depth_of,
+    is_integer,
+    read_layers,
+    spec_of,
+    upright_metadata,
 )
+from maquette.data.pictures.headers import Unreadable, error_of, name_of, on_disk, opened, orientation_of, others_of
+from maquette.data.pictures.kinds import EXR, SCENE_LIGHT, STARTS, WRITTEN
+from maquette.data.pictures.pages import count_pages
+from maquette.data.pictures.ranges import Range, range_of
 from maquette.files import written_whole
 from maquette.settings import UserError
 
 MOST_PIXELS = 2**29  # 23,170 x 23,170; what claims more is taken for a decompression bomb
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709, from red, green, blue
 BAND = 2**20  # pixels that are converted at once, so that no second copy of the picture is needed
-
-SUFFIXES = frozenset((
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm",
-    ".pfm", ".exr", ".hdr", ".gif",
-))  # fmt: skip
-PRIVATE = re.compile(  # what speaks of the file that was read, not of the picture
-    r"(oiio|tiff|jpeg|png|pnm|gif|bmp|webp|openexr):.*|planarconfig|compression|thumbnail.*|Exif:Pixel.Dimension", re.I
-)
+KINDS = {kind.lower(): kind for kind in STARTS}  # by OpenImageIO's name
 
 
 @dataclass(frozen=True)
@@ -45,8 +41,10 @@ class Picture:
     """A picture in memory.
 
     pixels (H, W, C) float32; alpha (H, W) in 0..1, or None; depth: what the numbers of the file were, uint8, uint16,
-    float16 or float32; is_linear: light, not display code; metadata: profile, EXIF, resolution, for `write_picture`;
-    not_finite: how many numbers were NaN or infinite and were set to 0.
+    float16, float32 ...; is_linear: light, not display code; metadata: profile, EXIF, resolution, for `write_picture`;
+    not_finite: how many numbers were NaN or infinite and were set to 0; name: its path below the folder it was read
+    from, "" in memory; file: where it was read from; counts: the range that is 0..1 here, None where there is
+    none; layers: what goes along into an OpenEXR file of the same size.
     """
 
     pixels: np.ndarray
@@ -55,47 +53,98 @@ class Picture:
     is_linear: bool = False
     metadata: Any = None
     not_finite: int = 0
+    name: str = ""
+    file: Path | None = None
+    counts: Range | None = None
+    layers: Layers | None = None
+
+    def answered(self, pixels: np.ndarray) -> "Picture":
+        """Other pixels in its place: of the same name, depth and metadata, its alpha fitted to their size."""
+        alpha, layers = self.alpha, self.layers if pixels.shape[:2] == self.pixels.shape[:2] else None
+        if alpha is not None and alpha.shape != pixels.shape[:2]:
+            sizes = zip(pixels.shape, alpha.shape, strict=False)
+            places = [((np.arange(new) + 0.5) * old / new).astype(int) for new, old in sizes]
+            alpha = alpha[np.ix_(*places)]
+        return replace(self, pixels=pixels, alpha=alpha, layers=layers)
+
+    def in_range(self, wanted: Range | None) -> "Picture":
+        """Counts by another range, that of a run; other pictures as they are."""
+        if self.counts is None or wanted in (None, self.counts):
+            return self
+        return replace(self, pixels=wanted.inward(self.counts.outward(self.pixels)), counts=wanted)
+
+    def numbers(self) -> np.ndarray:
+        """The pixels, or the counts that they stand for."""
+        return self.pixels if self.counts is None else self.counts.outward(self.pixels)
 
 
 class Header(NamedTuple):
-    """What is known of a picture before it is decoded; the size is that of the upright picture."""
+    """What is known of a picture before it is decoded; the size is that of the upright picture.
+
+    pages: of a file with several pages, frames or parts; others: channels that are neither colours nor alpha.
+    """
 
     height: int
     width: int
     channels: int
     depth: str
     is_linear: bool
+    kind: str = ""
+    pages: int = 1
+    others: tuple[str, ...] = ()
 
 
 def read_picture(
-    source: Path, *, member: str | None = None, most_pixels: int = MOST_PIXELS, archive: zipfile.ZipFile | None = None
+    source: Path,
+    *,
+    member: str | None = None,
+    most_pixels: int = MOST_PIXELS,
+    archive: zipfile.ZipFile | None = None,
+    page: int = 0,
+    counts: Range | None = None,
+    with_layers: bool = False,
 ) -> Picture:
     """The picture of a file, or of `member` in the zip file `source`, turned as its EXIF orientation says.
 
-    Of several pages or parts the first is read; of an OpenEXR's layers the one without a name, or the first. Palettes
-    are expanded, CMYK is converted. `archive`: `source` already open. `Unreadable`, a UserError, where there is none.
+    Of several pages, frames or parts that with the number `page` is read; of an OpenEXR's layers the one without a
+    name, or the first, the others too for `with_layers`. Palettes are expanded, CMYK is converted. Counts are scaled to
+    0..1 by `counts`, or by their own range. `archive`: `source` already open. `Unreadable`, a UserError, where there is
+    none.
     """
     name = name_of(source, member)
     with (
         on_disk(source, member, archive, most_pixels) as path,
-        opened(path, name, most_pixels, whole=True) as (file, spec, colour, alpha),
+        opened(path, name, most_pixels, whole=True, page=page) as (file, spec, colour, alpha),
     ):
         used = [*colour, *([alpha] if alpha is not None else [])]
-        depth, decoded = DEPTHS[str(spec.format)]
-        numbers = file.read_image(0, 0, min(used), max(used) + 1, decoded)
+        depth, decoded = depth_of(spec, colour)
+        numbers = file.read_image(file.current_subimage(), 0, min(used), max(used) + 1, decoded)
         error = error_of(file)
         if numbers is None or (error and "extraneous" not in error):  # a warning: bytes between the parts of a JPEG
             raise Unreadable(name, "truncated or damaged")
-        metadata, kind = _upright_metadata(spec), file.format_name()
+        metadata, kind = upright_metadata(spec), KINDS[file.format_name()]
+        layers = read_layers(file, spec, others_of(spec, colour, alpha)) if with_layers and kind == "OpenEXR" else None
         numbers = upright(numbers, orientation_of(spec))
     start = min(used)
     first, last = colour[0] - start, colour[-1] - start
     is_run = colour == list(range(colour[0], colour[-1] + 1))  # a slice needs no copy
     pixels, bad = _decoded(numbers[..., first : last + 1] if is_run else numbers[..., [c - start for c in colour]])
     transparency, more = (None, 0) if alpha is None else _decoded(numbers[..., alpha - start])
-    if kind == "gif" and transparency is not None and transparency.min() == 1:  # every GIF is opened with alpha
+    if transparency is not None and is_integer(depth):
+        transparency /= np.float32(np.iinfo(depth).max)
+    is_moving = page or kind == "GIF" or metadata.get_int_attribute("oiio:Movie")  # these have alpha in any case
+    if is_moving and transparency is not None and transparency.min() == 1:
         transparency = None
-    return Picture(pixels, transparency, depth, depth.startswith("float"), metadata, bad + more)
+    if not is_open(depth, kind):
+        counts = None
+    else:
+        try:
+            counts = counts or range_of(pixels, is_whole=is_integer(depth))
+        except ValueError as error:
+            raise Unreadable(name, str(error)) from None
+        pixels = pixels if counts is None else counts.inward(pixels)
+    is_linear = depth.startswith("float") and counts is None
+    return Picture(pixels, transparency, depth, is_linear, metadata, bad + more, counts=counts, layers=layers)
 
 
 def read_header(
@@ -105,11 +154,19 @@ def read_header(
     name = name_of(source, member)
     with (
         on_disk(source, member, archive, most_pixels) as path,
-        opened(path, name, most_pixels) as (_, spec, colour, _),
+        opened(path, name, most_pixels) as (file, spec, colour, alpha),
     ):
         size = (spec.height, spec.width) if orientation_of(spec) < 5 else (spec.width, spec.height)
-        depth = DEPTHS[str(spec.format)][0]
-        return Header(*size, len(colour), depth, depth.startswith("float"))
+        depth, kind = depth_of(spec, colour)[0], KINDS[file.format_name()]
+        others = others_of(spec, colour, alpha) if kind == "OpenEXR" else []
+        names = tuple(spec.channelnames[number] for number in others)
+        pages = count_pages(file, path, kind)
+        return Header(*size, len(colour), depth, depth.startswith("float"), kind, pages, names)
+
+
+def is_open(depth: str, kind: str) -> bool:
+    """Whether a file's numbers may be counts, which have no scale of their own."""
+    return is_integer(depth) or (depth.startswith("float") and kind not in SCENE_LIGHT)
 
 
 def upright(numbers: np.ndarray, orientation: int) -> np.ndarray:
@@ -126,36 +183,6 @@ def upright(numbers: np.ndarray, orientation: int) -> np.ndarray:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-class Format(NamedTuple):
-    """What a kind of file can hold. `alpha`: none, straight (colours as they are), premultiplied, or both."""
-
-    name: str
-    depths: tuple[str, ...]
-    alpha: str = "none"
-    channels: tuple[int, ...] = (1, 3)
-    compression: str = ""
-
-
-JPEG = Format("jpeg", ("uint8",), compression="jpeg:95")
-PNG = Format("png", ("uint8", "uint16"), "straight")
-TIFF = Format("tiff", ("uint8", "uint16", "float16", "float32"), "both", compression="zip")
-WEBP = Format("webp", ("uint8",), "straight", (3,), "lossless:100")
-BMP = Format("bmp", ("uint8",))
-EXR = Format("openexr", ("float16", "float32"), "premultiplied", compression="zip")
-WRITTEN = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), JPEG),
-    ".png": PNG,
-    **dict.fromkeys((".tif", ".tiff"), TIFF),
-    ".webp": WEBP,
-    **dict.fromkeys((".bmp", ".dib"), BMP),
-    ".pgm": Format("pnm", ("uint8", "uint16"), channels=(1,)),
-    ".ppm": Format("pnm", ("uint8", "uint16"), channels=(3,)),
-    ".pnm": Format("pnm", ("uint8", "uint16")),
-    ".exr": EXR,
-    ".hdr": Format("hdr", ("float32",), channels=(3,)),
-}
-
-
 def write_picture(path: Path, picture: Picture) -> None:
     """The picture as a file of the kind that the ending names, with profile, EXIF and resolution, upright.
 
@@ -166,28 +193,44 @@ def write_picture(path: Path, picture: Picture) -> None:
     format = WRITTEN.get(path.suffix.lower())
     if format is None:
         raise UserError(f"{path} cannot be written: its ending must be one of {', '.join(WRITTEN)}.")
-    depth = _depth_in(format, picture.depth)
+    depth = depth_in(format, picture.depth)
+    is_counts = picture.counts is not None and _holds(depth, picture)
     channels = picture.pixels.shape[2]
     if channels not in format.channels:
         channels = format.channels[0]
     alpha = picture.alpha if format.alpha != "none" else None
     was = "premultiplied" if is_premultiplied(picture) else "straight"
     will = was if format.alpha in ("both", "none") else format.alpha
-    spec = _spec_of(picture, format, depth, channels, alpha is not None, will)
+    layers = picture.layers if format is EXR else None
+    keeps_light = picture.counts is not None or picture.is_linear == depth.startswith("float")
+    spec = spec_of(
+        picture.metadata,
+        format,
+        (*picture.pixels.shape[:2], channels),
+        depth,
+        alpha=will if alpha is not None else None,
+        keeps_colours=keeps_light and channels == picture.pixels.shape[2],
+        layers=layers,
+    )
 
-    numbers = np.empty((spec.height, spec.width, spec.nchannels), depth)
+    numbers = np.empty((spec.height, spec.width, spec.nchannels), "float32" if layers else depth)
+    behind = channels + (alpha is not None)
     rows = max(1, BAND // spec.width)
     for top in range(0, spec.height, rows):
         band = slice(top, top + rows)
         part = to_channels(picture.pixels[band], channels)
         if alpha is not None and was == "premultiplied" and will == "straight":
             part = part / np.where(alpha[band] > 0, alpha[band], 1)[..., None]
-        if picture.is_linear != depth.startswith("float"):
+        if picture.counts is not None and is_counts:
+            part = picture.counts.outward(part)
+        elif picture.counts is None and picture.is_linear != depth.startswith("float"):
             part = display_code(part) if picture.is_linear else linear_light(part)
         if alpha is not None:
             part = part * alpha[band][..., None] if was == "straight" and will == "premultiplied" else part
-            numbers[band, :, -1] = _encoded(alpha[band], depth)
-        numbers[band, :, :channels] = _encoded(part, depth)
+            numbers[band, :, channels] = _encoded(alpha[band], depth)
+        numbers[band, :, :channels] = _encoded(part, depth, is_counts)
+        if layers:
+            numbers[band, :, behind:] = layers.numbers[band]
     with written_whole(path) as temporary:
         file = oiio.ImageOutput.create(format.name)
         assert file, oiio.geterror()
@@ -250,8 +293,6 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 def _array_of_pillow(image: Any) -> np.ndarray:
-    from PIL import ImageOps
-
     image = ImageOps.exif_transpose(image)
     if image.mode in ("1", "L", "LA", "RGB", "RGBA", "F") or image.mode.startswith("I;16"):
         return np.asarray(image)
@@ -263,6 +304,8 @@ def _array_of_pillow(image: Any) -> np.ndarray:
 def _decoded(numbers: np.ndarray) -> tuple[np.ndarray, int]:
     """The numbers of a file as a float32 array of its own, and how many were not finite and are now 0."""
     pixels = np.array(numbers, np.float32, order="C")
+    if numbers.dtype.kind == "i" or numbers.dtype == np.uint32:  # counts
+        return pixels, 0
     if numbers.dtype.kind == "u":
         pixels /= np.float32(np.iinfo(numbers.dtype).max)
         return pixels, 0
@@ -275,81 +318,22 @@ def _decoded(numbers: np.ndarray) -> tuple[np.ndarray, int]:
     return pixels, bad
 
 
-def _encoded(pixels: np.ndarray, depth: str) -> np.ndarray:
+def _encoded(pixels: np.ndarray, depth: str, is_counts: bool = False) -> np.ndarray:
+    """The numbers of a file for pixels, or for the counts themselves."""
+    if depth == "float64":
+        return pixels.astype(depth)
     if depth.startswith("float"):
         most = float(np.finfo(depth).max)
         return np.clip(pixels, -most, most).astype(depth)
     most = np.iinfo(depth).max
+    if is_counts or is_integer(depth):  # float32 does not hold them all
+        wide = pixels.astype(np.float64) * (1 if is_counts else most)
+        return np.clip(np.rint(wide), np.iinfo(depth).min, most).astype(depth)
     return np.rint(np.clip(pixels, 0, 1) * np.float32(most)).astype(depth)
 
 
-# -- what is kept of a file's own description --------------------------------------------------------------------------
-
-
-def _upright_metadata(spec: Any) -> Any:
-    """What `write_picture` needs later: the file's own description, said to be upright."""
-    kept = oiio.ImageSpec(spec)
-    if orientation_of(spec) >= 5:
-        kept.width, kept.height, kept.x, kept.y = spec.height, spec.width, 0, 0
-        kept.full_width, kept.full_height, kept.full_x, kept.full_y = kept.width, kept.height, 0, 0
-        across, down = spec.getattribute("YResolution"), spec.getattribute("XResolution")
-        if across and down:
-            kept.attribute("XResolution", across)
-            kept.attribute("YResolution", down)
-    if spec.getattribute("Orientation") is not None:
-        kept.attribute("Orientation", 1)
-    return kept
-
-
-def _is_cmyk(spec: Any) -> bool:
-    return "CMYK" in (text_of(spec, "jpeg:ColorSpace"), text_of(spec, "tiff:ColorSpace"))
-
-
-def _depth_in(format: Format, depth: str) -> str:
-    if depth in format.depths:
-        return depth
-    if depth.startswith("float"):
-        return format.depths[-1]  # the deepest that there is
-    return "float16" if depth == "uint8" and "float16" in format.depths else format.depths[-1]
-
-
-def _spec_of(picture: Picture, format: Format, depth: str, channels: int, has_alpha: bool, alpha: str) -> Any:
-    """OpenImageIO's description of the file to be written."""
-    height, width, given = picture.pixels.shape
-    name = {"float16": "half", "float32": "float"}.get(depth, depth)
-    spec = oiio.ImageSpec(width, height, channels + has_alpha, name)
-    if picture.metadata is not None:
-        old, spec = picture.metadata, oiio.ImageSpec(picture.metadata)
-        of_colours = len(channels_of(old, "")[0])
-        is_same = of_colours == channels == given and picture.is_linear == depth.startswith("float")
-        for attribute in old.extra_attribs:
-            profile = attribute.name.startswith("ICCProfile")  # CMYK's speaks of inks, but the pixels are RGB by now
-            if PRIVATE.fullmatch(attribute.name) or (profile and (not is_same or _is_cmyk(old))):
-                spec.erase_attribute(attribute.name)
-        if format is not EXR:  # the resolutions say it already, and the writers disagree on what it means
-            spec.erase_attribute("PixelAspectRatio")
-            across, down = spec.getattribute("XResolution"), spec.getattribute("YResolution")
-            if format is TIFF and across and down:
-                spec.attribute("PixelAspectRatio", down / across)
-        if text_of(spec, "ImageDescription").startswith('{"shape"'):  # tifffile's, wrong for another size
-            spec.erase_attribute("ImageDescription")
-        if text_of(spec, "ResolutionUnit") == "inch":  # PNG's word, which JPEG's writer does not know
-            spec.attribute("ResolutionUnit", "in")
-        if (old.width, old.height) != (width, height):
-            spec.width, spec.height, spec.x, spec.y = width, height, 0, 0
-            spec.full_width, spec.full_height, spec.full_x, spec.full_y = width, height, 0, 0
-        spec.nchannels, spec.alpha_channel, spec.tile_width, spec.tile_height = channels + has_alpha, -1, 0, 0
-        spec.channelformats = ()
-        spec.set_format(name)
-    spec.channelnames = ("Y", "R", "G", "B")[0 if channels == 1 else 1 : 1 if channels == 1 else 4] + ("A",) * has_alpha
-    if has_alpha:
-        spec.alpha_channel = channels
-        if alpha == "straight":
-            spec.attribute("oiio:UnassociatedAlpha", 1)
-    if format.compression:
-        spec.attribute("compression", format.compression)
-    if format is TIFF:
-        spec.attribute("tiff:half", 1)
-    if format is JPEG:
-        spec.attribute("jpeg:subsampling", "4:4:4")
-    return spec
+def _holds(depth: str, picture: Picture) -> bool:
+    """Whether a file of such numbers can hold the picture's counts as they are."""
+    if depth == picture.depth or depth.startswith("float") or picture.counts is None:
+        return True
+    return np.iinfo(depth).min <= picture.counts.low and picture.counts.high <= np.iinfo(depth).max

@@ -1,27 +1,28 @@
-"""Many pictures: from a folder, a zip file or a list, by their headers; and small ones all in memory, with classes."""
+"""Many pictures: from a folder, a zip file or a list, known by their headers, decoded when asked for."""
 
+import copy
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maquette.data.pictures import files as images
-from maquette.data.pictures import idx
-from maquette.data.pictures.files import MOST_PIXELS, SUFFIXES, Picture
+from maquette.data.pictures.files import MOST_PIXELS, Picture, is_open, read_header, read_picture
+from maquette.data.pictures.finding import find, leads_outside
 from maquette.data.pictures.headers import Unreadable
-from maquette.data.rows import split_rows
-from maquette.data.sets.sources import Found
+from maquette.data.pictures.kinds import SUFFIXES, WAYS_OUT
+from maquette.data.pictures.ranges import Range, widest
+from maquette.data.rows import evenly
+from maquette.data.threads import in_threads
 from maquette.settings import UserError
 
 VERIFIED_BYTES = 500 * 2**20  # of decoded pixels; larger sets are not decoded before they are needed
-THREADS = min(8, os.cpu_count() or 1)
 NAMED = 10  # files that a note names; the rest is counted
+ASKED = 32  # pictures by which it is told whether a set is of counts
 
 TRAINING, VALIDATION, TESTING = {"train", "training"}, {"val", "valid", "validation"}, {"test", "testing"}
 
@@ -38,18 +39,32 @@ class Entry:
     channels: int
     depth: str
     is_linear: bool
+    kind: str = ""
+    pages: int = 1
+    others: tuple[str, ...] = ()  # channels that are neither colours nor alpha
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its numbers may be counts."""
+        return is_open(self.depth, self.kind)
 
 
 class Images:
     """Pictures on disk, in the order of their names, decoded when asked for; `open_images` makes one.
 
-    `left_out` are the names and reasons of files that gave no picture.
+    `left_out` are the names and reasons of files that gave no picture, `unread` the names and kinds of pictures that
+    are known, but not read, `passed_over` links to folders that are read elsewhere; `counts`: the range by which counts
+    are scaled, all alike.
     """
 
     def __init__(self, entries: list[Entry], left_out: list[tuple[str, str]], most_pixels: int = MOST_PIXELS) -> None:
         self.entries, self.left_out, self.most_pixels = entries, left_out, most_pixels
+        self.unread: list[tuple[str, str]] = []
+        self.passed_over: list[str] = []
+        self.counts: Range | None = None
+        self.not_finite: list[str] = []
+        self._apart: list[str] = []  # counts among other pictures, each scaled by itself
         self._archives = _Archives()
-        self._not_finite: list[str] = []
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -62,10 +77,41 @@ class Images:
         """(H, W, C) float32; `Unreadable`, a UserError, if the file turns out to be damaged."""
         return self.picture(index).pixels
 
-    def picture(self, index: int) -> Picture:
+    def picture(self, index: int, page: int = 0, *, with_layers: bool = False) -> Picture:
         entry = self.entries[index]
         archive = self._archives.of(entry.path) if entry.member else None
-        return images.read_picture(entry.path, member=entry.member, most_pixels=self.most_pixels, archive=archive)
+        return read_picture(
+            entry.path,
+            member=entry.member,
+            most_pixels=self.most_pixels,
+            archive=archive,
+            page=page,
+            counts=self.counts,
+            with_layers=with_layers,
+        )
+
+    def only(self, numbers: list[int]) -> "Images":
+        """Some of the pictures, with all that is known of the set."""
+        some = copy.copy(self)
+        some.entries = [self.entries[number] for number in numbers]
+        return some
+
+    def settle_counts(self, counts: Range | None = None) -> None:
+        """One range for counts, from a few of the pictures, where most that may be counts are; or this one."""
+        asked = [index for index, entry in enumerate(self.entries) if entry.is_open]
+        asked = [asked[place] for place in evenly(len(asked), ASKED)] if asked else []
+
+        def look(index: int) -> tuple[str, Range | None]:
+            try:
+                return self.names[index], self.picture(index).counts
+            except Unreadable:
+                return "", None
+
+        found = {name: range for name, range in in_threads(look, asked) if range}
+        if found and (counts or 2 * len(found) >= len(asked)):
+            self.counts = counts or widest(found.values())
+        else:
+            self._apart = list(found)
 
     def folders(self) -> list[str]:
         """The class of each picture: its first folder below the root, "" in the root itself.
@@ -92,17 +138,43 @@ class Images:
             total.update(f"{entry.name}\0{size}\0".encode(errors="surrogateescape") + content.digest())
         return total.hexdigest()
 
-    def notes(self) -> list[str]:
-        """What was left out, and what was found while decoding, as sentences."""
+    def notes(self, *, all_pages: bool = False) -> list[str]:
+        """What was left out, and what was found while decoding, as sentences; `all_pages`: each page is read."""
         notes = []
         if self.left_out:
-            were = "file was" if len(self.left_out) == 1 else "files were"
-            told = _some([f"{name} ({reason})" for name, reason in self.left_out])
-            notes.append(f"{len(self.left_out):,} {were} left out: {told}.")
-        if self._not_finite:
-            told = _some(self._not_finite)
-            notes.append(f"Numbers that are not finite were read as 0 in {told}.")
+            told = some([f"{name} ({reason})" for name, reason in self.left_out])
+            notes.append(f"{_files(len(self.left_out))} left out: {told}.")
+        for kind, way in WAYS_OUT.items():
+            if names := [name for name, other in self.unread if other == kind]:
+                told = way if len(names) == 1 else way.replace(" it ", " them ")
+                notes.append(f"{_files(len(names), f'{kind} ')} left out, which cannot be read: {some(names)}; {told}.")
+        if self.passed_over:
+            were = "link leads" if len(self.passed_over) == 1 else "links lead"
+            told = some(self.passed_over)
+            notes.append(f"{len(self.passed_over):,} {were} to folders that are read already: {told}.")
+        several = [] if all_pages else [entry for entry in self.entries if entry.pages > 1]
+        if several:
+            told = some([f"{entry.name} ({entry.pages:,} {page_word(entry.kind)}s)" for entry in several])
+            notes.append(f"Only the first picture of {_of_files(len(several))} is read: {told}.")
+        if layered := [entry for entry in self.entries if entry.others]:
+            told = some([f"{entry.name} ({', '.join(entry.others)})" for entry in layered])
+            notes.append(
+                f"Only colours and alpha of {_of_files(len(layered))} are used, not the other channels: {told}."
+            )
+        if self.counts:
+            names = [entry.name for entry in self.entries if entry.is_open]
+            notes.append(
+                f"The numbers of {_of_files(len(names))} are counts, not light from 0 to 1: {self.counts}, in all of "
+                f"them ({some(names)})."
+            )
+        if self._apart:
+            notes.append(f"Counts, not light from 0 to 1, were scaled by themselves in each of {some(self._apart)}.")
+        if self.not_finite:
+            notes.append(self.note_not_finite())
         return notes
+
+    def note_not_finite(self) -> str:
+        return f"Numbers that are not finite were read as 0 in {some(self.not_finite)}."
 
     def verify(self) -> None:
         """Decodes every picture once and moves those that are damaged from `entries` to `left_out`."""
@@ -114,13 +186,13 @@ class Images:
                 return error.reason, 0
 
         kept = []
-        for entry, (reason, not_finite) in zip(self.entries, _each(check, range(len(self))), strict=True):
+        for entry, (reason, not_finite) in zip(self.entries, in_threads(check, range(len(self))), strict=True):
             if reason:
                 self.left_out.append((entry.name, reason))
             else:
                 kept.append(entry)
             if not_finite:
-                self._not_finite.append(entry.name)
+                self.not_finite.append(entry.name)
         self.entries = kept
         self.left_out.sort()
 
@@ -132,96 +204,60 @@ def open_images(
     most_pixels: int = MOST_PIXELS,
     least: int = 1,
     verify: bool = True,
+    counts: Range | None = None,
 ) -> Images:
     """The pictures of a folder and the folders below it, of a zip file, of one file, or of a list of these.
 
-    Hidden files are passed over. Only headers are read; with `verify`, sets of up to 500 MB of pixels are decoded once,
-    so that damaged files are left out here and not met in training. Left out, too, are empty files, pictures with a
-    side below `smallest` and those of more than `most_pixels`. Fewer than `least` pictures are a UserError.
+    Hidden files are passed over, linked folders followed. Only headers are read; with `verify`, sets of up to 500 MB of
+    pixels are decoded once, so that damaged files are left out here and not met in training, and counts get one range
+    for all, or `counts`. Left out, too, are empty files, pictures with a side below `smallest` and those of more than
+    `most_pixels`. Fewer than `least` pictures are a UserError.
     """
     given = [Path(source)] if isinstance(source, (str, Path)) else [Path(path) for path in source]
     told = str(given[0]) if len(given) == 1 else f"The list of {len(given)} paths"
-    found = _candidates(given)
+    candidates = find(given)
+    found = candidates.sorted()
     if not found:
         raise UserError(f"{told} holds no pictures; their endings are {', '.join(sorted(SUFFIXES))}.")
     archives = _Archives()
 
-    def look(candidate: tuple[str, Path, str | None]) -> Entry | tuple[str, str]:
+    def look(candidate: tuple[str, Path, str | None]) -> Entry | tuple[str, str, str]:
         name, path, member = candidate
-        if member and _leads_outside(member):
-            return name, "named as if it lay outside of the zip file"
+        if member and leads_outside(member):
+            return name, "", "named as if it lay outside of the zip file"
         try:
             archive = archives.of(path) if member else None
-            header = images.read_header(path, member=member, most_pixels=most_pixels, archive=archive)
+            header = read_header(path, member=member, most_pixels=most_pixels, archive=archive)
         except Unreadable as error:
-            return name, error.reason
+            return name, error.kind, error.reason
         if min(header.height, header.width) < smallest:
-            return name, f"too small: {header.width} x {header.height} pixels, at least {smallest} x {smallest} needed"
+            few = f"too small: {header.width} x {header.height} pixels, at least {smallest} x {smallest} needed"
+            return name, "", few
         return Entry(name, path, member, *header)
 
-    looked = list(_each(look, found))
+    looked = list(in_threads(look, found))
+    failed = [each for each in looked if not isinstance(each, Entry)]
     pictures = Images(
         [entry for entry in looked if isinstance(entry, Entry)],
-        [entry for entry in looked if not isinstance(entry, Entry)],
+        [(name, reason) for name, kind, reason in failed if not kind],
         most_pixels,
     )
+    pictures.unread = [(name, kind) for name, kind, _ in failed if kind]
+    pictures.passed_over = candidates.passed_over
     decoded = sum(4 * entry.height * entry.width * entry.channels for entry in pictures.entries)
     if verify and decoded <= VERIFIED_BYTES:
         pictures.verify()
+    if verify:
+        pictures.settle_counts(counts)
+    if len(found) == len(pictures.unread) == 1 and given[0].is_file() and not found[0][2]:
+        kind = pictures.unread[0][1]
+        raise UserError(f"{given[0]} is {kind}, which cannot be read; {WAYS_OUT[kind]}.")
     if len(pictures) < max(least, 1):
         count = "no picture" if not len(pictures) else f"only {len(pictures)} pictures"
-        why = f" ({' '.join(pictures.notes()).rstrip('.')})" if pictures.left_out else ""
+        why = f" ({' '.join(pictures.notes()).rstrip('.')})" if pictures.notes() else ""
         least_of = f"; at least {least} are needed" if least > 1 else " that can be read"
         raise UserError(f"{told} holds {count}{least_of}{why}.")
     return pictures
-
-
-def _candidates(given: list[Path]) -> list[tuple[str, Path, str | None]]:
-    """Name, path and member of whatever may be a picture, in the order of the names."""
-    for path in given:
-        if not path.exists():
-            raise UserError(f"There is no file or folder {path}.")
-    alone = len(given) == 1
-    try:
-        root = None if alone else Path(os.path.commonpath([path.absolute().parent for path in given]))
-    except ValueError:
-        raise UserError("The pictures must all be on one drive.") from None
-    found: dict[str, tuple[Path, str | None]] = {}
-    for path in given:
-        prefix = path.absolute().relative_to(root).as_posix() + "/" if root is not None else ""
-        if path.is_dir():
-            for folder, below, files in os.walk(path):
-                below[:] = [name for name in below if not name.startswith(".")]
-                for name in files:
-                    file = Path(folder) / name
-                    if not name.startswith(".") and file.suffix.lower() in SUFFIXES:
-                        found[prefix + file.relative_to(path).as_posix()] = file, None
-        elif path.suffix.lower() == ".zip":
-            found |= {prefix + member: (path, member) for member in _members(path)}
-        else:
-            found[prefix.rstrip("/") or path.name] = path, None
-    return [(name, *found[name]) for name in sorted(found)]
-
-
-def _members(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member.filename for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path} cannot be read as a zip file: {error}.") from None
-    shown = []
-    for member in members:
-        parts = PurePosixPath(member).parts
-        hidden = any(part.startswith(".") and part != ".." for part in parts) or parts[0] == "__MACOSX"
-        if not hidden and PurePosixPath(member).suffix.lower() in SUFFIXES:
-            shown.append(member)
-    return shown
-
-
-def _leads_outside(member: str) -> bool:
-    """Whether a member's name, joined to a folder, may be a path outside of it, on any system."""
-    path = PureWindowsPath(member)  # knows both slashes, and drives
-    return bool(path.anchor) or ".." in path.parts
 
 
 class _Archives:
@@ -255,157 +291,20 @@ def _classes_and_tests(names: Sequence[str]) -> tuple[list[str], np.ndarray]:
     return [parts[0] if parts else "" for parts in folders], tests
 
 
-def _each(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        yield from pool.map(function, items)
+def _files(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind}file{' was' if count == 1 else 's were'}"
 
 
-def _some(names: list[str]) -> str:
+def _of_files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
+def page_word(kind: str) -> str:
+    """What a file of several pictures has."""
+    return {"TIFF": "page", "OpenEXR": "part"}.get(kind, "frame")
+
+
+def some(names: list[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
-
-
-# -- small pictures, all in memory -------------------------------------------------------------------------------------
-
-
-@dataclass
-class SmallImages:
-    """Pictures of one size.
-
-    pixels (N, H, W, C) uint8, coded for display; labels (N,) int64, places in `classes`, or None; names of the files;
-    test: the rows that the publisher keeps for testing, or None; notes: what was found and done, as sentences.
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray | None
-    classes: list[str]
-    names: list[str] | None = None
-    test: np.ndarray | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-def split_images(
-    images: SmallImages, seed: int, valid: float, test: float, *, evenly: bool = False
-) -> tuple[list[np.ndarray], str]:
-    """Rows of the training, validation and test part, each sorted, and how they were chosen, as a sentence.
-
-    Where the publisher keeps rows for testing, those are the test part, otherwise the share `test`. `evenly`: each part
-    holds each class in its share.
-    """
-    strata = images.labels if evenly else None
-    if images.test is not None and len(images.test):
-        rest = np.setdiff1d(np.arange(len(images.pixels)), images.test)
-        parts = split_rows(len(rest), seed, valid, 0, None if strata is None else strata[rest])
-        told = "The test part is the one that the publisher keeps for testing; the rest is split by the seed."
-        return [rest[parts[0]], rest[parts[1]], np.sort(images.test)], told
-    told = "Split by the seed, each class evenly over the parts." if evenly else "Split by the seed."
-    return list(split_rows(len(images.pixels), seed, valid, test, strata)), told
-
-
-def small_images(
-    found: Found,
-    *,
-    size: int | None = None,
-    channels: int | None = None,
-    most: int | None = None,
-    seed: int = 0,
-    with_labels: bool = False,
-) -> SmallImages:
-    """Pictures of `size` x `size`: a folder of idx files as MNIST has them, or any pictures, with classes by folder.
-
-    Other pictures are cut to the middle square and resized with antialiasing (Lanczos). `size` is 28 for idx files and
-    32 for others; `channels` 1 if all are grey, otherwise 3. More than `most` are thinned out by chance.
-    `with_labels`: a UserError where there are no classes, and pictures outside of the classes' folders are left out.
-    """
-    if files := idx.idx_files(found.path):
-        pixels, labels, test = idx.read_folder(files)
-        classes = idx.class_names(found.path, found.name, int(labels.max()))
-        small = SmallImages(pixels, labels, classes, None, test)
-        if most is not None and len(pixels) > most:
-            small = _thinned(small, most, seed)
-        small.pixels = np.stack([_fitted(picture, size or picture.shape[0], channels or 1) for picture in small.pixels])
-        return small
-    return _from_pictures(found, size or 32, channels, most, seed, with_labels)
-
-
-def _from_pictures(
-    found: Found, size: int, channels: int | None, most: int | None, seed: int, with_labels: bool
-) -> SmallImages:
-    pictures = open_images(found.path, smallest=1, verify=False)
-    folders, tests = pictures.folders(), pictures.tests()
-    classes = sorted(set(folders) - {""})
-    if with_labels and len(classes) < 2:
-        raise UserError(
-            f"{found.path} holds no classes; put the pictures of each class into a folder of its own, as cat/1.png."
-        )
-    has_labels = len(classes) > 1 and (with_labels or "" not in folders)
-    rows = [row for row, folder in enumerate(folders) if folder or not with_labels]
-    notes = []
-    if len(rows) < len(folders):
-        notes.append(f"{len(folders) - len(rows):,} pictures outside of the folders of classes were left out.")
-    if most is not None and len(rows) > most:
-        notes.append(f"{most:,} of {len(rows):,} pictures were taken, by chance.")
-        rows = sorted(np.random.default_rng(seed).choice(rows, most, replace=False).tolist())
-    wanted = channels or max(pictures.entries[row].channels for row in rows)
-
-    def load(row: int) -> np.ndarray | str:
-        try:
-            picture = pictures.picture(row)
-        except Unreadable as error:
-            return error.reason
-        pixels = images.display_code(picture.pixels) if picture.is_linear else picture.pixels
-        return _fitted(pixels, size, wanted)
-
-    kept, squares = [], []
-    for row, square in zip(rows, _each(load, rows), strict=True):
-        if isinstance(square, str):
-            pictures.left_out.append((pictures.names[row], square))
-        else:
-            kept.append(row)
-            squares.append(square)
-    notes += pictures.notes()
-    if not kept:
-        raise UserError(f"{found.path} holds no picture that can be read ({' '.join(notes).rstrip('.')}).")
-    return SmallImages(
-        np.stack(squares),
-        np.array([classes.index(folders[row]) for row in kept]) if has_labels else None,
-        classes if has_labels else [],
-        [pictures.names[row] for row in kept],
-        np.flatnonzero(tests[kept]) if tests[kept].any() else None,
-        notes,
-    )
-
-
-def fit_square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """(size, size, C) float32: what `small_images` makes of a picture (H, W, C) in 0..1, rounded to 8 bits as there."""
-    return images.as_pixels(_fitted(pixels, size, pixels.shape[2]))
-
-
-def _fitted(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """The middle square of a picture (H, W, C), uint8 or 0..1, as (size, size, channels) uint8."""
-    from PIL import Image  # comes with matplotlib; forty times as fast as OpenImageIO's resize
-
-    if pixels.dtype != np.uint8 or pixels.shape[2] != channels:
-        pixels = images.to_channels(images.as_pixels(pixels), channels)
-        pixels = np.rint(np.clip(pixels, 0, 1) * np.float32(255)).astype(np.uint8)
-    height, width, _ = pixels.shape
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    cut = np.ascontiguousarray(pixels[top : top + side, left : left + side])
-    if side == size:
-        return cut
-    picture = Image.fromarray(cut[..., 0] if channels == 1 else cut)
-    return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS)).reshape(size, size, channels)
-
-
-def _thinned(small: SmallImages, most: int, seed: int) -> SmallImages:
-    total = len(small.pixels)
-    rows = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
-    return SmallImages(
-        small.pixels[rows],
-        None if small.labels is None else small.labels[rows],
-        small.classes,
-        None if small.names is None else [small.names[row] for row in rows],
-        None if small.test is None else np.flatnonzero(np.isin(rows, small.test)),
-        [*small.notes, f"{most:,} of {total:,} pictures were taken, by chance."],
-    )

@@ -13,36 +13,30 @@ from typing import Any, BinaryIO
 
 import OpenImageIO as oiio
 
+from maquette.data.pictures.kinds import ANIMATED, BY_PILLOW, WAYS_OUT, kind_of, unread_kind
+from maquette.data.pictures.pages import Frame, page_places
 from maquette.settings import UserError
 
-STARTS = {  # the first bytes of the kinds that are read; a file with others is not shown to the decoders
-    "JPEG": rb"\xff\xd8\xff",
-    "PNG": rb"\x89PNG\r\n\x1a\n",
-    "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "WebP": rb"RIFF....WEBP",
-    "BMP": rb"BM",
-    "PNM": rb"P[1-6fF]\s",
-    "OpenEXR": rb"v/1\x01",
-    "HDR": rb"#\?R",
-    "GIF": rb"GIF8",
-}
 DEPTHS = {  # by OpenImageIO's name: the depth that a picture is said to have, and how it is decoded
     "uint8": ("uint8", "uint8"),
     "uint16": ("uint16", "uint16"),
-    "uint": ("uint16", "uint16"),
+    "uint": ("uint32", "uint"),
+    "int8": ("int8", "int8"),
+    "int16": ("int16", "int16"),
+    "int": ("int32", "int"),
     "half": ("float16", "half"),
     "float": ("float32", "float"),
-    "double": ("float32", "float"),
+    "double": ("float64", "float"),
 }
 TOO_LARGE = re.compile(r"exceed|header claims", re.I)  # OpenImageIO's own words for headers that promise too much
 
 
 class Unreadable(UserError):
-    """A file that gives no picture; `reason` completes `it is ...`."""
+    """A file that gives no picture; `reason` completes `it is ...`; `kind`: known, but not read."""
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, kind: str = "") -> None:
         super().__init__(f"{name} cannot be read: it is {reason}.")
-        self.reason = reason
+        self.reason, self.kind = reason, kind
 
 
 def name_of(source: Path, member: str | None) -> str:
@@ -53,10 +47,17 @@ def name_of(source: Path, member: str | None) -> str:
 def on_disk(source: Path, member: str | None, archive: zipfile.ZipFile | None, most: int) -> Iterator[Path]:
     """A path that OpenImageIO can open; a member of a zip file is a temporary file for as long as it is read.
 
-    The decoder's Python side cannot read from memory. The temporary name owes nothing to the member's.
+    The decoder's Python side cannot read from memory, nor under a name that is no Unicode. The temporary name owes
+    nothing to the member's.
     """
-    if member is None:
+    if member is None and _is_unicode(str(source)):
         yield source
+        return
+    if member is None:
+        with tempfile.TemporaryDirectory(prefix="maquette-") as folder:
+            link = Path(folder) / f"picture{source.suffix}"
+            link.symlink_to(source.absolute())
+            yield link
         return
     handle, temporary = tempfile.mkstemp(Path(member).suffix.lower(), "maquette-")
     try:
@@ -65,6 +66,13 @@ def on_disk(source: Path, member: str | None, archive: zipfile.ZipFile | None, m
         yield Path(temporary)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _unzip(source: Path, member: str, archive: zipfile.ZipFile | None, most: int, target: BinaryIO) -> None:
@@ -85,33 +93,35 @@ def _unzip(source: Path, member: str, archive: zipfile.ZipFile | None, most: int
 
 @contextmanager
 def opened(
-    path: Path, name: str, most_pixels: int, whole: bool = False
+    path: Path, name: str, most_pixels: int, whole: bool = False, page: int = 0
 ) -> Iterator[tuple[Any, Any, list[int], int | None]]:
-    """The open file, its description, the numbers of its colour channels and of alpha; nothing is decoded yet."""
+    """The open file, its description, the numbers of its colour channels and of alpha; nothing is decoded yet.
+
+    `page`: which page or frame, from 0.
+    """
     try:
         with open(path, "rb") as bytes_of:
-            start = bytes_of.read(32)
-            kind = next((kind for kind, first in STARTS.items() if re.match(first, start, re.S)), None)
+            start = bytes_of.read(512)
+            kind = kind_of(start)
             if kind == "PNG":
                 _check_png(bytes_of, name, most_pixels, whole)
     except OSError as error:
         raise Unreadable(name, f"not readable ({error.strerror or error})") from None
+    if start and (other := unread_kind(path.suffix, start)):
+        raise Unreadable(name, f"{other}, which cannot be read; {WAYS_OUT[other]}", other)
     if kind is None:
         raise Unreadable(name, "no picture of a known kind" if start else "empty")
     if kind == "GIF" and len(start) >= 10:  # opening one decodes it
         width, height = struct.unpack("<HH", start[6:10])
         _check_size(name, height, width, most_pixels)
-    wanted = oiio.ImageSpec()
-    wanted.attribute("oiio:UnassociatedAlpha", 1)  # straight colours stay as they are in the file
+    file = (
+        frame_of(path, name, kind, page) if kind in BY_PILLOW or (page and kind in ANIMATED) else opened_by(path, name)
+    )
     try:
-        file = oiio.ImageInput.open(os.fspath(path), wanted)
-    except TypeError:  # a name that is no Unicode
-        raise Unreadable(name, "not readable (its name is not in Unicode; rename it)") from None
-    if file is None:
-        if TOO_LARGE.search(error_of(oiio)):
-            raise Unreadable(name, "too large, or its header is damaged")
-        raise Unreadable(name, "truncated or damaged")
-    try:
+        if page and not isinstance(file, Frame):
+            places = page_places(file, kind)
+            if page >= len(places) or not file.seek_subimage(places[page], 0):
+                raise Unreadable(name, f"without a page {page + 1}")
         spec = file.spec()
         _check_size(name, spec.height, spec.width, most_pixels)
         if spec.deep:
@@ -125,6 +135,28 @@ def opened(
         raise Unreadable(name, "truncated or damaged") from None
     finally:
         file.close()
+
+
+def frame_of(path: Path, name: str, kind: str, page: int) -> Frame:
+    try:
+        return Frame(path, kind, page)
+    except ValueError as error:
+        raise Unreadable(name, str(error)) from None
+
+
+def opened_by(path: Path, name: str) -> Any:
+    """The file as OpenImageIO opens it."""
+    wanted = oiio.ImageSpec()
+    wanted.attribute("oiio:UnassociatedAlpha", 1)  # straight colours stay as they are in the file
+    try:
+        file = oiio.ImageInput.open(os.fspath(path), wanted)
+    except TypeError:  # a name that is no Unicode
+        raise Unreadable(name, "not readable (its name is not in Unicode; rename it)") from None
+    if file is None:
+        if TOO_LARGE.search(error_of(oiio)):
+            raise Unreadable(name, "too large, or its header is damaged")
+        raise Unreadable(name, "truncated or damaged")
+    return file
 
 
 def _check_size(name: str, height: int, width: int, most_pixels: int) -> None:
@@ -166,6 +198,11 @@ def channels_of(spec: Any, name: str) -> tuple[list[int], int | None]:
     if len(names) == 1:
         return [0], None
     raise Unreadable(name, f"without red, green and blue; its channels are {', '.join(names[:8])}")
+
+
+def others_of(spec: Any, colour: list[int], alpha: int | None) -> list[int]:
+    """The channels that are neither colours nor their alpha: depth, further layers."""
+    return [number for number in range(spec.nchannels) if number not in (*colour, alpha)]
 
 
 def orientation_of(spec: Any) -> int:

@@ -1,9 +1,11 @@
 """COLMAP models: cameras, images and points, read and written, as .bin and as .txt.
 
 The formats are those of https://colmap.github.io/format.html: quaternions w x y z, a world point x is R x + t to the
-camera. What a model tells of matched features is passed over on reading and left empty on writing.
+camera. Rigs and frames of COLMAP 3.12 and later are not needed: images hold their places. What a model tells of matched
+features is passed over on reading and left empty on writing.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +22,8 @@ NUMBERED = {number: name for name, (number, _) in MODELS.items()}
 UNKNOWN = {7: "FOV", 11: "RAD_TAN_THIN_PRISM_FISHEYE"}  # that older versions number so
 PARTS = ("cameras", "images", "points3D")
 Content = TypeVar("Content")
-PLACES = ("sparse/0", "sparse", "colmap/sparse/0", "0", ".")
+PLACES = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "0", ".")
+NUMERIC = re.compile(r"[-+.\deE\s]*")
 
 
 @dataclass(frozen=True)
@@ -44,58 +47,91 @@ class Model:
 
 
 def model_folder(path: Path) -> Path | None:
-    """The folder at `path` or below it that holds a model: of several numbered ones that with most images."""
+    """The folder at `path` or below it that holds a model: of several numbered ones that with most images.
+
+    Where there is no whole one, the folder with files of one, which `read_model` refuses by what is missing.
+    """
+    partial = None
     for place in PLACES:
         folder = path / place
-        if _ending(folder):
-            beside = [other for other in sorted(folder.parent.glob("[0-9]*")) if _ending(other)]
+        if _is_whole(parts := _parts(folder)):
+            beside = [other for other in sorted(folder.parent.glob("[0-9]*")) if _is_whole(_parts(other))]
             return max(beside, key=_num_images) if place.endswith("0") and len(beside) > 1 else folder
-    return None
+        is_meant = place != "." or len(parts) > 1 or any(file.suffix == ".bin" for file in parts.values())
+        partial = partial or (folder if parts and is_meant else None)  # a lone images.txt may be any list
+    return partial
 
 
-def _ending(folder: Path) -> str:
-    """.bin, .txt, or nothing where a model's files are not all there."""
-    whole = [ending for ending in (".bin", ".txt") if all((folder / (part + ending)).is_file() for part in PARTS)]
-    return whole[0] if whole else ""
+def _parts(folder: Path) -> dict[str, Path]:
+    """The files of a model that are there: all of one ending if they are whole so, otherwise each as it is."""
+    try:
+        files = {file.name.lower(): file for file in folder.iterdir()}
+    except OSError:
+        return {}
+    kinds = [{part: files.get(part.lower() + ending) for part in PARTS} for ending in (".bin", ".txt")]
+    for kind in kinds:
+        if all(kind.values()):
+            return {part: file for part, file in kind.items() if file}
+    binary, text = kinds
+    both = {part: binary[part] or text[part] for part in PARTS}
+    return {part: file for part, file in both.items() if file}
+
+
+def _is_whole(parts: dict[str, Path]) -> bool:
+    """Whether views can be had of them; points may be missing."""
+    return {"cameras", "images"} <= parts.keys()
 
 
 def files_of_model(folder: Path) -> list[Path]:
     """The files that `read_model` reads."""
-    return [folder / (part + _ending(folder)) for part in PARTS]
+    return list(_parts(folder).values())
 
 
 def _num_images(folder: Path) -> int:
-    file = folder / f"images{_ending(folder)}"
-    if file.suffix == ".txt":
-        return len(_lines(file, keep_empty=True)) // 2
+    file = _parts(folder)["images"]
+    if file.suffix.lower() == ".txt":
+        return len(_image_rows(file))
     return int.from_bytes(_content(file)[:8], "little")
 
 
 def read_model(folder: Path) -> Model:
-    """The model in a folder; `UserError` where a file is damaged or says what cannot be."""
-    ending = _ending(folder)
-    if not ending:
-        raise UserError(
-            f"{folder} holds no COLMAP model: cameras, images and points3D, all .bin or all .txt, are needed."
-        )
-    is_text = ending == ".txt"
-    lenses = _checked(_cameras_txt if is_text else _cameras_bin, folder / f"cameras{ending}")
-    poses = _checked(_images_txt if is_text else _images_bin, folder / f"images{ending}")
-    points, colours = _checked(_points_txt if is_text else _points_bin, folder / f"points3D{ending}")
+    """The model in a folder, without points where there is no file of them.
+
+    `UserError` where cameras or images are missing, a file is damaged or says what cannot be.
+    """
+    parts = _parts(folder)
+    if not _is_whole(parts):
+        raise UserError(_why_not_whole(folder, parts))
+    read = _checked(_cameras_bin, _cameras_txt, parts["cameras"])
+    poses = _checked(_images_bin, _images_txt, parts["images"])
+    points, colours = np.empty((0, 3)), np.empty((0, 3), np.uint8)
+    if "points3D" in parts:
+        points, colours = _checked(_points_bin, _points_txt, parts["points3D"])
     for pose in poses:
-        if pose.lens not in lenses:
-            raise UserError(f"{folder / ('images' + ending)} names a camera {pose.lens} that there is not in cameras.")
+        if pose.lens not in read:
+            raise UserError(f"{parts['images']} names a camera {pose.lens} that there is not in cameras.")
         if not (np.isfinite(pose.rotation).all() and np.isfinite(pose.translation).all()):
-            raise UserError(
-                f"{folder / ('images' + ending)} has no finite place for {pose.name}; export the model again."
-            )
+            raise UserError(f"{parts['images']} has no finite place for {pose.name}; export the model again.")
     seen = np.isfinite(points).all(1)
-    return Model(lenses, poses, points[seen], colours[seen])
+    return Model(read, poses, points[seen], colours[seen])
 
 
-def _checked(read: Callable[[Path], Content], file: Path) -> Content:
+def _why_not_whole(folder: Path, parts: dict[str, Path]) -> str:
+    if not parts:
+        return f"{folder} holds no COLMAP model: cameras and images, .bin or .txt, are needed."
+    missing = [part for part in ("cameras", "images") if part not in parts]
+    ending = next(iter(parts.values())).suffix
+    are = "is" if len(missing) == 1 else "are"
+    return (
+        f"{folder} holds {' and '.join(file.name for file in parts.values())} of a COLMAP model, but "
+        f"{' and '.join(part + ending for part in missing)} {are} missing; put it there, or have the cameras of the "
+        "photographs found anew with --cameras solve."
+    )
+
+
+def _checked(binary: Callable[[Path], Content], text: Callable[[Path], Content], file: Path) -> Content:
     try:
-        return read(file)
+        return text(file) if file.suffix.lower() == ".txt" else binary(file)
     except UserError as error:
         raise UserError(f"{file} cannot be read: {error}") from None
     except (struct.error, ValueError, IndexError, OverflowError):
@@ -164,7 +200,8 @@ def _images_bin(file: Path) -> list[Pose]:
     for _ in range(_counted(data, 73)):
         *pose, lens = struct.unpack_from("<7dI", data, place + 4)
         end = data.index(b"\0", place + 64)
-        poses.append(Pose(data[place + 64 : end].decode(), lens, rotation_of(np.array(pose[:4])), np.array(pose[4:])))
+        name = data[place + 64 : end].decode(errors="surrogateescape")  # of any encoding, as the file system gives it
+        poses.append(Pose(name, lens, rotation_of(np.array(pose[:4])), np.array(pose[4:])))
         (features,) = struct.unpack_from("<Q", data, end + 1)
         place = end + 9 + 24 * features
         if place > len(data):
@@ -189,28 +226,43 @@ def _points_bin(file: Path) -> tuple[np.ndarray, np.ndarray]:
 # -- text --------------------------------------------------------------------------------------------------------------
 
 
-def _lines(file: Path, keep_empty: bool = False) -> list[str]:
-    lines = [line.strip() for line in _content(file).decode(errors="replace").splitlines()]
-    return [line for line in lines if not line.startswith("#") and (line or keep_empty)]
+def _lines(file: Path) -> list[str]:
+    text = _content(file).decode("utf-8-sig", "surrogateescape")
+    return [line for line in map(str.strip, re.split(r"[\r\n]+", text)) if line and not line.startswith("#")]
 
 
 def _cameras_txt(file: Path) -> dict[int, Lens]:
     lenses = {}
     for line in _lines(file):
         number, model, width, height, *parameters = line.split()
-        lenses[int(number)] = lens_of_model(model, int(width), int(height), [float(value) for value in parameters])
+        lenses[int(number)] = lens_of_model(
+            model, round(float(width)), round(float(height)), [float(value) for value in parameters]
+        )
     return lenses
 
 
 def _images_txt(file: Path) -> list[Pose]:
-    poses, lines = [], iter(_lines(file, keep_empty=True))
-    for line in lines:
-        if line:
-            _, *pose, lens, name = line.split(maxsplit=9)
-            w, x, y, z, *translation = map(float, pose)
-            poses.append(Pose(name, int(lens), rotation_of(np.array([w, x, y, z])), np.array(translation)))
-            next(lines, "")  # the features, often none
+    poses = []
+    for row in _image_rows(file):
+        _, *pose, lens, name = row
+        w, x, y, z, *translation = map(float, pose)
+        poses.append(Pose(name, int(lens), rotation_of(np.array([w, x, y, z])), np.array(translation)))
     return poses
+
+
+def _image_rows(file: Path) -> list[list[str]]:
+    """The ten words of each image; the line of features that may follow one, all numbers, is passed over."""
+    rows, may_follow = [], False
+    for line in _lines(file):
+        row = line.split(maxsplit=9)
+        if may_follow and NUMERIC.fullmatch(line) and not (len(row) == 10 and len(row[9].split()) == 1):
+            may_follow = False
+            continue
+        if len(row) != 10:
+            raise ValueError
+        rows.append(row)
+        may_follow = True
+    return rows
 
 
 def _points_txt(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +290,11 @@ def write_model(folder: Path, model: Model, *, text: bool = False) -> None:
     images = [struct.pack("<Q", len(model.poses))]
     for number, pose in enumerate(model.poses, 1):
         numbers = (*quaternion_of(pose.rotation), *pose.translation)
-        images += [struct.pack("<I7dI", number, *numbers, pose.lens), pose.name.encode() + b"\0", struct.pack("<Q", 0)]
+        images += [
+            struct.pack("<I7dI", number, *numbers, pose.lens),
+            pose.name.encode(errors="surrogateescape") + b"\0",
+            struct.pack("<Q", 0),
+        ]
     points = np.zeros(len(model.points), [("n", "<u8"), ("x", "<f8", 3), ("c", "u1", 3), ("e", "<f8"), ("t", "<u8")])
     points["n"], points["x"], points["c"] = np.arange(1, len(points) + 1), model.points, model.colours
     contents = (b"".join(cameras), b"".join(images), struct.pack("<Q", len(points)) + points.tobytes())

@@ -6,17 +6,23 @@ from typing import BinaryIO
 import numpy as np
 
 from maquette.data.scenes.plyfiles import read_header, read_numbers
+from maquette.data.scenes.plysplats import PACKED, read_ply
+from maquette.data.scenes.splats import CONSTANT
 from maquette.files import written_whole
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
 
 RANDOM_POINTS = 20_000
+HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")  # of a scene of Gaussians
+COLOURS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"), HARMONICS)
+BESIDE = ("points3d.ply", "sparse_pc.ply")  # files of points that lie beside cameras and are named by nothing
 
 
 def read_points(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Points (P, 3) float64 and colours (P, 3) uint8, grey where there are none, of a PLY file, text or binary.
 
-    Points that are not finite are left out. Other elements and properties are passed over.
+    Of a scene of Gaussians their places and colours. Points that are not finite are left out. Other elements and
+    properties are passed over.
     """
     try:
         with open(file, "rb") as opened:
@@ -29,21 +35,41 @@ def read_points(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return points[is_finite], colours[is_finite]
 
 
+def points_beside(*folders: Path) -> Path | None:
+    """A file of points that is usual beside cameras, in the first folder that has one."""
+    for folder in folders:
+        if found := [file for file in sorted(folder.iterdir()) if file.name.lower() in BESIDE]:
+            return found[0]
+    return None
+
+
 def _vertices(file: Path, opened: BinaryIO) -> tuple[np.ndarray, np.ndarray]:
     try:
         header = read_header(file, opened)
-        vertex = header.elements["vertex"]
-        kinds = dict(vertex.properties)
-        rgb = ["red", "green", "blue"] if "red" in kinds else []
-        numbers = read_numbers(file, opened, header, "vertex", ["x", "y", "z", *rgb], "f8")
+        kinds = dict(header.elements["vertex"].properties)
+        if set(PACKED) <= kinds.keys() and "chunk" in header.elements:
+            splats = read_ply(file, opened, header)
+            return splats.positions.astype(float), _bytes_of(splats.harmonics[:, 0] * CONSTANT + 0.5, "f4")
+        names = next((names for names in COLOURS if set(names) <= kinds.keys()), ())
+        numbers = read_numbers(file, opened, header, "vertex", ["x", "y", "z", *names], "f8")
     except (KeyError, ValueError):  # UserError is one
         raise UserError(f"{file} is truncated or damaged, or its vertices have no x, y and z.") from None
-    colours = np.full((vertex.count, 3), 128.0)
-    if rgb:
-        colours = numbers[:, 3:]
-        if kinds["red"].startswith("f"):
-            colours = (np.clip(colours, 0, 1) * 255).round()
-    return numbers[:, :3], colours.astype(np.uint8)
+    if not names:
+        return numbers, np.full((len(numbers), 3), 128, np.uint8)
+    colours = numbers[:, 3:]
+    if names == HARMONICS:
+        colours = (colours * CONSTANT + 0.5).clip(0, 1)
+    return numbers[:, :3], _bytes_of(colours, kinds[names[0]])
+
+
+def _bytes_of(colours: np.ndarray, kind: str) -> np.ndarray:
+    """Colours as bytes: floating-point numbers run to 1, or to 255 where one is larger; 16-bit ones to 65,535."""
+    colours = np.nan_to_num(colours, nan=0, posinf=0, neginf=0)
+    if kind.startswith("f") and colours.max(initial=0) <= 1:
+        colours = (colours * 255).round()
+    elif kind == "u2" and colours.max(initial=0) > 255:
+        colours = (colours / 257).round()
+    return colours.clip(0, 255).astype(np.uint8)
 
 
 def write_points(file: Path, points: np.ndarray, colours: np.ndarray) -> None:

@@ -8,33 +8,28 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 import numpy as np
 
-from maquette.data.pictures.files import (
-    MOST_PIXELS,
-    Picture,
-    display_code,
-    is_premultiplied,
-    read_picture,
-    to_channels,
-    upright,
-)
-from maquette.data.pictures.folders import THREADS
-from maquette.data.pictures.headers import Unreadable, opened, orientation_of
+from maquette.data.pictures.files import Picture, display_code, is_premultiplied, read_picture, to_channels
+from maquette.data.pictures.headers import Unreadable
 from maquette.data.scenes.lenses import Lens, Straight, straight_of, straighten
 from maquette.data.scenes.pointclouds import random_points
 from maquette.data.scenes.shots import Shot, Shots, find_shots, with_masks
 from maquette.data.scenes.solving import some
+from maquette.data.scenes.stored import have_one_shape, read_for
+from maquette.data.threads import in_threads
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
 
 LEAST = 3  # training views
 BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "grey": (0.5, 0.5, 0.5)}
+
+SMALLEST = {"uint8": 255, "uint16": 65_535}  # parts of white that a file's smallest number is
 
 Say = Callable[[str], None]
 
@@ -84,6 +79,7 @@ def read_scene(
     background: str = "white",
     masks: Path | None = None,
     cache: Path | None = None,
+    cameras: Literal["given", "solve"] = "given",
     single_camera: bool = True,
     features: int = 2048,
     say: Say = lambda line: None,
@@ -92,8 +88,9 @@ def read_scene(
 
     Pictures are straightened and reduced to at most `longest` pixels on the longer side. Every `hold_out`-th view, from
     the first, is for the test (0: none), unless the set has a test part. Transparent pictures are laid on `background`.
-    masks: a folder of pictures with the photographs' names, white where pixels count. Cameras that have to be solved
-    are kept in `cache`; single_camera, one lens for all photographs of a size, and `features` a picture are for that.
+    masks: a folder of pictures with the photographs' names, white where pixels count. Cameras that are solved, because
+    there are none or `cameras` is solve, are kept in `cache`; single_camera, one lens for all photographs of a size,
+    and `features` a picture are for that.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -101,12 +98,22 @@ def read_scene(
     if background not in BACKGROUNDS:
         raise UserError(f"There is no background {background!r}; there are {', '.join(BACKGROUNDS)}.")
     with tempfile.TemporaryDirectory(prefix="maquette-scene-") as work:
-        found = find_shots(path, cache, Path(work), masks, single_camera, features, say)
-        found.shots.sort(key=lambda shot: shot.name)
-        if masks:
-            found.shots = with_masks(found, masks, path)
-        say(f"Reading {len(found.shots)} views ...")
-        return _scene(found, path, longest, hold_out, np.array(BACKGROUNDS[background], np.float32))
+        try:
+            found = find_shots(path, cache, Path(work), masks, cameras, single_camera, features, say)
+            found.shots.sort(key=lambda shot: shot.name)
+            if masks:
+                found.shots = with_masks(found, masks, path)
+            say(f"Reading {len(found.shots)} views ...")
+            scene = _scene(found, path, longest, hold_out, np.array(BACKGROUNDS[background], np.float32))
+        except UserError as error:
+            raise UserError(_told_of(path, work, str(error))) from None
+        scene.notes = [_told_of(path, work, note) for note in scene.notes]
+        return scene
+
+
+def _told_of(path: Path, work: str, text: str) -> str:
+    """The text with what a zip file was unpacked to called by the file's name."""
+    return text.replace(str(Path(work) / "unpacked"), str(path))
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------------
@@ -118,15 +125,16 @@ def _scene(found: Shots, path: Path, longest: int | None, hold_out: int, backgro
         digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     darkroom = _Darkroom(found.shots, longest, background)
     views = []
-    with ThreadPoolExecutor(min(4, THREADS)) as pool:
-        for shot, developed in zip(found.shots, pool.map(darkroom.develop, found.shots), strict=True):
-            if isinstance(developed, Unreadable):
-                found.left_out.append((shot.name, developed.reason))
-                continue
-            views.append(developed.view)
-            digest.update(f"{shot.name}\0".encode(errors="surrogateescape") + developed.checksum)
-            is_clear |= developed.is_clear
-    if not any(view.part for view in views):
+    for shot, developed in zip(found.shots, in_threads(darkroom.develop, found.shots, 4), strict=True):
+        if isinstance(developed, Unreadable):
+            found.left_out.append((shot.name, developed.reason))
+            continue
+        views.append(developed.view)
+        digest.update(f"{shot.name}\0".encode(errors="surrogateescape") + developed.checksum)
+        is_clear |= developed.is_clear
+    if (given := {view.part for view in views} - {""}) and "test" not in given:
+        found.notes.append("No picture of the test part can be read: its views are chosen from the others.")
+    if "test" not in given:
         parts = ["test" if hold_out and index % hold_out == 0 else "train" for index in range(len(views))]
         views = [replace(view, part=part) for view, part in zip(views, parts, strict=True)]
     left_out = _told(found.left_out)
@@ -205,14 +213,24 @@ class _Darkroom:
 
 
 def _white(file: Path, name: str, pixels: np.ndarray) -> np.ndarray:
-    """A mask file as (H, W, 1) in 0..1."""
-    white = to_channels(read_picture(file).pixels, 1)
-    if white.shape[:2] != pixels.shape[:2]:
+    """A mask file as (H, W, 1) in 0..1, of the size of its picture: its alpha, if it has some, or its brightness."""
+    height, width = pixels.shape[:2]
+    mask = read_for(file, width, height)
+    white = to_channels(mask.pixels, 1)
+    if mask.alpha is not None and mask.alpha.min() < 1:
+        white = mask.alpha[..., None]
+    if mask.depth in SMALLEST and 0 < (most := white.max()) <= 1 / SMALLEST[mask.depth]:  # 1 is its white
+        white = white / most
+    rows, columns = white.shape[:2]
+    if (rows, columns) == (height, width):
+        return white
+    if not have_one_shape((columns, rows), (width, height)):
         raise UserError(
-            f"The mask {file} is {white.shape[1]} x {white.shape[0]} pixels, its picture {name} {pixels.shape[1]} x "
-            f"{pixels.shape[0]}; make them of one size."
+            f"The mask {file} is {columns} x {rows} pixels, its picture {name} {width} x {height}; make them of one "
+            "shape."
         )
-    return white
+    places = [((np.arange(new) + 0.5) * old / new).astype(int) for new, old in ((height, rows), (width, columns))]
+    return white[np.ix_(*places)]
 
 
 def _checksum(shot: Shot) -> bytes:
@@ -225,24 +243,16 @@ def _checksum(shot: Shot) -> bytes:
 
 def _fitted(shot: Shot) -> tuple[Picture, Lens]:
     """The picture, turned as its camera saw it, and the lens for its size; `Unreadable` where they do not fit."""
-    picture = read_picture(shot.path, member=shot.member)
-    height, width = picture.pixels.shape[:2]
     lens = shot.lens
-    if (width > height) != (lens.width > lens.height) and lens.width != lens.height and shot.member is None:
-        picture = _as_stored(picture, shot.path)  # the camera was solved without regard to EXIF
-        height, width = picture.pixels.shape[:2]
+    if shot.is_upright:
+        picture = read_picture(shot.path, member=shot.member)
+    else:
+        picture = read_for(shot.path, lens.width, lens.height)
+    height, width = picture.pixels.shape[:2]
     if (width, height) == (lens.width, lens.height):
         return picture, lens
-    if abs(width * lens.height - height * lens.width) > max(width, height, lens.width, lens.height):
+    if not have_one_shape((width, height), (lens.width, lens.height)):
         raise Unreadable(
             shot.name, f"{width} x {height} pixels, but its camera's pictures are {lens.width} x {lens.height}"
         )
     return picture, lens.resized(width, height)
-
-
-def _as_stored(picture: Picture, path: Path) -> Picture:
-    with opened(path, str(path), MOST_PIXELS) as (_, spec, _, _):
-        orientation = orientation_of(spec)
-    back = {6: 8, 8: 6}.get(orientation, orientation)
-    alpha = None if picture.alpha is None else upright(picture.alpha, back)
-    return replace(picture, pixels=upright(picture.pixels, back), alpha=alpha)

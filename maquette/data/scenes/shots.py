@@ -1,30 +1,38 @@
 """What a path holds of a scene: picture files with their cameras and sparse points, nothing decoded yet."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from maquette.data.pictures.files import SUFFIXES
 from maquette.data.pictures.folders import Images, open_images
+from maquette.data.pictures.kinds import SUFFIXES
 from maquette.data.scenes.colmap import files_of_model, model_folder, read_model
 from maquette.data.scenes.lenses import Lens
-from maquette.data.scenes.pointclouds import read_points
+from maquette.data.scenes.naming import find_pictures, picture_folders, shown
+from maquette.data.scenes.pointclouds import points_beside, read_points
 from maquette.data.scenes.solving import blurred_names, solve, some
 from maquette.data.scenes.transforms import Frames, read_transforms
+from maquette.data.scenes.unpacking import VIDEOS, unpacked
 from maquette.data.scenes.videos import frames_of_video
 from maquette.settings import UserError
 
-VIDEOS = frozenset((".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp"))
+DEPTH = 3  # folders below the one that is given, in which cameras are looked for
+UNREAD = ("poses_bounds.npy", "cameras.xml", "bundle.out", "bundle.rd.out", "*.nvm")  # cameras that are not read
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture file with its camera, not yet decoded; part is empty where `hold_out` decides."""
+    """A picture file with its camera, not yet decoded; part is empty where `hold_out` decides.
+
+    is_upright: the camera was found in the picture as EXIF turns it, not as it is stored.
+    """
 
     name: str
     path: Path
@@ -34,6 +42,7 @@ class Shot:
     part: str = ""
     mask: Path | None = None
     member: str | None = None
+    is_upright: bool = False
 
 
 @dataclass
@@ -50,62 +59,138 @@ class Shots:
 
 
 def find_shots(
-    path: Path, cache: Path | None, work: Path, masks: Path | None, single_camera: bool, features: int, say: Say
+    path: Path,
+    cache: Path | None,
+    work: Path,
+    masks: Path | None,
+    cameras: str,
+    single_camera: bool,
+    features: int,
+    say: Say,
 ) -> Shots:
-    """What `path` holds, by its kind; cameras of photographs are solved. Pictures in the folder `masks` are none."""
+    """What `path` holds, by its kind; cameras of photographs are solved, those of others too if `cameras` is solve.
+
+    Pictures in the folder `masks` are none.
+    """
+    inside = None
     if path.is_file():
-        if path.suffix.lower() == ".json":
+        if path.suffix.lower() == ".json" and cameras == "given":
             return _of_transforms([(path, "")])
         if path.suffix.lower() in VIDEOS:
             return _of_video(path, cache, work, features, say)
-        if path.suffix.lower() != ".zip":
+        if path.suffix.lower() == ".zip":
+            inside = unpacked(path, work)
+            path = inside or path
+        elif path.suffix.lower() == ".json":
+            path = path.parent
+        else:
             raise UserError(
                 f"{path} is no scene: give a folder of photographs, a video ({', '.join(sorted(VIDEOS))}), "
                 "transforms.json or a folder with a COLMAP model."
             )
-    blender = [(path / f"transforms_{part}.json", part) for part in ("train", "test")]
+    notes = []
+    if path.is_dir():
+        known = _with_cameras(path)
+        if known and cameras == "given":
+            return _of_cameras(path, known, inside)
+        if known:
+            notes.append("The cameras that come with the photographs were not used: they were found anew.")
+        elif unread := sorted(file.name for pattern in UNREAD for file in path.glob(pattern)):
+            notes.append(f"Cameras in {', '.join(unread)} cannot be read: they were found anew.")
+    found = _of_pictures(path, cache, work, masks, single_camera, features, say)
+    found.notes = [*notes, *found.notes]
+    return found
+
+
+def _with_cameras(path: Path) -> list[Path]:
+    """The folder itself if it holds cameras, whole or not; or the nearest ones below it that do."""
+    level = [path]
+    for _ in range(DEPTH + 1):
+        if found := [folder for folder in level if _holds_cameras(folder)]:
+            return found
+        level = sorted(
+            Path(entry.path)
+            for folder in level
+            for entry in os.scandir(folder)
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
+    return []
+
+
+def _holds_cameras(folder: Path) -> bool:
+    is_json = any((folder / name).is_file() for name in ("transforms_train.json", "transforms.json"))
+    return is_json or model_folder(folder) is not None
+
+
+def _of_cameras(path: Path, known: list[Path], inside: Path | None) -> Shots:
+    """The scene whose cameras are in one of the folders at or below `path`."""
+    if len(known) > 1:
+        raise UserError(
+            f"{path} holds several scenes: {some([str(folder) for folder in known])}; give one of them, or have the "
+            "cameras of all photographs found anew with --cameras solve."
+        )
+    (folder,) = known
+    blender = [(folder / f"transforms_{part}.json", part) for part in ("train", "test")]
     if blender[0][0].is_file():
-        return _of_transforms([(file, part) for file, part in blender if file.is_file()], "Blender")
-    if (path / "transforms.json").is_file():
-        return _of_transforms([(path / "transforms.json", "")])
-    folder = model_folder(path) if path.is_dir() else None
-    if folder:
-        return _of_colmap(path, folder)
-    videos = sorted(file for file in path.iterdir() if file.suffix.lower() in VIDEOS) if path.is_dir() else []
-    if len(videos) == 1 and not any(file.suffix.lower() in SUFFIXES for file in path.iterdir()):
-        return _of_video(videos[0], cache, work, features, say)
+        found = _of_transforms([(file, part) for file, part in blender if file.is_file()], "Blender", inside=inside)
+    elif (folder / "transforms.json").is_file():
+        found = _of_transforms([(folder / "transforms.json", "")], inside=inside)
+    else:
+        model = model_folder(folder)
+        assert model, "which is why the folder is known"
+        found = _of_colmap(path, model, inside)
+    if folder != path:
+        found.notes.insert(0, f"The scene is that in {folder}.")
+    return found
+
+
+def _of_pictures(
+    path: Path, cache: Path | None, work: Path, masks: Path | None, single_camera: bool, features: int, say: Say
+) -> Shots:
+    """Photographs of a folder or zip file, or the only video in a folder without photographs."""
+    if path.is_dir():
+        files = [file for file in sorted(path.iterdir()) if file.is_file()]
+        videos = [file for file in files if file.suffix.lower() in VIDEOS]
+        if len(videos) == 1 and not any(file.suffix.lower() in SUFFIXES for file in files):
+            return _of_video(videos[0], cache, work, features, say)
     inner = path / "images" if (path / "images").is_dir() else path
     pictures = open_images(inner, verify=False)
     if masks:
-        inside = masks.resolve()
-        pictures.entries = [entry for entry in pictures.entries if inside not in entry.path.resolve().parents]
+        aside = masks.resolve()
+        pictures.entries = [entry for entry in pictures.entries if aside not in entry.path.resolve().parents]
     return _of_photographs(pictures, cache, single_camera, features, say)
 
 
-def _of_transforms(files: list[tuple[Path, str]], kind: str = "transforms.json") -> Shots:
+def _of_transforms(
+    files: list[tuple[Path, str]], kind: str = "transforms.json", *, inside: Path | None = None
+) -> Shots:
     found = Shots(kind, [])
     has_test = len(files) > 1
     for file, part in files:
-        frames = read_transforms(file)
+        frames = read_transforms(file, inside=inside)
         found.kind = frames.kind or found.kind
         found.read.append(file)
         found.left_out += frames.left_out
-        found.notes += _notes_of(frames, file)
+        found.notes += [*_notes_of(frames, file), *(note for note in frames.notes if note not in found.notes)]
         known = {shot.name for shot in found.shots}
         found.left_out += [(f.name, f"listed in {file.name} too") for f in frames.frames if f.name in known]
         found.shots += [
-            Shot(f.name, f.path, f.lens, f.rotation, f.translation, part if has_test else "", f.mask)
+            Shot(f.name, f.path, f.lens, f.rotation, f.translation, part if has_test else f.part, f.mask)
             for f in frames.frames
             if f.name not in known
         ]
         if frames.points and not len(found.points):
-            found.points, found.colours = read_points(frames.points)
-            found.read.append(frames.points)
-            found.notes.append(f"The {len(found.points):,} points are from {frames.points.name}.")
+            _read_points(found, frames.points)
     validation = files[0][0].with_name("transforms_val.json")
-    if kind == "Blender" and has_test and validation.is_file():
+    if kind == "Blender" and validation.is_file():
         found.notes.append(f"The views of {validation.name} are not used.")
     return found
+
+
+def _read_points(found: Shots, file: Path) -> None:
+    found.points, found.colours = read_points(file)
+    found.read.append(file)
+    found.notes.append(f"The {len(found.points):,} points are from {file.name}.")
 
 
 def _notes_of(frames: Frames, file: Path) -> list[str]:
@@ -114,30 +199,33 @@ def _notes_of(frames: Frames, file: Path) -> list[str]:
     return [f"The matrices of {frames.num_scaled} frames of {file.name} held a scale, which was divided out."]
 
 
-def _of_colmap(path: Path, folder: Path) -> Shots:
+def _of_colmap(path: Path, folder: Path, inside: Path | None) -> Shots:
     model = read_model(folder)
-    roots = dict.fromkeys(base / "images" for base in (path, folder, folder.parent, folder.parent.parent))
-    root = next((place for place in roots if place.is_dir()), None)
-    if root is None and any((path / pose.name).is_file() for pose in model.poses[:1]):
-        root = path
-    if root is None:
+    bases = [base for base in chain([path], [folder], folder.parents) if base == path or base.is_relative_to(path)]
+    bases = list(dict.fromkeys([*bases, *([] if inside else [folder.parent, folder.parent.parent])]))
+    roots = picture_folders(*bases)
+    pictures = find_pictures([pose.name for pose in model.poses], roots, inside)
+    if not pictures.files and set(roots) <= set(bases):
         raise UserError(
             f"The pictures of the COLMAP model in {folder} are not beside it: there is no "
-            f"{' and no '.join(map(str, roots))}; put them into one of these."
+            f"{' and no '.join(str(base / 'images') for base in bases)}; put them into one of these."
         )
-    found = Shots("COLMAP model", [], model.points, model.colours)
+    found = Shots("COLMAP model", [], model.points, model.colours, notes=pictures.note("the COLMAP model"))
     found.read = files_of_model(folder)
     for pose in model.poses:
-        name = PurePosixPath(pose.name)
-        if name.is_absolute() or ".." in name.parts or "\\" in pose.name:
-            found.left_out.append((pose.name, "its path leaves the folder"))
-        elif not (root / name).is_file():
-            found.left_out.append((pose.name, f"no such file in {root}"))
-        else:
+        name = shown(pose.name)
+        if pose.name in pictures.files:
             lens = model.lenses[pose.lens]
-            found.shots.append(Shot(pose.name, root / name, lens, pose.rotation, pose.translation))
+            found.shots.append(Shot(name, pictures.files[pose.name], lens, pose.rotation, pose.translation))
+        else:
+            found.left_out.append((name, pictures.missing[pose.name]))
     if len(model.points):
         found.notes.append(f"The {len(model.points):,} points are from the COLMAP model.")
+    else:
+        has_file = any(file.stem.lower() == "points3d" for file in found.read)
+        found.notes.append(f"The COLMAP model in {folder} has no {'points' if has_file else 'file points3D'}.")
+        if file := points_beside(*bases):
+            _read_points(found, file)
     return found
 
 
@@ -151,19 +239,21 @@ def _of_photographs(
     entries = {entry.name: entry for entry in pictures.entries}
     found = Shots("photographs" if video is None else "video", [], model.points, model.colours, list(pictures.left_out))
     found.left_out += facts["unreadable"].items()
+    found.left_out = [(shown(name), reason) for name, reason in found.left_out]
     for pose in model.poses:
         entry, lens = entries[pose.name], model.lenses[pose.lens]
-        found.shots.append(Shot(pose.name, entry.path, lens, pose.rotation, pose.translation, member=entry.member))
+        place = pose.rotation, pose.translation
+        found.shots.append(Shot(shown(pose.name), entry.path, lens, *place, member=entry.member, is_upright=True))
     seconds = sum(facts["seconds"].values())
     found.notes.append(
         f"COLMAP found the cameras of {len(facts['registered'])} of {len(pictures)} pictures and {facts['points']:,} "
         f"points in {seconds:.0f} seconds; points are off by {facts['error_pixels']:.2f} pixels on average."
     )
-    if missing := facts["not_registered"]:
+    if missing := list(map(shown, facts["not_registered"])):
         found.notes.append(
             f"No camera was found for {some(missing)}: photograph there again, closer to the pictures beside them."
         )
-    if blurred := blurred_names(facts["sharpness"]):
+    if blurred := list(map(shown, blurred_names(facts["sharpness"]))):
         found.notes.append(f"Blurred, by their sharpness: {some(blurred)}; leave them out if the result is soft.")
     return found
 

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from maquette.data.pictures.files import Picture, display_code, read_picture, to_channels, write_picture
-from maquette.data.pictures.folders import THREADS, Entry, Images
+from maquette.data.pictures.folders import Entry, Images
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.scenes.colmap import Model, Pose, model_folder, read_model, write_model
 from maquette.data.scenes.lenses import Lens, lens_of_model, reduced
+from maquette.data.threads import THREADS, in_threads
 from maquette.files import read_json, write_json
 from maquette.settings import UserError
 
@@ -194,10 +194,9 @@ def _prepare(pictures: Images, work: Path) -> tuple[dict[str, int], dict[str, fl
         write_picture(work / "pictures" / place, Picture(small, None, "uint8", metadata=read.metadata))
         return place, sharpness_of(to_channels(small, 1)[..., 0])
 
-    with ThreadPoolExecutor(min(4, THREADS)) as pool:
-        done = list(pool.map(prepare, range(len(pictures))))
     places, sharpness, unreadable = {}, {}, {}
-    for index, (name, result) in enumerate(zip(pictures.names, done, strict=True)):
+    prepared = in_threads(prepare, range(len(pictures)), 4)
+    for index, (name, result) in enumerate(zip(pictures.names, prepared, strict=True)):
         if isinstance(result, Unreadable):
             unreadable[name] = result.reason
         else:

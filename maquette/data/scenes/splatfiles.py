@@ -1,115 +1,85 @@
-"""Scenes of 3D Gaussians in files: the usual PLY, `.splat`, and the packed PLY of PlayCanvas.
+"""Files of scenes: told apart by what they hold, read by their kind, refused by their name."""
 
-Numbers are kept as 3D Gaussian splatting trains them (Kerbl et al. 2023): logarithms of standard deviations, logits of
-opacities, coefficients of spherical harmonics. Their constant term gives the colour 0.5 + CONSTANT * coefficient.
-"""
-
-import math
 import os
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from maquette.data.scenes.plyfiles import BLOCK, Element, Header, read_header, read_numbers
+from maquette.data.scenes import gltf, ksplat, sog, spz
+from maquette.data.scenes.plyfiles import read_header
+from maquette.data.scenes.plysplats import NEEDED, PACKED, POSITION, read_ply, with_comments, write_ply
+from maquette.data.scenes.pointclouds import read_points
+from maquette.data.scenes.splats import CONSTANT, FLAT, PARTS, SURE, Splats, logarithms, logits, shares
 from maquette.files import written_whole
 from maquette.settings import UserError
 
-ENDINGS = (".ply", ".splat")
-CONSTANT = 0.5 / math.sqrt(math.pi)  # the spherical harmonic of degree 0
-SURE = 20  # the logit of opacity 1 in float32; -SURE of opacity 0
-FLAT = math.log(1e-30)  # the logarithm of a standard deviation of 0
-ANTIALIASED = "antialiased"  # the comment of a PLY whose Gaussians were trained so; other programs pass over it
-CHUNK = 256  # points of a packed PLY that share their ranges
+__all__ = ["CONSTANT", "PARTS", "Splats", "is_scene_file", "read_splats", "write_ply", "write_scene"]
 
-PARTS = ("positions", "scales", "rotations", "opacities", "harmonics")  # of a scene, an array each
-POSITION, SCALE = ["x", "y", "z"], ["scale_0", "scale_1", "scale_2"]
-ROTATION, COLOUR = ["rot_0", "rot_1", "rot_2", "rot_3"], ["f_dc_0", "f_dc_1", "f_dc_2"]
-NEEDED = [*POSITION, *COLOUR, "opacity", *SCALE, *ROTATION]
-PACKED = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]
+ENDINGS = (".ply", ".splat", ".spz", ".ksplat", ".sog", ".glb", ".gltf")
+FOREIGN = {
+    ".obj": "a mesh", ".stl": "a mesh", ".fbx": "a mesh", ".dae": "a mesh", ".off": "a mesh", ".3ds": "a mesh",
+    ".blend": "a Blender file", ".usd": "a USD scene", ".usda": "a USD scene", ".usdc": "a USD scene",
+    ".usdz": "a USD scene", ".las": "a LAS point cloud", ".laz": "a LAS point cloud", ".e57": "an E57 point cloud",
+    ".pcd": "a PCD point cloud", ".xyz": "a list of points", ".pts": "a list of points", ".rad": "a RAD scene",
+    ".lcc": "an LCC scene", ".splatv": "a scene that moves",
+}  # fmt: skip
+WAY_OUT = "give a scene of 3D Gaussians as .ply, .splat, .spz, .sog, .ksplat or .glb"
 SPLAT = np.dtype([("position", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)])
+FACES = ("face", "tristrips")  # elements that make a PLY a mesh
+POINT_SIZE, POINT_NEIGHBOURS = 0.5, 3  # of a plain point, in mean distances to so many others
+POINT_LOGIT = 4.0
 
-
-@dataclass(frozen=True)
-class Splats:
-    """N Gaussians, all numbers float32.
-
-    positions (N, 3); scales (N, 3): natural logarithms of standard deviations; rotations (N, 4): quaternions w x y z,
-    of any length but 0; opacities (N,): logits; harmonics (N, (degree + 1)^2, 3): coefficients for red, green and blue,
-    the constant term first; is_antialiased: whether they are to be drawn so; notes: what was left out on reading.
-    """
-
-    positions: np.ndarray
-    scales: np.ndarray
-    rotations: np.ndarray
-    opacities: np.ndarray
-    harmonics: np.ndarray
-    is_antialiased: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    @property
-    def degree(self) -> int:
-        """Of the spherical harmonics, 0 to 3."""
-        return math.isqrt(self.harmonics.shape[1]) - 1
-
-    def rows(self) -> np.ndarray:
-        """(N, 11 + 3 K), a Gaussian a row, its numbers in the order above."""
-        return np.concatenate([getattr(self, name).reshape(len(self), -1) for name in PARTS], axis=1)
+Reader = Callable[[Path, BinaryIO], Splats]
 
 
 def is_scene_file(path: Path) -> bool:
-    """Whether the name is that of a scene, not of a run folder."""
-    return path.suffix.lower() in ENDINGS and not path.is_dir()
+    """Whether the name is that of a scene, or of a thing that is taken for one, not of a run folder."""
+    ending = path.suffix.lower()
+    return (ending in ENDINGS or ending in FOREIGN or path.name == sog.META) and not path.is_dir()
 
 
-def read_splats(path: Path) -> Splats:
-    """The Gaussians of a `.ply`, packed or not, or of a `.splat`.
+def read_splats(path: Path, ending: str | None = None) -> Splats:
+    """The Gaussians of a scene file of any kind; `ending` is that of its name, if it has another one for the moment.
 
     Points with numbers that are not finite, or a rotation of 0, are left out and counted in `notes`.
     """
     try:
         with open(path, "rb") as file:
-            if file.read(3) == b"ply":
-                return _usable(path, _read_ply(path, file))
-            if path.suffix.lower() == ".splat":
-                return _usable(path, _read_splat(path, file))
+            reader = _reader(path, file.read(1024), ending or path.suffix.lower())
+            file.seek(0)
+            return _usable(path, reader(path, file))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    raise UserError(
-        f"{path} is not a PLY file, nor does it end with .splat; give a scene of 3D Gaussians as one of them."
-    )
 
 
-def write_ply(path: Path, splats: Splats) -> None:
-    """The PLY that viewers of 3D Gaussians read: little-endian float32, normals of 0, `f_rest` one colour at a time."""
-    count, terms = splats.harmonics.shape[:2]
-    assert terms in (1, 4, 9, 16), f"{terms} terms are no degree from 0 to 3"
-    rest = [f"f_rest_{i}" for i in range(3 * (terms - 1))]
-    names = [*POSITION, "nx", "ny", "nz", *COLOUR, *rest, "opacity", *SCALE, *ROTATION]
-    header = ["ply", "format binary_little_endian 1.0"]
-    if splats.is_antialiased:
-        header.append(f"comment {ANTIALIASED}")
-    header += [f"element vertex {count}"] + [f"property float {name}" for name in names] + ["end_header", ""]
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
-        file.write("\n".join(header).encode())
-        for first in range(0, count, BLOCK):
-            some = slice(first, first + BLOCK)
-            harmonics = splats.harmonics[some]
-            columns = [
-                splats.positions[some],
-                np.zeros((len(harmonics), 3)),
-                harmonics[:, 0],
-                harmonics[:, 1:].swapaxes(1, 2).reshape(len(harmonics), -1),
-                splats.opacities[some, None],
-                splats.scales[some],
-                splats.rotations[some],
-            ]
-            file.write(np.concatenate(columns, axis=1).astype("<f4").tobytes())
+def _reader(path: Path, start: bytes, ending: str) -> Reader:
+    """What reads a file that begins so."""
+    if start[:3] == b"ply":
+        return _read_ply
+    if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)", start, re.I):
+        raise UserError(
+            f"{path} is a web page, not a scene: the download went wrong, or wants a login; download the file itself."
+        )
+    if start.startswith(b"version https://git-lfs"):
+        raise UserError(f"{path} only points to a file of Git LFS; fetch the file with: git lfs pull")
+    if start[:4] == b"glTF" or ending in (".glb", ".gltf"):
+        return gltf.read
+    if ending == ".splat":
+        return _read_splat
+    if ending == ".ksplat":
+        return ksplat.read
+    if start[:2] == b"\x1f\x8b" or start[:4] == spz.MAGIC or ending == ".spz":
+        return spz.read
+    if start[:2] == b"PK" or ending == ".sog" or path.name == sog.META:
+        return sog.read
+    if ending in FOREIGN:
+        raise UserError(f"{path} is {FOREIGN[ending]}, which is not read; {WAY_OUT}.")
+    raise UserError(f"{path} is not a PLY file, nor another kind of scene that is known; {WAY_OUT}.")
 
 
 def _usable(path: Path, splats: Splats) -> Splats:
@@ -128,12 +98,42 @@ def _usable(path: Path, splats: Splats) -> Splats:
             f"None of the {bad:,} points of {path} can be used: their numbers are not finite; write it again."
         )
     note = f"{bad:,} of {len(good):,} points were left out: their numbers are not finite, or their rotation is 0."
-    return replace(splats, **{name: getattr(splats, name)[good] for name in PARTS}, notes=[note])
+    return replace(splats, **{name: getattr(splats, name)[good] for name in PARTS}, notes=[*splats.notes, note])
 
 
-def _logits(opacities: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return np.log(opacities) - np.log1p(-opacities)
+# -- PLY ---------------------------------------------------------------------------------------------------------------
+
+
+def _read_ply(path: Path, file: BinaryIO) -> Splats:
+    header = read_header(path, file)
+    vertex = header.elements.get("vertex")
+    if not vertex or not vertex.count:
+        raise UserError(f"{path} holds no points; {WAY_OUT}.")
+    names = set(vertex.names)
+    if names & {*NEEDED, *PACKED} - set(POSITION) or not names >= set(POSITION):
+        return read_ply(path, file, header)
+    if faces := sum(header.elements[name].count for name in FACES if name in header.elements):
+        raise UserError(f"{path} is a mesh of {faces:,} faces, not a scene of 3D Gaussians; {WAY_OUT}.")
+    return with_comments(points_as_splats(*read_points(path)), header.comments)
+
+
+def points_as_splats(points: np.ndarray, colours: np.ndarray) -> Splats:
+    """Plain points (N, 3) with colours (N, 3) uint8 as small round Gaussians that nearly touch."""
+    count = len(points)
+    sizes = np.ones(count)
+    if count > 1:
+        distances = cKDTree(points).query(points, k=range(2, 2 + min(POINT_NEIGHBOURS, count - 1)))[0]
+        sizes = POINT_SIZE * distances.mean(axis=1)
+        usual = np.median(sizes)
+        sizes = sizes.clip(usual / 10, 3 * usual) if usual else np.full(count, np.ptp(points, axis=0).max() / 100)
+    return Splats(
+        points.astype(np.float32),
+        np.repeat(logarithms(sizes)[:, None], 3, axis=1),
+        np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
+        np.full(count, POINT_LOGIT, np.float32),
+        ((colours[:, None] / np.float32(255) - 0.5) / CONSTANT).astype(np.float32),
+        notes=["Its points are plain ones, shown as small round Gaussians."],
+    )
 
 
 # -- .splat ------------------------------------------------------------------------------------------------------------
@@ -147,122 +147,53 @@ def _read_splat(path: Path, file: BinaryIO) -> Splats:
             "what a point takes; copy or download it again."
         )
     if not size:
-        raise UserError(f"{path} holds no points; give a scene of 3D Gaussians.")
-    file.seek(0)
+        raise UserError(f"{path} holds no points; {WAY_OUT}.")
     points = np.fromfile(file, SPLAT)
     colours = points["colour"] / np.float32(255)
     return Splats(
         points["position"].astype(np.float32),
-        np.log(np.maximum(np.abs(points["scale"]), np.exp(FLAT))).astype(np.float32),
+        logarithms(points["scale"]),
         (points["rotation"] - np.float32(128)) / np.float32(128),
-        _logits(colours[:, 3]),
+        logits(colours[:, 3]),
         ((colours[:, None, :3] - 0.5) / CONSTANT).astype(np.float32),
     )
 
 
-# -- PLY ---------------------------------------------------------------------------------------------------------------
+def write_splat(path: Path, splats: Splats) -> None:
+    """32 bytes a point; colours are those of the constant term, the same from everywhere."""
+    points = np.empty(len(splats), SPLAT)
+    points["position"], points["scale"] = splats.positions, np.exp(splats.scales)
+    colours = np.concatenate([0.5 + CONSTANT * splats.harmonics[:, 0], shares(splats.opacities)[:, None]], axis=1)
+    points["colour"] = (255 * colours).round().clip(0, 255)
+    units = splats.rotations / np.linalg.norm(splats.rotations, axis=1, keepdims=True)
+    points["rotation"] = (128 * units + 128).round().clip(0, 255)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(points.tobytes())
 
 
-def _read_ply(path: Path, file: BinaryIO) -> Splats:
-    header = read_header(path, file)
-    vertex = header.elements.get("vertex")
-    if not vertex or not vertex.count:
-        raise UserError(f"{path} holds no points; give a scene of 3D Gaussians.")
-    if "chunk" in header.elements and set(PACKED) <= set(vertex.names):
-        return _unpacked(path, file, header)
-    missing = [name for name in NEEDED if name not in vertex.names]
-    if missing:
-        raise UserError(
-            f"{path} is no scene of 3D Gaussians: its points lack {', '.join(missing)}; export it with them."
-        )
-    rest = _rest(path, vertex)
-    numbers = read_numbers(path, file, header, "vertex", [*NEEDED, *rest], "f4")
-    return Splats(
-        np.ascontiguousarray(numbers[:, :3]),
-        np.ascontiguousarray(numbers[:, 7:10]),
-        np.ascontiguousarray(numbers[:, 10:14]),
-        np.ascontiguousarray(numbers[:, 6]),
-        _harmonics(numbers[:, 3:6], numbers[:, 14:]),
-        ANTIALIASED in header.comments,
-    )
+# -- of the kind that the name says -----------------------------------------------------------------------------------
+
+WRITERS: dict[str, Callable[[Path, Splats], object]] = {
+    ".ply": write_ply,
+    ".splat": write_splat,
+    ".spz": spz.write,
+    ".glb": gltf.write,
+}
 
 
-def _rest(path: Path, element: Element) -> list[str]:
-    """The names of the coefficients above the constant term."""
-    count = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in element.names)
-    names = [f"f_rest_{i}" for i in range(count)]
-    if count not in (0, 9, 24, 45) or not set(names) <= set(element.names):
-        raise UserError(
-            f"{path} has {count} properties f_rest_*; write it with spherical harmonics of degree 0, 1, 2 or 3, which "
-            "have 0, 9, 24 or 45, counted from f_rest_0."
-        )
-    return names
+def write_scene(path: Path, splats: Splats, ending: str) -> Splats:
+    """A file of the kind that an ending of `WRITERS` names, and what is read back from it.
 
-
-def _harmonics(constant: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """(N, K, 3) from the constant term (N, 3) and the others (N, 3 (K - 1)), one colour after the other."""
-    above = rest.reshape(len(rest), 3, -1).swapaxes(1, 2) if rest.shape[1] else rest.reshape(len(rest), 0, 3)
-    return np.concatenate([constant[:, None], above], axis=1)
-
-
-# -- PLY packed by PlayCanvas ------------------------------------------------------------------------------------------
-
-
-def _unpacked(path: Path, file: BinaryIO, header: Header) -> Splats:
-    """Gaussians from 4 words each and the ranges of their chunk; the `.compressed.ply` of SuperSplat."""
-    count = header.elements["vertex"].count
-    chunk, harmonics = header.elements["chunk"], header.elements.get("sh")
-    least = [f"min_{axis}" for axis in "xyz"] + [f"min_scale_{axis}" for axis in "xyz"]
-    if "min_r" in chunk.names:
-        least += ["min_r", "min_g", "min_b"]
-    ranges = [*least, *[name.replace("min", "max") for name in least]]
-    missing = [name for name in ranges if name not in chunk.names]
-    if missing:
-        raise UserError(
-            f"{path} is no packed scene of 3D Gaussians: its chunks lack {', '.join(missing)}; export it again."
-        )
-    if chunk.count * CHUNK < count or (harmonics and harmonics.count != count):
-        raise UserError(
-            f"{path} is damaged: {chunk.count:,} chunks of {CHUNK} points do not hold {count:,} points with what "
-            "belongs to them; export it again."
-        )
-    rest = _rest(path, harmonics) if harmonics else []
-    words = read_numbers(path, file, header, "vertex", PACKED, "u4")
-    bounds = read_numbers(path, file, header, "chunk", ranges, "f4").repeat(CHUNK, axis=0)[:count]
-    low, high = np.split(bounds, 2, axis=1)  # (N, 6 or 9) each
-
-    colours = _parts(words[:, 3], [8, 8, 8, 8])
-    shares = np.concatenate(
-        [_parts(words[:, 0], [11, 10, 11]), _parts(words[:, 2], [11, 10, 11]), colours[:, :3]], axis=1
-    )
-    shares[:, : low.shape[1]] = low + (high - low) * shares[:, : low.shape[1]]
-    above: np.ndarray = np.empty((count, 0), np.float32)
-    if rest:  # a byte stands for a 256th of -4..4; the middle of it
-        above = (read_numbers(path, file, header, "sh", rest, "f4") + np.float32(0.5)) / 32 - 4
-    return Splats(
-        shares[:, :3],
-        shares[:, 3:6],
-        _smallest_three(words[:, 1]),
-        _logits(colours[:, 3]),
-        _harmonics((shares[:, 6:] - np.float32(0.5)) / np.float32(CONSTANT), above),
-    )
-
-
-def _parts(words: np.ndarray, bits: list[int]) -> np.ndarray:
-    """(N, parts) in 0..1 from words (N,) that hold `bits` each, the first on top."""
-    shifts = [sum(bits[i + 1 :]) for i in range(len(bits))]
-    parts = [
-        ((words >> shift) & (2**bit - 1)) / np.float32(2**bit - 1) for shift, bit in zip(shifts, bits, strict=True)
-    ]
-    return np.stack(parts, axis=1).astype(np.float32)
-
-
-def _smallest_three(words: np.ndarray) -> np.ndarray:
-    """Unit quaternions (N, 4), w first: two bits say which part is the largest, ten bits each hold the others."""
-    others = (_parts(words, [2, 10, 10, 10])[:, 1:] - np.float32(0.5)) * np.float32(math.sqrt(2))
-    largest = np.sqrt(np.maximum(0, 1 - (others**2).sum(axis=1)))
-    rotations = np.empty((len(words), 4), np.float32)
-    for place in range(4):
-        here = words >> 30 == place
-        rotations[here] = np.insert(others[here], place, largest[here], axis=1)
-    return rotations
+    `UserError` where that is not the same, within the steps of the kind's numbers.
+    """
+    WRITERS[ending](path, splats)
+    again = read_splats(path, ending)
+    is_whole = len(again) == len(splats)
+    if is_whole and ending == ".ply":
+        is_whole = all(np.array_equal(getattr(again, name), getattr(splats, name)) for name in PARTS)
+    elif is_whole:
+        reach = float(np.abs(splats.positions).max())
+        is_whole = bool(np.abs(again.positions - splats.positions).max() <= 2**-22 * reach)
+    if not is_whole:
+        raise UserError(f"The scene holds numbers that a {ending} file does not.")
+    return again

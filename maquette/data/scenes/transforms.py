@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from maquette.data.pictures.files import SUFFIXES, read_header
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.scenes.lenses import Lens
+from maquette.data.scenes.naming import find_pictures, picture_folders, shown
+from maquette.data.scenes.pointclouds import points_beside
+from maquette.data.scenes.solving import some
+from maquette.data.scenes.stored import stored_size
 from maquette.files import read_json, write_json
 from maquette.settings import UserError
 
@@ -26,7 +29,7 @@ RIGID = 1e-3  # how far a rotation's columns may be from right angles
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture that was found: its file, its lens, and its place, R x + t to the camera."""
+    """A picture that was found: its file, its lens, its place, R x + t to the camera; part: train, test or empty."""
 
     name: str
     path: Path
@@ -34,13 +37,14 @@ class Frame:
     rotation: np.ndarray
     translation: np.ndarray
     mask: Path | None = None
+    part: str = ""
 
 
 @dataclass
 class Frames:
     """The frames of a file in its order; why others were left out, by name; how many matrices held a scale.
 
-    points: a PLY file beside; kind: what made the file, where it says so.
+    points: a PLY file beside; kind: what made the file, where it says so; notes: what else is to be said.
     """
 
     frames: list[Frame]
@@ -48,27 +52,43 @@ class Frames:
     num_scaled: int = 0
     points: Path | None = None
     kind: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
-def read_transforms(file: Path) -> Frames:
-    """The frames whose pictures are there and whose matrices are rotations and translations; the rest by name."""
-    values = read_json(file)
+def read_transforms(file: Path, *, inside: Path | None = None) -> Frames:
+    """The frames whose pictures are there and whose matrices are rotations and translations; the rest by name.
+
+    Files may lie anywhere, unless they must be `inside` a folder.
+    """
+    values = read_json(file, any_bytes=True)
     if not isinstance(values, dict) or not isinstance(values.get("frames"), list):
         raise UserError(f"{file} has no list `frames`, so that it is no transforms.json.")
     found = Frames([], kind="turntable" if values.get("made_as") == "turntable" else "")
+    roots = [file.parent, *picture_folders(file.parent)]
+    frames = [frame if isinstance(frame, dict) else {} for frame in values["frames"]]
+    pictures = find_pictures(_texts(frames, "file_path"), roots, inside)
+    masks = find_pictures(_texts(frames, "mask_path"), [file.parent], inside, least=2)
+    found.notes += pictures.note(file.name)
+    parts, otherwise = _parts(values, set(pictures.files.values()), roots, inside)
+    if parts:
+        found.notes.append(f"The parts for training and test are those of the lists in {file.name}.")
     names: set[str] = set()
-    for number, frame in enumerate(values["frames"]):
-        told = frame.get("file_path") if isinstance(frame, dict) else None
+    unmasked = []
+    for number, frame in enumerate(frames):
+        told = frame.get("file_path")
         if not isinstance(told, str) or not told:
             found.left_out.append((f"frame {number}", "without file_path"))
             continue
-        path = _picture(file.parent, told)
-        name = path.relative_to(file.parent).as_posix() if path else told.removeprefix("./")
+        path = pictures.files.get(told)
+        name = _name(told, path, file.parent)
         if path is None:
-            found.left_out.append((name, _why_missing(file.parent, told)))
+            found.left_out.append((name, pictures.missing[told]))
             continue
         if name in names:
             found.left_out.append((name, "listed twice"))
+            continue
+        if (part := parts.get(path, otherwise)) is None:
+            found.left_out.append((name, f"for neither training nor test by the lists of {file.name}"))
             continue
         matrix, trouble = _rigid(frame.get("transform_matrix"))
         if matrix is None:
@@ -82,32 +102,60 @@ def read_transforms(file: Path) -> Frames:
         names.add(name)
         found.num_scaled += trouble == "scaled"
         rotation = (matrix @ FLIP)[:3, :3].T
-        mask = _picture(file.parent, frame["mask_path"]) if isinstance(frame.get("mask_path"), str) else None
-        found.frames.append(Frame(name, path, lens, rotation, -rotation @ matrix[:3, 3], mask))
-    points = values.get("ply_file_path")
-    if isinstance(points, str) and _inside(points) and (file.parent / points).is_file():
-        found.points = file.parent / points
+        mask = masks.files.get(str(frame.get("mask_path")))
+        if frame.get("mask_path") and mask is None:
+            unmasked.append(name)
+        found.frames.append(Frame(name, path, lens, rotation, -rotation @ matrix[:3, 3], mask, part))
+    if unmasked:
+        masks_are = "mask is" if len(unmasked) == 1 else "masks are"
+        found.notes.append(
+            f"{len(unmasked):,} {masks_are} named in {file.name} but not there, so that all pixels count of "
+            f"{some(unmasked)}."
+        )
+    found.points = _points(values.get("ply_file_path"), file, inside, found.notes)
     return found
 
 
-def _inside(told: str) -> bool:
-    path = PureWindowsPath(told)  # knows both slashes, and drives
-    return not path.anchor and ".." not in path.parts
+def _texts(frames: list[dict[str, Any]], key: str) -> list[str]:
+    return [frame[key] for frame in frames if isinstance(frame.get(key), str) and frame[key]]
 
 
-def _picture(folder: Path, told: str) -> Path | None:
-    """The file that `file_path` means: as it is written, or with the ending that it lacks."""
-    if not _inside(told):
-        return None
-    path = folder / told.replace("\\", "/")
-    if path.suffix.lower() in SUFFIXES:
-        return path if path.is_file() else None
-    beside = (path.with_name(path.name + ending) for ending in (".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".webp"))
-    return next((other for other in beside if other.is_file()), None)
+def _name(told: str, path: Path | None, folder: Path) -> str:
+    """What a picture is called: its path below the folder, or what it is told to be."""
+    if path is not None and path.is_relative_to(folder) and ".." not in (below := path.relative_to(folder)).parts:
+        told = below.as_posix()
+    return shown(told.replace("\\", "/").removeprefix("./"))
 
 
-def _why_missing(folder: Path, told: str) -> str:
-    return f"no such file in {folder}" if _inside(told) else "its path leaves the folder"
+def _parts(
+    values: dict[str, Any], pictures: set[Path], roots: list[Path], inside: Path | None
+) -> tuple[dict[Path, str], str | None]:
+    """The parts of pictures that lists of filenames name, and the part of the others: nothing if they are for neither.
+
+    With a list for one part only, the other part has the other pictures; without lists, parts are empty.
+    """
+    lists = {part: values.get(f"{part}_filenames") for part in ("train", "test", "val")}
+    given = {part: names for part, names in lists.items() if isinstance(names, list) and names}
+    if "test" not in given and "val" in given:
+        given["test"] = given["val"]
+    parts: dict[Path, str] = {}
+    for part in ("train", "test"):
+        names = [name for name in given.get(part, []) if isinstance(name, str)]
+        parts |= dict.fromkeys(find_pictures(names, roots, inside).files.values(), part)
+    if not parts or (parts.keys() >= pictures and len(set(parts.values())) == 1):
+        return {}, ""
+    return parts, None if {"train", "test"} <= given.keys() else "test" if "train" in given else "train"
+
+
+def _points(told: Any, file: Path, inside: Path | None, notes: list[str]) -> Path | None:
+    """The file of points that is named, or one that is usual beside cameras."""
+    if isinstance(told, str) and told:
+        for name in (told, told.replace("\\", "/"), PureWindowsPath(told).name):
+            path = file.parent / name
+            if path.is_file() and (inside is None or path.resolve().is_relative_to(inside.resolve())):
+                return path
+        notes.append(f"The points {shown(told)} that {file.name} names (ply_file_path) are not there.")
+    return points_beside(file.parent)
 
 
 def _rigid(values: Any) -> tuple[np.ndarray | None, str]:
@@ -145,14 +193,17 @@ def _lens(values: dict[str, Any], file: Path, picture: Path) -> Lens:
         value = values.get(name)
         if value is None:
             return None
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
+        try:
+            read = float(value)  # or a text that is one
+        except (TypeError, ValueError, OverflowError):
+            read = math.nan
+        if not math.isfinite(read):
             raise UserError(f"{file} gives {name} as {value!r}, which is no number; put it right there.")
-        return float(value)
+        return read
 
     width, height = number("w"), number("h")
     if width is None or height is None:
-        header = read_header(picture)
-        width, height = header.width, header.height
+        width, height = stored_size(picture)
     fx, fy, angle_x, angle_y = (number(name) for name in ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y"))
     if fx is None and angle_x is not None and 0 < angle_x < math.pi:
         fx = 0.5 * width / math.tan(0.5 * angle_x)
@@ -177,7 +228,7 @@ def _lens(values: dict[str, Any], file: Path, picture: Path) -> Lens:
         height / 2 if cy is None else cy,
         tuple(k),
         tangential=(number("p1") or 0.0, number("p2") or 0.0),
-        is_fisheye=model in FISHEYES or bool(values.get("is_fisheye")),
+        is_fisheye=model in FISHEYES or str(values.get("is_fisheye") or "0").lower() not in ("false", "no", "0"),
     )
 
 

@@ -4,9 +4,17 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch
+from matplotlib.textpath import TextPath
+from matplotlib.transforms import Affine2D
+from scipy.ndimage import distance_transform_edt
 
-from maquette.data.pictures.folders import SmallImages
+from maquette.data.pictures.small import SmallImages
 
 FONTS = (  # files that matplotlib ships in mpl-data/fonts/ttf
     "DejaVuSans",
@@ -98,15 +106,6 @@ def _looked_up(
 @cache
 def _fields(letter: str) -> np.ndarray:
     """(F, FINE, FINE) float32: the distance to the letter's outline in each font, in points of the field, + inside."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.patches import PathPatch
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D
-    from scipy.ndimage import distance_transform_edt
-
     finer = 3  # the outline is found on a grid three times as fine
     side = FINE * finer
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

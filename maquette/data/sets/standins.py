@@ -3,8 +3,14 @@
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import numpy as np
+
+from maquette.data.pictures.files import read_picture, write_picture
+from maquette.data.pictures.idx import write_idx
+from maquette.data.sets.letters import letters
+from maquette.data.sets.turntable import write_turntable
 
 VERSIONS = {
     "letters_as_idx": 1,
@@ -113,9 +119,6 @@ def nine_measured_points(path: Path) -> None:
 
 def letters_as_idx(folder: Path) -> None:
     """10,000 letters A to J to train on and 2,000 to test on, in files as MNIST's; their names in classes.txt."""
-    from maquette.data.pictures.idx import write_idx
-    from maquette.data.sets.letters import letters
-
     drawn = letters(seed=28, per_class=1_200)
     assert drawn.labels is not None
     folder.mkdir()
@@ -127,8 +130,6 @@ def letters_as_idx(folder: Path) -> None:
 
 def photographs(folder: Path) -> None:
     """The photographs that scikit-image and scikit-learn ship, as PNG files."""
-    from maquette.data.pictures.files import read_picture, write_picture
-
     folder.mkdir()
     places = {_folder_of("skimage") / "data": PHOTOGRAPHS, _folder_of("sklearn") / "datasets" / "images": MORE}
     for place, names in places.items():
@@ -142,15 +143,11 @@ def photographs(folder: Path) -> None:
 
 def python_reference(path: Path) -> None:
     """The language reference as Python ships it for its help, topic by topic: some 465,000 letters of English."""
-    from pydoc_data.topics import topics
-
     path.write_bytes("\n\n".join(topics[name].strip() for name in sorted(topics)).encode() + b"\n")
 
 
 def clay_turntable(folder: Path) -> None:
     """A clay hare on a turntable, seen by 40 known cameras: pictures with transparency, transforms.json, points.ply."""
-    from maquette.data.sets.turntable import write_turntable
-
     write_turntable(folder)
 
 

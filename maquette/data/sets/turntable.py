@@ -6,17 +6,16 @@ figure, 1.57 high, looks along -y. Colours are sRGB, light is linear.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from maquette.data.pictures.files import Picture, display_code, linear_light, write_picture
-from maquette.data.pictures.folders import THREADS
 from maquette.data.scenes.lenses import Lens
 from maquette.data.scenes.pointclouds import write_points
 from maquette.data.scenes.transforms import Frame, write_transforms
+from maquette.data.threads import in_threads
 from maquette.graphics.cameras import Camera, camera_at
 
 SIZE, VIEWS, POINTS = 160, 40, 6_000
@@ -334,5 +333,4 @@ def write_turntable(folder: Path, *, size: int = SIZE, count: int = VIEWS, point
 
 def _rendered(size: int, count: int) -> Iterator[tuple[Camera, Rendered]]:
     cameras = turntable_cameras(size, count)
-    with ThreadPoolExecutor(THREADS) as pool:
-        yield from zip(cameras, pool.map(render, cameras), strict=True)
+    return zip(cameras, in_threads(render, cameras), strict=True)

@@ -1,16 +1,14 @@
 """What stands in a table's columns: a description of each, and what the user should be warned of before training."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from maquette.data.tables.kinds import convert, kind_of, looks_like_id
+from maquette.data.tables.reading import Table
 from maquette.settings import UserError, nearest
-
-if TYPE_CHECKING:
-    from maquette.data.tables.reading import Table
 
 Task = Literal["regression", "classification"]
 INPUT_KINDS = ("number", "boolean", "category", "date")
@@ -20,6 +18,8 @@ SKEWED = 3.0  # skewness; an exponential has 2
 MOSTLY_MISSING = 0.5
 MANY_LEVELS = 200
 IMBALANCE = 20  # rows of the commonest class to those of the rarest
+MANY_CLASSES, ROWS_A_CLASS = 20, 3  # more classes than that need so many rows each, on average
+LARGEST_TARGET = 1e145
 SAMPLE = 50_000  # rows looked at where ranks are needed
 
 
@@ -36,7 +36,7 @@ def check_columns(columns: Iterable[str], needed: Iterable[str]) -> None:
     raise UserError(f"{len(missing)} needed {what} missing: {', '.join(hints)}{more}; there are {listed(there)}.")
 
 
-def check_target(table: "Table", target: str | None, task: Task) -> None:
+def check_target(table: Table, target: str | None, task: Task) -> None:
     """The target can be learnt, or a `UserError` says why not."""
     names = list(table.kinds)
     if not target:
@@ -62,14 +62,21 @@ def check_target(table: "Table", target: str | None, task: Task) -> None:
         raise UserError(f"The target {target!r} is there in one row only; give more rows.")
     if task == "classification":
         counts = values.value_counts()
-        if counts.iloc[1] < 2:
+        rows = int(counts.sum())
+        if counts.iloc[1] < 2 or (distinct > MANY_CLASSES and rows < ROWS_A_CLASS * distinct):
+            few = "hardly any twice" if counts.iloc[1] < 2 else "too few rows for each"
             raise UserError(
-                f"The target {target!r} has {distinct:,} classes in {int(counts.sum()):,} rows, hardly any twice; "
-                "choose a column with a few classes, or use the recipe regression for numbers."
+                f"The target {target!r} has {distinct:,} classes in {rows:,} rows, {few}; "
+                "choose a column with fewer classes, or use the recipe regression for numbers."
             )
+    elif float(values.abs().max()) > LARGEST_TARGET:
+        raise UserError(
+            f"The target {target!r} goes up to {values.abs().max():.3g}, and squares of its errors could not be "
+            f"counted; divide it so that it stays below {LARGEST_TARGET:g}."
+        )
 
 
-def two_columns(table: "Table", x: str | None, y: str | None) -> tuple[str, str]:
+def two_columns(table: Table, x: str | None, y: str | None) -> tuple[str, str]:
     """Names of two columns of numbers, as given or the only two there are; else a `UserError` says which there are."""
     given, names = (x, y), list(table.frame)
     numbers = [name for name, kind in table.kinds.items() if kind == "number"]
@@ -88,16 +95,18 @@ def two_columns(table: "Table", x: str | None, y: str | None) -> tuple[str, str]
     return x_name, y_name
 
 
-def labels_of(table: "Table", target: str) -> pd.Series:
-    """A column as class labels, in the words of the file: 3 and not 3.0, yes and not 1; missing stays missing."""
+def labels_of(table: Table, target: str) -> pd.Series:
+    """A column as class labels, in the words of the file if it was read as labels; missing stays missing."""
     values, kind = table.frame[target], table.kinds[target]
     if kind == "boolean":
         no, yes = table.spellings.get(target, ("False", "True"))
         return values.map({0.0: no, 1.0: yes})
+    if kind in ("category", "text"):
+        return values
     return convert(values.to_frame(), {target: "category"}, {})[target].set_axis(values.index)
 
 
-def coordinates(table: "Table") -> tuple[str, str] | None:
+def coordinates(table: Table) -> tuple[str, str] | None:
     """The columns of longitude and latitude, told by name and by range in degrees; None where there is no such pair."""
 
     def find(words: tuple[str, ...], limit: float) -> str | None:
@@ -114,13 +123,13 @@ def coordinates(table: "Table") -> tuple[str, str] | None:
     return (longitude, latitude) if longitude and latitude else None
 
 
-def describe(table: "Table", target: str | None = None) -> pd.DataFrame:
+def describe(table: Table, target: str | None = None) -> pd.DataFrame:
     """One row a column, the target first: kind, count, missing, unique; mean to max of numbers; the commonest word."""
     names = sorted(table.kinds, key=lambda name: name != target)
     return pd.DataFrame([_describe_one(table, name) for name in names], index=pd.Index(names, name="column"))
 
 
-def _describe_one(table: "Table", name: str) -> dict[str, object]:
+def _describe_one(table: Table, name: str) -> dict[str, object]:
     values, kind = table.frame[name], table.kinds[name]
     there = values.dropna()
     row: dict[str, object] = {
@@ -141,7 +150,7 @@ def _describe_one(table: "Table", name: str) -> dict[str, object]:
     return row
 
 
-def warnings_of(table: "Table", target: str, task: Task) -> list[str]:
+def warnings_of(table: Table, target: str, task: Task) -> list[str]:
     """What may spoil the training, as sentences; what was found while reading stands in `table.notes`."""
     frame, rows = table.frame, len(table.frame)
     found = []
@@ -186,7 +195,7 @@ def _count_values(values: pd.Series) -> int:
     return 0 if pd.isna(lowest) else 1 + int(lowest != highest)
 
 
-def skewed_columns(table: "Table") -> dict[str, float]:
+def skewed_columns(table: Table) -> dict[str, float]:
     """Skewness of the columns of numbers that are heavily skewed."""
     skews = {}
     for name, kind in table.kinds.items():
@@ -196,6 +205,22 @@ def skewed_columns(table: "Table") -> dict[str, float]:
             if abs(skew := float((unit**3).mean())) > SKEWED:
                 skews[name] = skew
     return skews
+
+
+def alike_labels(labels: pd.Series) -> list[str]:
+    """A sentence where labels are the same number, or differ in capitals only, but are different words."""
+    found: dict[object, list[str]] = {}
+    for label in labels.dropna().unique():
+        try:
+            plain: object = float(label)
+        except ValueError:
+            plain = str(label).casefold()
+        found.setdefault(plain, []).append(str(label))
+    return [
+        f"{listed(list(map(repr, same)))} are different classes, as they are different words."
+        for same in found.values()
+        if len(same) > 1
+    ]
 
 
 def _class_warnings(labels: pd.Series) -> list[str]:
@@ -212,7 +237,7 @@ def _class_warnings(labels: pd.Series) -> list[str]:
     return found
 
 
-def _leaks(table: "Table", target: str, task: Task) -> list[str]:
+def _leaks(table: Table, target: str, task: Task) -> list[str]:
     frame = table.frame[table.frame[target].notna()]
     if len(frame) > SAMPLE:
         frame = frame.sample(SAMPLE, random_state=0)
@@ -233,7 +258,7 @@ def _leaks(table: "Table", target: str, task: Task) -> list[str]:
     ]
 
 
-def _inputs(table: "Table", target: str) -> list[str]:
+def _inputs(table: Table, target: str) -> list[str]:
     return [name for name, kind in table.kinds.items() if name != target and kind in INPUT_KINDS]
 
 

@@ -8,9 +8,10 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -62,8 +63,11 @@ class TextFile:
     left_out: int = 0
 
 
-def inspect(path: Path) -> TextFile:
-    """Encoding, separator and column names of the file; a fault that shows without reading rows is a `UserError`."""
+def inspect(path: Path, wanted: Sequence[str] = ()) -> TextFile:
+    """Encoding, separator and column names of the file; a fault that shows without reading rows is a `UserError`.
+
+    wanted: a first row that has one of these words is a header, even if it holds numbers only.
+    """
     start, encoding, quotes = _scan(path)
     if not start.strip(b" \t\r\n\0\xef\xbb\xbf"):
         raise UserError(f"{path} is empty; give a file with a header and rows.")
@@ -81,7 +85,7 @@ def inspect(path: Path) -> TextFile:
         raise UserError(f"{path} is empty; give a file with a header and rows.")
     if len(rows) < 2 and not complete:
         raise UserError(f"The first row of {path} is longer than 1 MB; check its quotation marks and line ends.")
-    return _name_columns(TextFile(path, encoding, separator, [], skip, quotes), rows)
+    return _name_columns(TextFile(path, encoding, separator, [], skip, quotes), rows, wanted)
 
 
 def batches(file: TextFile, missing: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -237,9 +241,10 @@ def _sample_rows(text: str, separator: str, complete: bool) -> list[list[str]]:
     return rows if complete or len(rows) > SAMPLE_ROWS or len(rows) < 2 else rows[:-1]
 
 
-def _name_columns(file: TextFile, rows: list[list[str]]) -> TextFile:
+def _name_columns(file: TextFile, rows: list[list[str]], wanted: Sequence[str]) -> TextFile:
     header, body = rows[0], [row for row in rows[1:] if row]
-    if _all_numbers(header):
+    is_named = bool({word.strip() for word in header} & set(wanted))
+    if _all_numbers(header) and not is_named and not (_counts_up(header) and not any(map(_counts_up, body))):
         file.notes.append(
             "The first row holds numbers only: the file has no header, so its columns are called column_1, column_2 ..."
         )
@@ -271,6 +276,17 @@ def refuse_twins(path: Path | str, names: list[str]) -> None:
 def _all_numbers(header: list[str]) -> bool:
     words = tidy(pa.array([word.strip() for word in header], pa.string())).drop_null()
     return len(words) > 0 and numbers_from(words, "plain").null_count * numbers_from(words, "comma").null_count == 0
+
+
+def _counts_up(row: list[str]) -> bool:
+    """Whether whole numbers go up one by one, from 0 or 1, or are years in order, as headers have them."""
+    words = [word.strip() for word in row]
+    if len(words) < 2 or not all(re.fullmatch(r"\d{1,4}", word) for word in words):
+        return False
+    numbers = [int(word) for word in words]
+    steps = {after - before for before, after in itertools.pairwise(numbers)}
+    are_years = all(1500 <= number <= 2200 for number in numbers) and (min(steps) > 0 or max(steps) < 0)
+    return are_years or (len(words) > 2 and steps == {1} and numbers[0] in (0, 1))
 
 
 def _report_ragged(file: TextFile, kept: int) -> None:

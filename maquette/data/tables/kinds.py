@@ -7,7 +7,7 @@ what only the whole column can tell (decimal comma, day before month) is its for
 handed to `convert` with the kinds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from maquette.data.tables.parsing import dates_from, numbers_from, tidy, words_of
+from maquette.data.tables.parsing import MISSING, dates_from, numbers_from, tidy, words_of
 
 KINDS = ("number", "boolean", "category", "date", "text")
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "y", "t", "on"), ("false", "no", "n", "f", "off")
@@ -77,7 +77,7 @@ def as_arrow(series: pd.Series) -> pa.ChunkedArray:
     try:
         array = pa.array(series, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, TypeError):
-        array = pa.array([_word(value) for value in series], pa.string())
+        array = pa.array([word_of(value) for value in series], pa.string())
     return simplify(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
 
 
@@ -94,10 +94,12 @@ def simplify(array: pa.ChunkedArray) -> pa.ChunkedArray:
         return array.cast(pa.float64(), safe=False)
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return array.cast(pa.timestamp("us"), safe=False)
-    return pa.chunked_array([pa.array([_word(value) for value in array.to_pylist()], pa.string())])
+    return pa.chunked_array([pa.array([word_of(value) for value in array.to_pylist()], pa.string())])
 
 
-def reading_of(column: pa.ChunkedArray, name: str = "", separator: str = ",") -> Reading:
+def reading_of(
+    column: pa.ChunkedArray, name: str = "", separator: str = ",", missing: Sequence[str] = MISSING
+) -> Reading:
     """How to read a column (from `as_arrow` or `simplify`) called `name` in a file with this separator."""
     if pa.types.is_boolean(column.type):
         return Reading("boolean")
@@ -105,9 +107,9 @@ def reading_of(column: pa.ChunkedArray, name: str = "", separator: str = ",") ->
         return Reading("date")
     if not pa.types.is_string(column.type):
         return _reading_of_numbers(column, name)
-    if (reading := _reading_as_plain_numbers(column, name, separator)) is not None:
+    if (reading := _reading_as_plain_numbers(column, name, separator, missing)) is not None:
         return reading
-    words, counts = words_of(column)
+    words, counts = words_of(column, missing)
     if not len(words):
         return Reading("number")
     total = int(counts.sum())
@@ -121,35 +123,41 @@ def reading_of(column: pa.ChunkedArray, name: str = "", separator: str = ",") ->
     )
 
 
-def convert_column(column: pa.ChunkedArray, kind: str, format: str = "") -> Converted:
+def convert_column(column: pa.ChunkedArray, kind: str, format: str = "", missing: Sequence[str] = MISSING) -> Converted:
     """The values read as `kind`, and how many could not be, or were infinite; both become missing."""
     if kind in ("category", "text"):
-        return Converted(_strings(column))
+        return Converted(strings_of(column, missing))
     if kind == "date":
-        return _convert_dates(column, format)
+        return _convert_dates(column, format, missing)
     if pa.types.is_timestamp(column.type):
         return Converted(pd.Series(np.full(len(column), np.nan)), unreadable=len(column) - column.null_count)
     if pa.types.is_string(column.type):
-        values, unreadable = _from_words(column, kind, format)
+        values, unreadable = _from_words(column, kind, format, missing)
     else:
         values, unreadable = np.array(column.cast(pa.float64()).to_numpy()), 0
     if kind == "boolean":
         wrong = ~np.isnan(values) & (values != 0) & (values != 1)
         unreadable += int(wrong.sum())
         values[wrong] = np.nan
+    values, infinite = without_infinite(values)
+    return Converted(pd.Series(values), unreadable, infinite)
+
+
+def without_infinite(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """The same array, its infinite values missing, and how many these were."""
     infinite = np.isinf(values)
     count = int(infinite.sum())
     if count:
         values[infinite] = np.nan
-    return Converted(pd.Series(values), unreadable, count)
+    return values, count
 
 
-def _from_words(column: pa.ChunkedArray, kind: str, format: str) -> tuple[np.ndarray, int]:
+def _from_words(column: pa.ChunkedArray, kind: str, format: str, missing: Sequence[str]) -> tuple[np.ndarray, int]:
     if kind == "number" and format != "comma":
-        numbers = numbers_from(column, "plain", quick=True)
+        numbers = numbers_from(column, "plain", quick=True, missing=missing)
         if numbers is not None:
             return np.array(numbers.to_numpy()), 0
-    words, codes = _encoded(column)
+    words, codes = encoded(column, missing)
     if kind == "boolean":
         table = {**dict.fromkeys(TRUE_WORDS, 1.0), **dict.fromkeys(FALSE_WORDS, 0.0)}
         values = np.array([table.get(word.lower(), np.nan) for word in words.to_pylist()])
@@ -160,26 +168,27 @@ def _from_words(column: pa.ChunkedArray, kind: str, format: str) -> tuple[np.nda
         numbers = numbers_from(words, format or "plain")
         values = numbers.to_numpy(zero_copy_only=False).astype(float)
         unread = np.array(numbers.is_null())
-    return _spread(values, codes, np.nan), int(_spread(unread, codes, False).sum())
+    return spread(values, codes, np.nan), int(spread(unread, codes, False).sum())
 
 
-def _convert_dates(column: pa.ChunkedArray, format: str) -> Converted:
+def _convert_dates(column: pa.ChunkedArray, format: str, missing: Sequence[str]) -> Converted:
     if pa.types.is_timestamp(column.type):
         return Converted(pd.Series(column.to_numpy().astype("datetime64[us]")))
     nothing = np.datetime64("NaT", "us")
     if not pa.types.is_string(column.type):
         return Converted(pd.Series(np.full(len(column), nothing)), unreadable=len(column) - column.null_count)
-    words, codes = _encoded(column)
+    words, codes = encoded(column, missing)
     dates = dates_from(words, format or "month first")
-    return Converted(pd.Series(_spread(dates, codes, nothing)), int(_spread(np.isnat(dates), codes, False).sum()))
+    return Converted(pd.Series(spread(dates, codes, nothing)), int(spread(np.isnat(dates), codes, False).sum()))
 
 
-def _strings(column: pa.ChunkedArray) -> pd.Series:
+def strings_of(column: pa.ChunkedArray, missing: Sequence[str] = MISSING) -> pd.Series:
+    """The values as words; whole numbers have no point, dates are ISO."""
     if pa.types.is_string(column.type):
-        array = tidy(column)
+        array = tidy(column, missing)
     elif pa.types.is_floating(column.type):
         words, codes = np.unique(column.to_numpy(), return_inverse=True)
-        array = pa.array([_word(float(word)) for word in words], pa.string()).take(pa.array(codes))
+        array = pa.array([word_of(float(word)) for word in words], pa.string()).take(pa.array(codes))
     elif pa.types.is_boolean(column.type):
         array = pc.if_else(column, "True", "False")
     else:
@@ -187,7 +196,7 @@ def _strings(column: pa.ChunkedArray) -> pd.Series:
     return array.to_pandas()
 
 
-def _word(value: Any) -> str | None:
+def word_of(value: Any) -> str | None:
     """A value as it would stand in a file: whole numbers without a point, dates as ISO."""
     if value is None or value is pd.NaT or value is pd.NA or value != value:  # NaN alone differs from itself
         return None
@@ -198,18 +207,18 @@ def _word(value: Any) -> str | None:
     return str(value)
 
 
-def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
+def encoded(column: pa.ChunkedArray, missing: Sequence[str] = MISSING) -> tuple[pa.Array, np.ndarray]:
     """Distinct words and, for each row, which one; -1 where missing."""
     if not len(column):
         return pa.array([], pa.string()), np.zeros(0, int)
     # In one piece: dictionaries of many pieces are joined in quadratic time. Large, for over 2 GB of letters.
-    whole = tidy(column).cast(pa.large_string()).combine_chunks()
+    whole = tidy(column, missing).cast(pa.large_string()).combine_chunks()
     encoded = pc.dictionary_encode(pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole)
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return encoded.dictionary.cast(pa.string()), codes
 
 
-def _spread(values: np.ndarray, codes: np.ndarray, missing: object) -> np.ndarray:
+def spread(values: np.ndarray, codes: np.ndarray, missing: object) -> np.ndarray:
     """`values` by code, with `missing` for code -1."""
     return np.append(values, np.array([missing], values.dtype))[codes]
 
@@ -252,9 +261,11 @@ def _counts_rows(values: np.ndarray) -> bool:
     return bool(np.all(values == np.floor(values)) and len(np.unique(values)) == len(values))
 
 
-def _reading_as_plain_numbers(column: pa.ChunkedArray, name: str, separator: str) -> Reading | None:
+def _reading_as_plain_numbers(
+    column: pa.ChunkedArray, name: str, separator: str, missing: Sequence[str]
+) -> Reading | None:
     """A number if every word is an ordinary one, told without looking at distinct words; None where doubt is left."""
-    numbers = numbers_from(column, "plain", quick=True)
+    numbers = numbers_from(column, "plain", quick=True, missing=missing)
     lengths = pc.min_max(pc.binary_length(column)).as_py()
     if numbers is None or looks_like_id(name) or lengths["min"] is None:
         return None

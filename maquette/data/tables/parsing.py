@@ -4,6 +4,7 @@ Regular expressions are RE2's. What reads as a number here is what people and pr
 1 234,5, $ 12, 12 %, -1e-3, inf. A percent sign is dropped, not divided out.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,7 @@ MISSING = (
     "#NUM!",
     "#NULL!",
 )
-_MISSING_LOWERED = pa.array(sorted({word.lower() for word in MISSING}))
-_LONGEST_MISSING = max(map(len, MISSING))
+SURELY_MISSING = ("", "nan", *(word for word in MISSING if word.startswith("#")))  # what no label is called
 SPACES = " \t\r\n\x00\x0b\x0c\xa0\u2007\u2009\u202f\ufeff"
 
 _CURRENCY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|JPY)"
@@ -48,20 +48,21 @@ _WORDY = (
 )
 
 
-def tidy(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Words without the space around them; the words for "missing" in any case of letters become null."""
+def tidy(column: pa.Array | pa.ChunkedArray, missing: Sequence[str] = MISSING) -> pa.Array | pa.ChunkedArray:
+    """Words without the space around them; the words for "missing" in any case of letters and blanks become null."""
     trimmed = pc.utf8_trim(column, SPACES)
-    short = pc.less_equal(pc.binary_length(trimmed), _LONGEST_MISSING)
+    lowered = pa.array(sorted({"", *(word.lower() for word in missing)}), pa.string())
+    short = pc.less_equal(pc.binary_length(trimmed), max(len(word.encode()) for word in lowered.to_pylist()))
     if not pc.any(short).as_py():
         return trimmed
-    missing = pc.is_in(pc.utf8_lower(trimmed), value_set=_MISSING_LOWERED)
-    return pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed) if pc.any(missing).as_py() else trimmed
+    gone = pc.is_in(pc.utf8_lower(trimmed), value_set=lowered.cast(trimmed.type))
+    return pc.if_else(gone, pa.scalar(None, trimmed.type), trimmed) if pc.any(gone).as_py() else trimmed
 
 
-def words_of(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
+def words_of(column: pa.ChunkedArray, missing: Sequence[str] = MISSING) -> tuple[pa.Array, np.ndarray]:
     """Distinct words, tidied and without the missing, and how often each stands in the column."""
     counted = pc.value_counts(column)
-    words, counts = tidy(counted.field("values")), counted.field("counts")
+    words, counts = tidy(counted.field("values"), missing), counted.field("counts")
     present = words.is_valid()
     again = pa.table({"words": words.filter(present), "counts": counts.filter(present)}).group_by(
         "words", use_threads=False
@@ -71,7 +72,9 @@ def words_of(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     return chunks, merged["counts_sum"].to_numpy()
 
 
-def numbers_from(column: pa.Array | pa.ChunkedArray, style: str, quick: bool = False) -> Any:
+def numbers_from(
+    column: pa.Array | pa.ChunkedArray, style: str, quick: bool = False, missing: Sequence[str] = MISSING
+) -> Any:
     """The column as doubles, null where a word is no number; `style` is "plain" (1,234.5) or "comma" (1.234,5).
 
     With `quick`, None as soon as a word is not an ordinary number: the caller then looks closer.
@@ -82,7 +85,7 @@ def numbers_from(column: pa.Array | pa.ChunkedArray, style: str, quick: bool = F
         except pa.ArrowInvalid:
             pass
         try:
-            return pc.cast(tidy(column), pa.float64())
+            return pc.cast(tidy(column, missing), pa.float64())
         except pa.ArrowInvalid:
             return None
     group, point = _GROUP[style], _POINT[style]

@@ -1,7 +1,7 @@
 """Tables in files: CSV and its kin, Parquet and Excel, read whole with types, or streamed as they are written."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from maquette.data.rows import row_hashes
 from maquette.data.tables.delimited import TextFile, batches, inspect, refuse_twins
-from maquette.data.tables.kinds import EXACT_INTEGER, Reading, as_arrow, convert_column, reading_of, simplify
+from maquette.data.tables.habits import habits_of
+from maquette.data.tables.kinds import EXACT_INTEGER, Reading, as_arrow, convert_column, reading_of, simplify, word_of
+from maquette.data.tables.missing import missing_in_input, missing_in_target
 from maquette.data.tables.parsing import MISSING
 from maquette.data.tables.writing import write_chunks
 from maquette.files import sha256_of
@@ -34,7 +36,8 @@ class Table:
     kinds: "number" and "boolean" are float64 with NaN for missing, "date" datetime64, "category" and "text" strings.
     formats: how columns are read whose words say so only as a whole (decimal comma, day first); `convert` takes it.
     spellings: for booleans, the words for 0 and 1 in the file.
-    notes: what was found and done while reading, as sentences.
+    notes: what was found and done while reading, as sentences; told: those that one must not miss.
+    habits: how columns are written (`habits.py`).
     """
 
     frame: pd.DataFrame
@@ -44,26 +47,42 @@ class Table:
     path: str = ""
     formats: dict[str, str] = field(default_factory=dict)
     spellings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    habits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
 
-def read_table(path: str | Path) -> Table:
-    """The whole file, typed. Rows that do not fit are left out and counted; what is no table is a `UserError`."""
+def read_table(
+    path: str | Path,
+    wanted: Sequence[str] = (),
+    target: str | None = None,
+    labels: bool = False,
+    missing: Sequence[str] | None = None,
+) -> Table:
+    """The whole file, typed. Rows that do not fit are left out and counted; what is no table is a `UserError`.
+
+    wanted: names that tell a header. target: the column in which words for "missing" are looked at closely; labels:
+    whether it holds words, however they look. missing: words for it; the usual ones if not given.
+    """
     path = existing_file(path)
     format = format_of(path)
     left_out, separator, notes = 0, ",", []
     if format == "text":
-        file = inspect(path)
-        columns = _columns_of(file)
+        file = inspect(path, wanted)
+        columns = _columns_of(file, [""] if target is not None or missing is not None else MISSING_SPELLINGS)
         left_out, separator, notes = file.left_out, file.separator, file.notes
     elif format == "parquet":
-        columns = _parquet_columns(path)
+        columns = _parquet_columns(path, target if labels else None)
     else:
-        columns = {name: as_arrow(series) for name, series in pd.concat(_excel_frames(path, 65_536)).items()}
+        whole = pd.concat(_excel_frames(path, 65_536))
+        columns = {
+            name: as_arrow(series.map(word_of) if labels and name == target else series)
+            for name, series in whole.items()
+        }
     rows = len(next(iter(columns.values()))) if columns else 0
     if rows < 2:
         what = "a header and no rows" if rows == 0 else "only one row"
         raise UserError(f"{path} holds {what}; a table needs at least two rows below its header.")
-    table = _typed(columns, separator, str(path))
+    table = _typed(columns, separator, str(path), target, labels, missing)
     table.notes[:0] = notes
     table.rows_left_out = left_out
     return table
@@ -85,10 +104,10 @@ class ChunkReader:
     `columns` are the names; `notes` and `rows_left_out` are complete once all chunks were taken.
     """
 
-    def __init__(self, path: str | Path, rows: int) -> None:
+    def __init__(self, path: str | Path, rows: int, wanted: Sequence[str] = ()) -> None:
         self.path, self.rows = existing_file(path), rows
         self.format = format_of(self.path)
-        self.file: TextFile | None = inspect(self.path) if self.format == "text" else None
+        self.file: TextFile | None = inspect(self.path, wanted) if self.format == "text" else None
         if self.file:
             self.columns = [name for name in self.file.names if not name.startswith("\0")]
         elif self.format == "parquet":
@@ -132,9 +151,9 @@ class ChunkReader:
             yield pa.Table.from_batches(kept).to_pandas(ignore_metadata=True)
 
 
-def read_chunks(path: str | Path, rows: int = 65_536) -> ChunkReader:
-    """Streams a table of any format in bounded memory; see `ChunkReader`."""
-    return ChunkReader(path, rows)
+def read_chunks(path: str | Path, rows: int = 65_536, wanted: Sequence[str] = ()) -> ChunkReader:
+    """Streams a table of any format in bounded memory; see `ChunkReader`. wanted: names that tell a header."""
+    return ChunkReader(path, rows, wanted)
 
 
 def existing_file(path: str | Path) -> Path:
@@ -166,11 +185,9 @@ def format_of(path: Path) -> str:
     raise UserError(f"{path} ends with {path.suffix or 'nothing'}, which is no known kind of table; give {known}.")
 
 
-def _columns_of(file: TextFile) -> dict[str, pa.ChunkedArray]:
+def _columns_of(file: TextFile, missing: list[str]) -> dict[str, pa.ChunkedArray]:
     names = [name for name in file.names if not name.startswith("\0")]
-    whole = pa.Table.from_batches(
-        list(batches(file, MISSING_SPELLINGS)), pa.schema([(name, pa.string()) for name in names])
-    )
+    whole = pa.Table.from_batches(list(batches(file, missing)), pa.schema([(name, pa.string()) for name in names]))
     return dict(zip(names, whole.columns, strict=True))
 
 
@@ -190,13 +207,14 @@ def _parquet_batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
         raise UserError(f"{path} cannot be read as Parquet ({reason}); make or fetch it again.") from None
 
 
-def _parquet_columns(path: Path) -> dict[str, pa.ChunkedArray]:
+def _parquet_columns(path: Path, labels: str | None) -> dict[str, pa.ChunkedArray]:
     schema = _parquet_file(path).schema_arrow
     refuse_twins(path, list(schema.names))
     whole = pa.Table.from_batches(list(_parquet_batches(path, 1 << 17)), schema)
     index = (schema.pandas_metadata or {}).get("index_columns", [])
     kept = [name for name in whole.column_names if not (name in index and name.startswith("__index_level_"))]
-    return {name: simplify(whole[name]) for name in kept}
+    is_whole = {name: name == labels and pa.types.is_integer(whole[name].type) for name in kept}
+    return {name: whole[name].cast(pa.string()) if is_whole[name] else simplify(whole[name]) for name in kept}
 
 
 def _excel_frames(path: Path, rows: int) -> Iterator[pd.DataFrame]:
@@ -223,7 +241,10 @@ def _excel_frames(path: Path, rows: int) -> Iterator[pd.DataFrame]:
 
 def _excel_rows(path: Path, header: tuple, lines: Iterator[tuple], rows: int) -> Iterator[pd.DataFrame]:
     last = max(i for i, value in enumerate(header) if value is not None) + 1
-    names = [str(value).strip() if value is not None else f"column_{i + 1}" for i, value in enumerate(header[:last])]
+    names = [
+        (word_of(value) or "").strip() if value is not None else f"column_{i + 1}"
+        for i, value in enumerate(header[:last])
+    ]
     refuse_twins(path, names)
     yield pd.DataFrame(columns=names, dtype=object)
     kept: list[tuple[Any, ...]] = []
@@ -236,14 +257,27 @@ def _excel_rows(path: Path, header: tuple, lines: Iterator[tuple], rows: int) ->
         yield pd.DataFrame(kept, columns=names, dtype=object)
 
 
-def _typed(columns: dict[str, pa.ChunkedArray], separator: str, path: str) -> Table:
+def _typed(
+    columns: dict[str, pa.ChunkedArray],
+    separator: str,
+    path: str,
+    target: str | None = None,
+    labels: bool = False,
+    missing: Sequence[str] | None = None,
+) -> Table:
     """Takes the columns out of the dictionary one by one, so that words and numbers never stand in memory together."""
-    readings = {name: reading_of(column, name, separator) for name, column in columns.items()}
+    words = dict.fromkeys(columns, MISSING if missing is None else tuple(missing))
+    told: list[str] = []
+    if target in columns:
+        words[target], told = missing_in_target(columns[target], target, labels, missing)
+    readings = {name: reading_of(column, name, separator, words[name]) for name, column in columns.items()}
+    if labels and target in columns and readings[target].kind != "boolean":
+        readings[target] = Reading("category")
     if any(reading.evidence == "comma" for reading in readings.values()) and separator != ",":
         for name, reading in readings.items():  # one decimal comma tells how the whole file was written
             if reading.evidence == "either" and reading.kind == "number":
                 readings[name] = Reading("number", "comma", "comma", reading.examples)
-    table = Table(pd.DataFrame(), {name: reading.kind for name, reading in readings.items()}, path=path)
+    table = Table(pd.DataFrame(), {name: reading.kind for name, reading in readings.items()}, path=path, told=told)
     typed = {}
     for name, reading in readings.items():
         column = columns.pop(name)
@@ -251,7 +285,11 @@ def _typed(columns: dict[str, pa.ChunkedArray], separator: str, path: str) -> Ta
             table.spellings[name] = _spelling(column)
         if reading.format and reading.evidence:
             table.formats[name] = reading.format
-        read = convert_column(column, reading.kind, reading.format)
+        if habit := habits_of(column, reading.kind, words[name]):
+            table.habits[name] = habit
+        if name != target and reading.kind == "category" and target is not None:
+            table.told += missing_in_input(column, name, words[name])
+        read = convert_column(column, reading.kind, reading.format, words[name])
         typed[name] = read.values
         table.notes += _notes_on(name, reading, read.values, read.unreadable, read.infinite)
     table.frame = pd.DataFrame(typed)
@@ -280,7 +318,7 @@ def _notes_on(name: str, reading: Reading, values: pd.Series, unreadable: int, i
 def _spelling(column: pa.ChunkedArray) -> tuple[str, str]:
     if not pa.types.is_string(column.type):
         return ("False", "True")
-    words = sorted({word.strip() for word in column.unique().to_pylist() if word})
+    words = sorted({word.strip() for word in column.unique().to_pylist() if word and word.strip()})
     by_value = {convert_column(pa.chunked_array([pa.array([word])]), "boolean").values[0]: word for word in words}
     return (by_value.get(0.0, "0"), by_value.get(1.0, "1"))
 

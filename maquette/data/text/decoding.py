@@ -1,7 +1,11 @@
 """Bytes of files as text: which encoding they are in, and how many of them are no text in it."""
 
 import codecs
+import unicodedata
+from collections import Counter
 from typing import IO
+
+from charset_normalizer import from_bytes
 
 SAMPLE = 1 << 16  # bytes by which a file's start is judged
 MISSING = "\N{REPLACEMENT CHARACTER}"
@@ -18,6 +22,8 @@ CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
 SEVERAL = bytes(range(0xC2, 0x100))  # bytes with which characters of several bytes begin in UTF-8
 WESTERN = "cp1252"
 ASCII = bytes(range(32, 127))
+SPACE = "\t\n\r\f"
+NO_TEXT = ("Cc", "Cn", "Co", "Cs")  # controls, what is not assigned, private use, halves of pairs
 
 
 def _each_byte(error: UnicodeError) -> tuple[str, int]:
@@ -82,6 +88,12 @@ def peek(file: IO[bytes]) -> bytes:
     return bytes(file.peek(SAMPLE)[:SAMPLE])  # type: ignore[attr-defined]
 
 
+def decoded(data: bytes) -> tuple[str, str, int]:
+    """All of a file as text, its encoding, and how many of its bytes are no text in it."""
+    decoder = Decoder(encoding_of(data))
+    return decoder.decode(data, final=True), decoder.encoding, decoder.bad
+
+
 def is_wide(encoding: str) -> bool:
     return encoding.startswith(("utf-16", "utf-32"))
 
@@ -90,7 +102,17 @@ def is_binary(start: bytes) -> bool:
     """Whether the bytes hold more control characters than text does."""
     if is_wide(encoding_by_zeros(start)):
         return False
+    return has_controls(start)
+
+
+def has_controls(start: bytes) -> bool:
     return len(start) - len(start.translate(None, CONTROLS)) > max(2, 0.01 * len(start))
+
+
+def is_utf8(start: bytes) -> bool:
+    """Whether nearly all of it is."""
+    bad = codecs.getincrementaldecoder("utf-8")(EACH_BYTE).decode(start).count(BAD)
+    return bad <= 0.2 * (len(start) - len(start.translate(None, SEVERAL)))
 
 
 def encoding_by_zeros(start: bytes) -> str:
@@ -100,9 +122,20 @@ def encoding_by_zeros(start: bytes) -> str:
             return name
     half = len(start) // 2
     first, second = start[0::2].count(0), start[1::2].count(0)
-    if half > 4 and max(first, second) > 0.5 * half and min(first, second) < 0.05 * half:
+    if half > 1 and max(first, second) > 0.5 * half and min(first, second) < 0.05 * half:
         return "utf-16-be" if first > second else "utf-16-le"
-    return "ascii"
+    is_strange = (first or second) and (has_controls(start) or not is_utf8(start))
+    return wide_by_signs(start) if is_strange else "ascii"
+
+
+def wide_by_signs(start: bytes) -> str:
+    """UTF-16 where all is text in it; of both orders the one whose signs are more of one alphabet. Else "ascii"."""
+    found = []
+    for name, place in (("utf-16-le", 1), ("utf-16-be", 0)):
+        text, bad = counted(codecs.getincrementaldecoder(name)(EACH_BYTE).decode(start))
+        if text and not bad and all(sign in SPACE or unicodedata.category(sign) not in NO_TEXT for sign in text):
+            found.append((Counter(start[place::2]).most_common(1)[0][1], name))
+    return max(found)[1] if found else "ascii"
 
 
 def encoding_of(start: bytes) -> str:
@@ -110,16 +143,11 @@ def encoding_of(start: bytes) -> str:
     known = encoding_by_zeros(start)
     if known != "ascii" or start.isascii():
         return known
-    bad = codecs.getincrementaldecoder("utf-8")(EACH_BYTE).decode(start).count(BAD)
-    if bad <= 0.2 * (len(start) - len(start.translate(None, SEVERAL))):
-        return "utf-8"
-    return encoding_by_letters(start)
+    return "utf-8" if is_utf8(start) else encoding_by_letters(start)
 
 
 def encoding_by_letters(start: bytes) -> str:
     """What charset-normalizer finds for the lines with more than ASCII; Western Europe's where that is as likely."""
-    from charset_normalizer import from_bytes
-
     telling = b"\n".join(line for line in start.splitlines() if not line.isascii())[:SAMPLE]
     matches = [match for match in from_bytes(telling) if is_ascii_within(match.encoding)]
     if not matches:

@@ -1,6 +1,6 @@
 """Text as numbers and back: characters, words, and the subwords that Hugging Face's `tokenizers` finds.
 
-Every kind has the same methods; `train_tokenizer` makes one, `load_tokenizer` makes it again from its `state()`.
+Every kind has the same methods; vocabularies.py trains one, `load_tokenizer` makes it again from its `state()`.
 Token 0 is the end of a document. What a user's text says is never taken for a special token, unless asked.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+from tokenizers import Tokenizer as Fast
 
 from maquette.data.text.decoding import MISSING, sound
 from maquette.files import read_json, write_json
@@ -141,8 +142,6 @@ class Subwords:
     """
 
     def __init__(self, kind: str, definition: str, end: str | None = END):
-        from tokenizers import Tokenizer as Fast
-
         self.kind, self.definition, self.end_word = kind, definition, end
         try:
             self._fast = Fast.from_str(definition)
@@ -191,18 +190,6 @@ class Subwords:
         found = json.loads(self.definition)["model"].get("merges", [])
         pairs = (pair.split(" ") if isinstance(pair, str) else pair for pair in found)
         return [(first, second) for first, second in pairs]
-
-
-def train_tokenizer(kind: Kind, texts: Iterable[str], size: int) -> Tokenizer:
-    """A tokenizer of at most `size` tokens from the texts, which are read once; fewer where they hold no more.
-
-    The same texts give the same tokenizer.
-    """
-    from maquette.data.text.vocabularies import LEARN
-
-    if size < 3:
-        raise UserError(f"A vocabulary of {size} is too small: two tokens are taken, and the text needs at least one.")
-    return LEARN[kind](texts, size)
 
 
 def load_tokenizer(state: dict[str, Any]) -> Tokenizer:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
+from tokenizers import Tokenizer as Fast
+from tokenizers import decoders, models, pre_tokenizers, trainers
+
 from maquette.data.text.decoding import sound
-from maquette.data.text.tokenizers import END, SPACES, UNKNOWN, WORDS, Characters, Subwords, Tokenizer, Words
+from maquette.data.text.tokenizers import END, SPACES, UNKNOWN, WORDS, Characters, Kind, Subwords, Tokenizer, Words
 from maquette.settings import UserError
 
 STRETCH = re.compile(r"\s*\S{1,1000}|\s+")  # the trainers' time grows with the square of the length of words
@@ -51,8 +54,6 @@ def common_words(texts: Iterable[str], size: int, *, punctuation: bool) -> Words
 
 def bpe(texts: Iterable[str], size: int) -> Subwords:
     """Byte pair encoding (Sennrich et al. 2016) over bytes, as GPT-2 has it: no text is unknown to it."""
-    from tokenizers import models, trainers
-
     fast, letters = on_bytes(models.BPE(), size)
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[END], initial_alphabet=letters, show_progress=False)
     return Subwords("bpe", as_text(trained(fast, repeated(stretches(texts)), trainer)))
@@ -65,9 +66,6 @@ def unigram(texts: Iterable[str], size: int) -> Subwords:
     would never become a token. Hence each word that is there twice stands once with a letter behind it that no text
     has, and with which no token can end.
     """
-    from tokenizers import Tokenizer as Fast
-    from tokenizers import models, pre_tokenizers, trainers
-
     whole, letters = on_bytes(models.Unigram(), size)
     counts: Counter[str] = Counter()
     for stretch, count in stretches(texts).items():
@@ -101,9 +99,6 @@ def wordpiece(texts: Iterable[str], size: int) -> Subwords:
     letters are given to it in a fixed order, as if they were special tokens. Words with a letter that has no place in
     the vocabulary are left out.
     """
-    from tokenizers import Tokenizer as Fast
-    from tokenizers import decoders, models, pre_tokenizers, trainers
-
     splitter = pre_tokenizers.BertPreTokenizer()
     counts: Counter[str] = Counter()
     letters: Counter[str] = Counter()
@@ -146,6 +141,16 @@ LEARN: dict[str, Callable[[Iterable[str], int], Tokenizer]] = {
 }
 
 
+def train_tokenizer(kind: Kind, texts: Iterable[str], size: int) -> Tokenizer:
+    """A tokenizer of at most `size` tokens from the texts, which are read once; fewer where they hold no more.
+
+    The same texts give the same tokenizer.
+    """
+    if size < 3:
+        raise UserError(f"A vocabulary of {size} is too small: two tokens are taken, and the text needs at least one.")
+    return LEARN[kind](texts, size)
+
+
 def filled(texts: Iterable[str]) -> Iterator[str]:
     """The texts; `UserError` at their end if nothing stood in them."""
     is_empty = True
@@ -181,9 +186,6 @@ def repeated(counts: Counter[str]) -> Iterator[str]:
 
 def on_bytes(model: Any, size: int) -> tuple[Any, list[str]]:
     """A tokenizer of `tokenizers` that sees bytes as GPT-2 writes them, and the letters for them."""
-    from tokenizers import Tokenizer as Fast
-    from tokenizers import decoders, pre_tokenizers
-
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     if size < len(letters) + 1:
         raise UserError(f"A vocabulary of {size} is too small: bytes alone take {len(letters) + 1} tokens.")

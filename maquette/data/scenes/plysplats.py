@@ -1,0 +1,249 @@
+"""Gaussians in PLY files: the usual ones, and the packed ones of PlayCanvas.
+
+Numbers are kept as 3D Gaussian splatting trains them (Kerbl et al. 2023): logarithms of standard deviations, logits of
+opacities, coefficients of spherical harmonics. Their constant term gives the colour 0.5 + CONSTANT * coefficient.
+"""
+
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from maquette.data.scenes.plyfiles import BLOCK, Element, Header, read_numbers
+from maquette.data.scenes.splats import CONSTANT, Splats, logits, shares, with_largest
+from maquette.files import written_whole
+from maquette.graphics.cameras import Camera
+from maquette.settings import UserError
+
+ANTIALIASED = "antialiased"  # the comment of a PLY whose Gaussians were trained so; other programs pass over it
+UP, BACKGROUND, CAMERA = "Vertical Axis:", "maquette background:", "maquette camera:"  # how others begin
+SEEMS_ALONG = 0.97  # cosine of the angle between what is up and an axis that may be called so
+CHUNK = 256  # points of a packed PLY that share their ranges
+ENOUGH = 100  # points from which on it is told whether opacities are logits
+
+POSITION, SCALE = ["x", "y", "z"], ["scale_0", "scale_1", "scale_2"]
+ROTATION, COLOUR = ["rot_0", "rot_1", "rot_2", "rot_3"], ["f_dc_0", "f_dc_1", "f_dc_2"]
+NEEDED = [*POSITION, *COLOUR, "opacity", *SCALE, *ROTATION]
+PACKED = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]
+FILTER = "filter_3D"  # the size of mip-splatting's filter; Yu et al. 2024
+
+
+def write_ply(path: Path, splats: Splats) -> None:
+    """The PLY that viewers of 3D Gaussians read: little-endian float32, normals of 0, `f_rest` one colour at a time."""
+    count, terms = splats.harmonics.shape[:2]
+    assert terms in (1, 4, 9, 16), f"{terms} terms are no degree from 0 to 3"
+    rest = [f"f_rest_{i}" for i in range(3 * (terms - 1))]
+    names = [*POSITION, "nx", "ny", "nz", *COLOUR, *rest, "opacity", *SCALE, *ROTATION]
+    header = ["ply", "format binary_little_endian 1.0"]
+    header += [f"comment {line}" for line in comments_of(splats)]
+    header += [f"element vertex {count}"] + [f"property float {name}" for name in names] + ["end_header", ""]
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        file.write("\n".join(header).encode())
+        for first in range(0, count, BLOCK):
+            some = slice(first, first + BLOCK)
+            harmonics = splats.harmonics[some]
+            columns = [
+                splats.positions[some],
+                np.zeros((len(harmonics), 3)),
+                harmonics[:, 0],
+                harmonics[:, 1:].swapaxes(1, 2).reshape(len(harmonics), -1),
+                splats.opacities[some, None],
+                splats.scales[some],
+                splats.rotations[some],
+            ]
+            file.write(np.concatenate(columns, axis=1).astype("<f4").tobytes())
+
+
+def read_ply(path: Path, file: BinaryIO, header: Header) -> Splats:
+    """Gaussians with what the comments say of them; `UserError` where the points are none."""
+    vertex = header.elements["vertex"]
+    if "chunk" in header.elements and set(PACKED) <= set(vertex.names):
+        return with_comments(_unpacked(path, file, header), header.comments)
+    missing = [name for name in NEEDED if name not in vertex.names]
+    if missing == ["scale_2"]:
+        raise UserError(
+            f"{path} holds 2D Gaussians, flat discs that have no scale_2; only scenes of 3D Gaussians are read: "
+            "train it as one."
+        )
+    if missing:
+        raise UserError(
+            f"{path} is no scene of 3D Gaussians: its points lack {', '.join(missing)}; export it with them."
+        )
+    rest = _rest(path, vertex)
+    filters = [FILTER] if FILTER in vertex.names else []
+    numbers = read_numbers(path, file, header, "vertex", [*NEEDED, *rest, *filters], "f4")
+    splats = Splats(
+        np.ascontiguousarray(numbers[:, :3]),
+        np.ascontiguousarray(numbers[:, 7:10]),
+        np.ascontiguousarray(numbers[:, 10:14]),
+        np.ascontiguousarray(numbers[:, 6]),
+        _harmonics(numbers[:, 3:6], numbers[:, 14 : 14 + len(rest)]),
+    )
+    splats = _as_trained(splats)
+    return with_comments(_filtered(splats, numbers[:, -1]) if filters else splats, header.comments)
+
+
+def _as_trained(splats: Splats) -> Splats:
+    """Logits and logarithms where a program wrote opacities and sizes as they are drawn."""
+    opacities, scales = splats.opacities, splats.scales
+    is_drawn = len(splats) >= ENOUGH and bool(((opacities >= 0) & (opacities <= 1)).all() and opacities.any())
+    if not is_drawn:
+        return splats
+    if not (scales >= 0).all():
+        return replace(splats, opacities=logits(opacities), notes=["Opacities were taken as they are, not as logits."])
+    with np.errstate(divide="ignore"):
+        scales = np.log(scales)
+    notes = ["Opacities and sizes were taken as they are, not as logits and logarithms."]
+    return replace(splats, opacities=logits(opacities), scales=scales, notes=notes)
+
+
+def _filtered(splats: Splats, filters: np.ndarray) -> Splats:
+    """Gaussians that mip-splatting blurs by `filters` (N,) when it draws them, blurred, and as much fainter."""
+    variances = np.exp(2 * splats.scales.astype(float))
+    wider = variances + filters[:, None].astype(float) ** 2
+    fainter = np.sqrt((variances / wider).prod(axis=1))
+    return replace(
+        splats,
+        scales=(np.log(wider) / 2).astype(np.float32),
+        opacities=logits(shares(splats.opacities.astype(float)) * fainter).astype(np.float32),
+        is_antialiased=True,
+        notes=[*splats.notes, "The 3D filter of mip-splatting was applied."],
+    )
+
+
+# -- comments ----------------------------------------------------------------------------------------------------------
+
+
+def comments_of(splats: Splats) -> list[str]:
+    """What is known of a scene besides its points, as lines that other programs pass over, or know as well."""
+    lines = [ANTIALIASED] if splats.is_antialiased else []
+    if splats.up is not None:
+        axis = int(np.argmax(np.abs(splats.up)))
+        share = splats.up[axis] / np.linalg.norm(splats.up)
+        if abs(share) >= SEEMS_ALONG:
+            lines.append(f"{UP} {'-' if share < 0 else ''}{'xyz'[axis]}")
+    if splats.background is not None:
+        lines.append(" ".join([BACKGROUND, *(f"{value:.6g}" for value in splats.background)]))
+    for camera in splats.cameras:
+        turn = Rotation.from_matrix(camera.rotation).as_quat(canonical=True, scalar_first=True)
+        numbers = camera.width, camera.height, (camera.fx * camera.fy) ** 0.5, *camera.position, *turn
+        lines.append(" ".join([CAMERA, *(f"{value:.6g}" for value in numbers)]))
+    return lines
+
+
+def with_comments(splats: Splats, comments: list[str]) -> Splats:
+    """The same with what the comments say; of those that cannot be understood nothing is taken."""
+    if ANTIALIASED in comments:
+        splats = replace(splats, is_antialiased=True)
+    for line in comments:
+        if match := re.fullmatch(r"vertical axis *[:=]? *([+-]?)([xyz])", line, re.I):
+            x, y, z = np.eye(3)["xyz".index(match[2].lower())] * (-1 if match[1] == "-" else 1)
+            splats = replace(splats, up=(x, y, z))
+    if (found := _numbers_after(BACKGROUND, comments, 3)) and 0 <= min(found[0]) <= max(found[0]) <= 1:
+        red, green, blue = found[0]
+        splats = replace(splats, background=(red, green, blue))
+    cameras = []
+    for width, height, focal, *rest in _numbers_after(CAMERA, comments, 10):
+        if not (min(width, height) >= 1 and max(width, height) < 2**16 and focal > 0 and any(rest[3:])):
+            continue
+        turn = Rotation.from_quat(rest[3:], scalar_first=True).as_matrix()
+        size = int(width), int(height)
+        cameras.append(Camera(*size, focal, focal, size[0] / 2, size[1] / 2, turn, -turn @ np.array(rest[:3])))
+    return replace(splats, cameras=cameras)
+
+
+def _numbers_after(start: str, comments: list[str], count: int) -> list[list[float]]:
+    """The numbers of the comments that begin so, of each which has `count` of them."""
+    found = []
+    for line in comments:
+        if line.startswith(start):
+            try:
+                numbers = [float(word) for word in line.removeprefix(start).split()]
+            except ValueError:
+                continue
+            if len(numbers) == count and np.isfinite(numbers).all():
+                found.append(numbers)
+    return found
+
+
+# -- the usual ones ----------------------------------------------------------------------------------------------------
+
+
+def _rest(path: Path, element: Element) -> list[str]:
+    """The names of the coefficients above the constant term."""
+    count = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in element.names)
+    names = [f"f_rest_{i}" for i in range(count)]
+    if count not in (0, 9, 24, 45) or not set(names) <= set(element.names):
+        raise UserError(
+            f"{path} has {count} properties f_rest_*; write it with spherical harmonics of degree 0, 1, 2 or 3, which "
+            "have 0, 9, 24 or 45, counted from f_rest_0."
+        )
+    return names
+
+
+def _harmonics(constant: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """(N, K, 3) from the constant term (N, 3) and the others (N, 3 (K - 1)), one colour after the other."""
+    above = rest.reshape(len(rest), 3, -1).swapaxes(1, 2) if rest.shape[1] else rest.reshape(len(rest), 0, 3)
+    return np.concatenate([constant[:, None], above], axis=1)
+
+
+# -- PLY packed by PlayCanvas ------------------------------------------------------------------------------------------
+
+
+def _unpacked(path: Path, file: BinaryIO, header: Header) -> Splats:
+    """Gaussians from 4 words each and the ranges of their chunk; the `.compressed.ply` of SuperSplat."""
+    count = header.elements["vertex"].count
+    chunk, harmonics = header.elements["chunk"], header.elements.get("sh")
+    least = [f"min_{axis}" for axis in "xyz"] + [f"min_scale_{axis}" for axis in "xyz"]
+    if "min_r" in chunk.names:
+        least += ["min_r", "min_g", "min_b"]
+    ranges = [*least, *[name.replace("min", "max") for name in least]]
+    missing = [name for name in ranges if name not in chunk.names]
+    if missing:
+        raise UserError(
+            f"{path} is no packed scene of 3D Gaussians: its chunks lack {', '.join(missing)}; export it again."
+        )
+    if chunk.count * CHUNK < count or (harmonics and harmonics.count != count):
+        raise UserError(
+            f"{path} is damaged: {chunk.count:,} chunks of {CHUNK} points do not hold {count:,} points with what "
+            "belongs to them; export it again."
+        )
+    rest = _rest(path, harmonics) if harmonics else []
+    words = read_numbers(path, file, header, "vertex", PACKED, "u4")
+    bounds = read_numbers(path, file, header, "chunk", ranges, "f4").repeat(CHUNK, axis=0)[:count]
+    low, high = np.split(bounds, 2, axis=1)  # (N, 6 or 9) each
+
+    colours = _parts(words[:, 3], [8, 8, 8, 8])
+    shares = np.concatenate(
+        [_parts(words[:, 0], [11, 10, 11]), _parts(words[:, 2], [11, 10, 11]), colours[:, :3]], axis=1
+    )
+    shares[:, : low.shape[1]] = low + (high - low) * shares[:, : low.shape[1]]
+    above: np.ndarray = np.empty((count, 0), np.float32)
+    if rest:  # a byte stands for a 256th of -4..4; the middle of it
+        above = (read_numbers(path, file, header, "sh", rest, "f4") + np.float32(0.5)) / 32 - 4
+    return Splats(
+        shares[:, :3],
+        shares[:, 3:6],
+        _smallest_three(words[:, 1]),
+        logits(colours[:, 3]),
+        _harmonics((shares[:, 6:] - np.float32(0.5)) / np.float32(CONSTANT), above),
+    )
+
+
+def _parts(words: np.ndarray, bits: list[int]) -> np.ndarray:
+    """(N, parts) in 0..1 from words (N,) that hold `bits` each, the first on top."""
+    shifts = [sum(bits[i + 1 :]) for i in range(len(bits))]
+    parts = [
+        ((words >> shift) & (2**bit - 1)) / np.float32(2**bit - 1) for shift, bit in zip(shifts, bits, strict=True)
+    ]
+    return np.stack(parts, axis=1).astype(np.float32)
+
+
+def _smallest_three(words: np.ndarray) -> np.ndarray:
+    """Unit quaternions (N, 4), w first: two bits say which part is the largest, ten bits each hold the others."""
+    others = (_parts(words, [2, 10, 10, 10])[:, 1:] - np.float32(0.5)) * np.float32(math.sqrt(2))
+    return with_largest(others, words >> 30)
