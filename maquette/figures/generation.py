@@ -1,7 +1,6 @@
 """Figures of how text is written: each token among its alternatives, the tree that beam search went through."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -10,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from maquette.figures.style import BLUE, GREY, INK, ORANGE, SMALL, bare, figure, tint, write
 from maquette.figures.text import visible
+from maquette.methods.sampling import Beams
 
 COLUMNS = 10
 DRAWN_STEPS = 24  # of a beam tree
@@ -54,11 +54,8 @@ def alternatives(
     return page
 
 
-def beam_tree(beams: Any, names: Sequence[str]) -> Figure:
-    """Candidates of each step, joined to the beam they go on from; kept ones blue, the path of the best one orange.
-
-    beams: `methods.sampling.Beams`.
-    """
+def beam_tree(beams: Beams, names: Sequence[str]) -> Figure:
+    """Candidates of each step, joined to the beam they go on from; kept ones blue, the path of the best one orange."""
     steps = beams.steps[:DRAWN_STEPS]
     rows = max((len(step) for step in steps), default=1)
     width = max(4.0, 0.62 * (len(steps) + 1))
@@ -96,7 +93,7 @@ def beam_tree(beams: Any, names: Sequence[str]) -> Figure:
     return page
 
 
-def path_of(beams: Any) -> list[tuple[int, int]]:
+def path_of(beams: Beams) -> list[tuple[int, int]]:
     """The places (step, rank) of the best continuation's tokens; empty where it cannot be traced."""
     if not beams.found:
         return []

@@ -56,6 +56,7 @@ MOST_VIEWS = 4
 MOST_BARS = 40
 MOST_PIXELS = 1_600_000  # of all photographs in a figure: about 8 MB
 GAP = 0.08
+NARROWEST = 0.1  # logarithm of the largest over the smallest size that a histogram of sizes has room for
 
 # -- views -------------------------------------------------------------------------------------------------------------
 
@@ -270,14 +271,17 @@ def gaussian_shapes(scales: np.ndarray, opacities: np.ndarray) -> Figure:
     log_ticks(left.xaxis)
     if len(scales):
         low, high = np.quantile(scales, [0.001, 0.999])
-        edges = np.linspace(low, max(high, low + 1e-3), 49)
-        if high - low > math.log(100):
-            left.xaxis.set_major_locator(LogLocator(10, numticks=5))
+        wider = max(0.0, NARROWEST - (high - low)) / 2
+        edges = np.linspace(low - wider, high + wider, 49)
         ends = {"largest axis": (scales.max(axis=1), BLUE), "smallest axis": (scales.min(axis=1), ORANGE)}
         for name, (values, colour) in ends.items():
             counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
             left.stairs(counts, np.exp(edges), fill=True, facecolor=tint(colour, np.array(0.25)))
             left.stairs(counts, np.exp(edges), edgecolor=colour, linewidth=1.3, label=name)
+        if high - low > math.log(100):
+            left.xaxis.set_major_locator(LogLocator(10, numticks=5))
+        elif _labelled(*left.get_xlim()) < 2:
+            left.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         legend(left, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.1)
     label(left, "standard deviation (scene's unit)", "Gaussians")
     (logits,) = finite(np.clip(opacities, -50, 50))
@@ -289,3 +293,10 @@ def gaussian_shapes(scales: np.ndarray, opacities: np.ndarray) -> Figure:
         title(right, f"{number(len(shares))} Gaussians, {np.mean(shares < 0.1):.0%} fainter than 0.1")
     label(right, "opacity", "Gaussians")
     return page
+
+
+def _labelled(low: float, high: float) -> int:
+    """How many of 1, 2 and 5 times powers of ten lie within limits."""
+    powers = 10.0 ** np.arange(math.floor(math.log10(low)), math.log10(high))
+    marks = np.outer(powers, (1, 2, 5))
+    return int(((marks >= low) & (marks <= high)).sum())

@@ -84,6 +84,8 @@ def _histogram(axes: Any, series: pd.Series, kind: str, x: float, y: float) -> l
         return [Rectangle((x, y - 1.02), 0.08, 0.3)]
     write(axes, x + 1.62, y - 1.06, ends[1], va="top", ha="right", fontsize=SMALL - 1)
     different = len(np.unique(values[:10_000]))
+    if np.ptp(values) < 1e-9 * np.abs(values).max():  # numpy refuses bins too narrow for numbers of that size
+        values = values - values.min()
     heights, _ = np.histogram(values, bins=int(np.clip(different, 2, 30)))
     wide = 1.62 / len(heights)
     tall = 0.72 * heights / heights.max()

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from maquette.graphics.rotations import Numbers
+
 C0 = math.sqrt(1 / (4 * math.pi))
 C1 = math.sqrt(3 / (4 * math.pi))
 C2 = (math.sqrt(15 / (4 * math.pi)), math.sqrt(5 / (16 * math.pi)), math.sqrt(15 / (16 * math.pi)))
@@ -47,6 +49,11 @@ def colours(harmonics: Tensor, directions: Tensor, degree: int) -> Tensor:
     return ((basis(directions, degree)[..., None] * used).sum(1) + 0.5).clamp(min=0)
 
 
-def constant_of(colour: Tensor) -> Tensor:
+def constant_of(colour: Numbers) -> Numbers:
     """The constant coefficient that gives a colour from everywhere."""
     return (colour - 0.5) / C0
+
+
+def colour_of(constant: Numbers) -> Numbers:
+    """The colour that a constant coefficient gives, before it is cut off at 0."""
+    return C0 * constant + 0.5

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import llvmlite.binding
 import numba
@@ -67,17 +66,3 @@ def compile_first(module: str) -> None:
         mark.touch()
     finally:
         lock.unlink(missing_ok=True)
-
-
-def of_splats(device: str = "auto") -> ModuleType:
-    """What draws and trains splats on a device, `cpu` or another: by gsplat on a card, where both are there, else here.
-
-    A module with `Studio`, `learn`, `move`, `held`, `draw` and `memory`, compiled already; DEVICE and DRAWN_BY say
-    where it works.
-    """
-    from maquette.kernels import cuda, training
-
-    if device != "cpu" and cuda.is_there():
-        return cuda
-    compile_first(training.__name__)
-    return training

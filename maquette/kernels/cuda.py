@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maquette.graphics.cameras import camera_at
 from maquette.graphics.exposing import exposed
 from maquette.graphics.similarity import loss as loss_of
 from maquette.graphics.splats import BLUR, HIDDEN, NEAR, THINNEST
+from maquette.kernels.adam import adam
 from maquette.kernels.keeping import Kept
 
 DEVICE = "cuda"
@@ -27,8 +29,6 @@ def is_there() -> bool:
     """Whether gsplat draws here; its own kernels may be compiled for that, which takes minutes, once."""
     if importlib.util.find_spec("gsplat") is None or not torch.cuda.is_available():
         return False
-    from maquette.graphics.cameras import camera_at
-
     camera = camera_at(np.array([0.0, -2, 0]), np.zeros(3), np.array([0.0, 0, 1]), width=8, height=8, focal=8)
     try:
         draw(np.array([[0.0] * 6 + [1] + [0] * 7], np.float32), camera, degree=0)
@@ -143,12 +143,12 @@ def learn(
     camera,
     truth,
     mask,
-    rates,
+    step_sizes,
     studio,
     *,
     background,
     degree,
-    share,
+    ssim_share,
     is_antialiased,
     shrinking=0.0,
     exposures=None,
@@ -171,7 +171,7 @@ def learn(
         exposure = [torch.tensor(each, device=DEVICE, requires_grad=True) for each in exposures.of(view)]
         causes += exposure
         shown = exposed(shown, *exposure)
-    loss, similar = loss_of(shown, studio.picture(truth), share, None if mask is None else studio.picture(mask))
+    loss, similar = loss_of(shown, studio.picture(truth), ssim_share, None if mask is None else studio.picture(mask))
     slopes, by_centres, *by_exposure = torch.autograd.grad(loss, causes, materialize_grads=True)
     if exposures is not None:
         exposures.step(view, *(each.cpu().numpy() for each in by_exposure))
@@ -185,7 +185,7 @@ def learn(
         step(
             numbers,
             slopes,
-            torch.as_tensor(rates, device=DEVICE),
+            torch.as_tensor(step_sizes, device=DEVICE),
             seen,
             11 + 3 * (degree + 1) ** 2,
             cloud.steps,
@@ -195,14 +195,11 @@ def learn(
     return loss.detach(), similar.detach()
 
 
-def step(numbers, slopes, rates, seen, used, steps):
+def step(numbers, slopes, step_sizes, seen, used, steps):
     """A step of Adam for the first `used` numbers of the Gaussians that are seen, the others staying as they are."""
     rows, first, second = (numbers[name][:, :used] for name in ("rows", "first", "second"))
     slopes, seen = slopes[:, :used], seen[:, None]
-    mean = torch.lerp(first, slopes, 0.1)
-    square = torch.lerp(second, slopes * slopes, 0.001)
-    spread = (square / (1 - 0.999**steps)).sqrt() + 1e-15
-    moved = rows - rates[:used] * (mean / (1 - 0.9**steps)) / spread
+    moved, mean, square = adam(rows, first, second, slopes, slopes * slopes, step_sizes[:used], steps, 1e-15)
     for old, new in ((first, mean), (second, square), (rows, moved)):
         old.copy_(torch.where(seen, new, old))
 

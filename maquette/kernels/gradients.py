@@ -198,7 +198,7 @@ def project_backward(gaussians, degree, camera, is_antialiased, splats, firsts, 
 
 
 @njit(cache=True, fastmath=True)
-def step(rows, first_moments, second_moments, i, slope, rates, used, correction_1, correction_2):
+def step(rows, first_moments, second_moments, i, slope, step_sizes, used, correction_1, correction_2):
     """A step of Adam for the first `used` numbers of the i-th row, eight at a time as long as there are eight."""
     over, tiny = np.float32(1) / math.sqrt(correction_2), np.float32(1e-15)
     start, whole = i * rows.shape[1], used // WIDTH * WIDTH
@@ -208,13 +208,13 @@ def step(rows, first_moments, second_moments, i, slope, rates, used, correction_
         w = load(second_moments, at) * np.float32(0.999) + g * g * np.float32(0.001)
         store(first_moments, at, m)
         store(second_moments, at, w)
-        store(rows, at, load(rows, at) - load(rates, j) * m / ((root(w) * over + tiny) * correction_1))
+        store(rows, at, load(rows, at) - load(step_sizes, j) * m / ((root(w) * over + tiny) * correction_1))
     for j in range(whole, used):
         g = slope[j]
         m = np.float32(0.9) * first_moments[i, j] + np.float32(0.1) * g
         w = np.float32(0.999) * second_moments[i, j] + np.float32(0.001) * g * g
         first_moments[i, j], second_moments[i, j] = m, w
-        rows[i, j] -= rates[j] * m / ((math.sqrt(w) * over + tiny) * correction_1)
+        rows[i, j] -= step_sizes[j] * m / ((math.sqrt(w) * over + tiny) * correction_1)
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -222,7 +222,7 @@ def project_backward_and_step(
     gaussians,
     first_moments,
     second_moments,
-    rates,
+    step_sizes,
     correction_1,
     correction_2,
     degree,
@@ -236,7 +236,7 @@ def project_backward_and_step(
     seen,
     shrinking,
 ):
-    """The same, followed at once by a step of Adam for those that are seen; rates (11 + 3 K,) is the size of each step.
+    """The same, followed at once by a step of Adam, of sizes (11 + 3 K,), for those that are seen.
 
     correction_1 and correction_2 are 1 - 0.9^t and 1 - 0.999^t. pulls (N,) gains the length of the derivative by the
     centre in the picture, in halves of the picture's size as in Kerbl et al., and seen (N,) counts.
@@ -264,4 +264,4 @@ def project_backward_and_step(
                 seen[i] += 1
                 for number in range(used):
                     single[number] = slope[number * WIDTH + lane]
-                step(gaussians, first_moments, second_moments, i, single, rates, used, correction_1, correction_2)
+                step(gaussians, first_moments, second_moments, i, single, step_sizes, used, correction_1, correction_2)

@@ -1,7 +1,10 @@
 """One step of training Gaussians on one view: drawn, compared, and moved by Adam."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
+from maquette.graphics.cameras import camera_at
 from maquette.graphics.splats import HIDDEN
 from maquette.kernels.exposing import expose, expose_backward
 from maquette.kernels.gradients import project_backward_and_step
@@ -46,12 +49,12 @@ def learn(
     camera,
     truth,
     mask,
-    rates,
+    step_sizes,
     studio,
     *,
     background,
     degree,
-    share,
+    ssim_share,
     is_antialiased,
     shrinking=0.0,
     exposures=None,
@@ -60,7 +63,7 @@ def learn(
 ):
     """Move the rows of a `Cloud` towards truth (3, H, W) seen by `camera`; returns the loss and SSIM.
 
-    rates (11 + 3 K,) is the size of Adam's step for each number; share that of 1 - SSIM in the loss; mask (H, W) weighs
+    step_sizes (11 + 3 K,) are Adam's for each number; ssim_share is that of 1 - SSIM in the loss; mask (H, W) weighs
     pixels, or is None; shrinking is added to the loss's derivative by each opacity, and a third of it to that by each
     standard deviation. `Exposures`, if given, learn how the photograph number `view` was exposed. The Gaussians with
     indices left_out, if given, are not there in this step and stay as they are.
@@ -71,7 +74,7 @@ def learn(
     room, slopes = studio.room(camera.height, camera.width)
     seen = drawn.picture if exposures is None else expose(drawn.picture, *exposures.of(view))
     loss, similar = loss_and_slopes(
-        seen, truth, studio.means(truth), NO_MASK if mask is None else mask, share, room, slopes
+        seen, truth, studio.means(truth), NO_MASK if mask is None else mask, ssim_share, room, slopes
     )
     if exposures is not None:
         matrix, shading = exposures.of(view)
@@ -82,7 +85,7 @@ def learn(
         cloud.rows,
         cloud.first,
         cloud.second,
-        rates,
+        step_sizes,
         np.float32(1 - 0.9**cloud.steps),
         np.float32(1 - 0.999**cloud.steps),
         degree,
@@ -112,10 +115,6 @@ def move(cloud, below, away, studio):
 
 def compile_all():
     """Call every kernel of splatting once, on next to nothing."""
-    from types import SimpleNamespace
-
-    from maquette.graphics.cameras import camera_at
-
     camera = camera_at(np.array([0.0, -2, 0]), np.zeros(3), np.array([0.0, 0, 1]), width=8, height=8, focal=8)
     truth, mask = np.zeros((3, 8, 8), np.float32), np.ones((8, 8), np.float32)
     rows = np.zeros((2, 59), np.float32)
@@ -124,7 +123,7 @@ def compile_all():
     cloud = SimpleNamespace(rows=rows, **numbers, pulls=np.zeros(2, np.float32), seen=np.zeros(2, np.int32), steps=0)
     exposure = np.zeros((3, 4), np.float32), np.zeros((2, 2), np.float32)
     exposures = SimpleNamespace(of=lambda view: exposure, step=lambda view, by_matrix, by_shading: None)
-    how = {"background": (0, 0, 0), "degree": 3, "share": 0.2, "is_antialiased": False, "exposures": exposures}
+    how = {"background": (0, 0, 0), "degree": 3, "ssim_share": 0.2, "is_antialiased": False, "exposures": exposures}
     learn(cloud, camera, truth, mask, np.zeros(59, np.float32), Studio(), **how)
     draw_backward(rows, draw(rows, camera), truth)
 

@@ -1,6 +1,7 @@
 """What others reach on the same table: scikit-learn's models with their defaults, on our columns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -28,8 +29,8 @@ def baselines(
     test_numbers: np.ndarray,
     test_categories: np.ndarray,
     seed: int,
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and answer on the test rows, model by model: numbers (N,), or class probabilities (N, C).
+) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+    """Name, and what trains it and gives its answer on the test rows: numbers (N,), or class probabilities (N, C).
 
     numbers (N, F) and categories (N, C), codes; target (N,): numbers, or class numbers 0..C-1 that all occur.
     """
@@ -65,11 +66,25 @@ def baselines(
             some,
         ),
     ]
+    classes = 0 if regression else int(target.max()) + 1
     for name, model, rows in models:
-        model.fit(x[rows], target[rows])
-        if name == "random forest":
-            model.set_params(n_jobs=1)  # several threads add up the trees' answers in any order
-        yield name, model.predict(test_x) if regression else spread(model, test_x, int(target.max()) + 1)
+        yield name, partial(answer_of, model, x[rows], target[rows], test_x, classes)
+
+
+def answer_of(model: Any, x: np.ndarray, target: np.ndarray, test_x: np.ndarray, classes: int) -> np.ndarray:
+    """What a model of scikit-learn says of other rows: numbers where there are no classes, else probabilities.
+
+    A target far from the size of 1 is learnt in units of its spread: some models count in single precision.
+    """
+    unit = float(target.std()) if not classes else 1.0
+    unit = unit if unit and not 1e-15 < unit < 1e15 else 1.0
+    model.fit(x, target / unit if unit != 1 else target)
+    if isinstance(model, RandomForestRegressor | RandomForestClassifier):
+        model.set_params(n_jobs=1)  # several threads add up the trees' answers in any order
+    if classes:
+        return spread(model, test_x, classes)
+    answer = model.predict(test_x)
+    return answer.astype(np.float64) * unit if unit != 1 else answer
 
 
 def rows_for(cells: int, columns: int) -> int:

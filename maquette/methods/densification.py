@@ -2,25 +2,35 @@
 
 Rows of Gaussians are (N, 11 + 3 K) float32: position (3), logarithms of standard deviations (3), quaternion (4),
 logit of the opacity, harmonics. Kerbl et al. 2023, section 5.2; a budget as in Mallick et al. 2024, whose Gaussians are
-split along their longest axis as in Deng et al. 2024.
+split along their longest axis as in Deng et al. 2024. The last three functions, `budget`, `threshold` and `mcmc`, are
+the ways of growing: one of them is called after every step of training.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import torch
 from scipy.spatial import cKDTree
 from scipy.special import comb
+
+from maquette.graphics.harmonics import constant_of
+from maquette.graphics.rotations import rotation_matrices
 
 FAINT = 0.005  # opacity below which a Gaussian is taken away
 SMALL = 0.01  # of the scene's extent: larger ones are split, smaller ones doubled
 SHRINK = 1.6  # how many times smaller the two parts of a split Gaussian are
 APART, SHORTER = 0.8, 0.6  # of a Gaussian's longest axis: where its halves lie and how long theirs are
 START = 0.1  # opacity of a new scene's Gaussians
-C0 = 0.28209479177387814
 MOST_COPIES = 51  # of one Gaussian, beyond which shares are those of so many
 WANDERS = np.float32(np.log(0.06 / 0.94))  # logit of the opacity above which the noise is next to nothing
 NOISE = 5e5  # times the step size of positions
+
+GROWTHS, GROWS_UNTIL = 25, 0.6  # equal parts of training, however long, that each end with a growth; up to such a part
+RELOCATES_UNTIL = 0.8  # part of training after which Markov chains stay where they are
+THRESHOLD = 0.0002  # mean derivative by the centre above which the paper lets a Gaussian grow
+THRESHOLD_FROM, THRESHOLD_UNTIL = 500, 0.5  # the step and the part of training between which it does so
+FADES_EVERY = 3000  # steps between two resets of opacity, in the paper's way
 
 
 class Cloud:
@@ -73,8 +83,6 @@ class Cloud:
         self.seen = np.concatenate([self.seen, np.zeros(len(rows), np.int32)])
 
     def state_dict(self) -> dict[str, Any]:
-        import torch
-
         self.settle()
         arrays = {name: torch.from_numpy(getattr(self, name)) for name in self.ARRAYS}
         return {**arrays, "steps": self.steps}
@@ -95,7 +103,7 @@ def rows_of_points(points: np.ndarray, colours: np.ndarray, degree: int) -> np.n
     rows[:, 3:6] = np.log(np.clip(size, 1e-7 + 0.01 * np.median(size), 10 * np.median(size) + 1e-7))[:, None]
     rows[:, 6] = 1
     rows[:, 10] = logit(START)
-    rows[:, 11:14] = (colours - 0.5) / C0
+    rows[:, 11:14] = constant_of(colours)
     return rows
 
 
@@ -215,7 +223,7 @@ def relocate(cloud: Cloud, target: int, chance: np.random.Generator) -> None:
     cloud.forget()
 
 
-def wandering(rows: np.ndarray, rate: float, chance: np.random.Generator) -> np.ndarray:
+def wandering(rows: np.ndarray, step_size: float, chance: np.random.Generator) -> np.ndarray:
     """Where Gaussians go at random within their own shape, (N, 3), the farther the fainter; Kheradmand et al., eq. 8.
 
     Those whose logit of the opacity is above WANDERS go next to nowhere.
@@ -224,7 +232,7 @@ def wandering(rows: np.ndarray, rate: float, chance: np.random.Generator) -> np.
     turn = rotation_matrices(rows[:, 6:10])
     inside = np.einsum("nji,nj->ni", turn, chance.standard_normal((len(rows), 3), np.float32))
     away = np.einsum("nij,nj->ni", turn, np.exp(2 * rows[:, 3:6]) * inside)
-    return (NOISE * rate * weight)[:, None] * away
+    return (NOISE * step_size * weight)[:, None] * away
 
 
 def in_space_order(positions: np.ndarray) -> np.ndarray:
@@ -245,14 +253,71 @@ def fade(cloud: Cloud, opacity: float = 0.01) -> None:
     cloud.first[:, 10], cloud.second[:, 10] = 0, 0
 
 
-def rotation_matrices(quaternions: np.ndarray) -> np.ndarray:
-    """(N, 4) w x y z as (N, 3, 3)."""
-    w, x, y, z = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
-    return np.stack(
-        [
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-        ],
-        -2,
-    )
+# -- ways of growing ---------------------------------------------------------------------------------------------------
+
+
+class Moment(Protocol):
+    """Where training stands: the number of the step, from 1, and what part of training is done, 0..1."""
+
+    number: int
+    progress: float
+
+    def every(self, count: int) -> bool: ...
+
+
+class Growth:
+    """How large a cloud of `begun` Gaussians should be and when it grows, and the chance it takes; kept with the run.
+
+    most: Gaussians; extent: of the scene; pause: steps between two growths in the published ways.
+    """
+
+    def __init__(self, generator: np.random.Generator, *, begun: int, most: int, extent: float, pause: int):
+        self.generator, self.growths = generator, 0
+        self.begun, self.most, self.extent, self.pause = begun, most, extent, pause
+
+    def target(self, progress: float) -> int:
+        """How many Gaussians there should be: along a line, `most` being reached shortly before growth ends."""
+        ahead = min(1.0, 1.15 * progress / GROWS_UNTIL)
+        return max(self.begun, int(self.begun + (self.most - self.begun) * ahead))
+
+    def is_due(self, step: Moment) -> bool:
+        """Whether a growth of the published ways is due after this step."""
+        return step.every(self.pause) and step.number > self.pause
+
+    def state_dict(self) -> dict[str, Any]:
+        state = self.generator.bit_generator.state
+        numbers = {name: str(value) for name, value in state["state"].items()}
+        return {**state, "state": numbers, "growths": self.growths}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        state = {**state}
+        self.growths = state.pop("growths", 0)
+        numbers = {name: int(value) for name, value in state["state"].items()}
+        self.generator.bit_generator.state = {**state, "state": numbers}
+
+
+def budget(cloud: Cloud, step: Moment, growth: Growth) -> None:
+    """Grow where pictures pull most, to the number that is due, at so many moments however long training takes."""
+    growth.growths, before = int(GROWTHS * step.progress), growth.growths
+    if growth.growths > before and step.progress < GROWS_UNTIL:
+        cloud.settle()
+        grow(cloud, growth.target(step.progress))
+
+
+def threshold(cloud: Cloud, step: Moment, growth: Growth) -> None:
+    """Grow where pictures pull more than a threshold, and have all opacities fade now and then, as in the paper."""
+    if not growth.is_due(step) or step.progress >= THRESHOLD_UNTIL:
+        return
+    cloud.settle()
+    if step.number >= THRESHOLD_FROM:
+        is_late = step.number > FADES_EVERY
+        grow_by_threshold(cloud, THRESHOLD, growth.most, growth.extent, growth.generator, is_late)
+    if step.every(FADES_EVERY):
+        fade(cloud)
+
+
+def mcmc(cloud: Cloud, step: Moment, growth: Growth) -> None:
+    """Move the faint to where others are, and add to the number that is due; Kheradmand et al. 2024."""
+    if growth.is_due(step) and step.progress < RELOCATES_UNTIL:
+        cloud.settle()
+        relocate(cloud, growth.target(step.progress), growth.generator)

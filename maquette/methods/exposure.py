@@ -4,7 +4,10 @@ from typing import Any
 
 import numpy as np
 
-RATE = 0.002  # size of Adam's steps
+from maquette.kernels.adam import adam
+
+STEP_SIZE = 0.002  # of Adam
+TINY = 1e-12
 POINTS = 4  # of the shading, along each side of a photograph
 
 
@@ -15,8 +18,8 @@ class Exposures:
     photograph are: light and shadows that are there in this one only, such as the photographer's, and what the lens
     darkens. On average over all photographs, and points, they change nothing: what is common to all belongs to the
     scene. Kerbl et al.'s code of 2024 learns the same matrices. The shading is what is left of Wang et al.'s grids of
-    matrices (2024, Bilateral guided radiance field processing) if they differ by place and brightness alone. `rate` is
-    the size of Adam's steps.
+    matrices (2024, Bilateral guided radiance field processing) if they differ by place and brightness alone.
+    `step_size` is that of Adam.
     """
 
     def __init__(self, views: int):
@@ -25,7 +28,7 @@ class Exposures:
         self.first, self.second = np.zeros_like(self.matrices), np.zeros_like(self.matrices)
         self.shadings_first, self.shadings_second = np.zeros_like(self.shadings), np.zeros((views, 1, 1), np.float32)
         self.steps = np.zeros(views, np.int64)
-        self.rate = RATE
+        self.step_size = STEP_SIZE
 
     def of(self, view: int) -> tuple[np.ndarray, np.ndarray]:
         """The matrix (3, 4) and the shading of one photograph."""
@@ -43,24 +46,15 @@ class Exposures:
         """
         self.steps[view] += 1
         squares = (by_shading**2).mean(keepdims=True)
-        self._descend(view, self.matrices, self.first, self.second, by_matrix, by_matrix**2)
-        self._descend(view, self.shadings, self.shadings_first, self.shadings_second, by_shading, squares)
+        for values, first, second, slopes, square in (
+            (self.matrices, self.first, self.second, by_matrix, by_matrix**2),
+            (self.shadings, self.shadings_first, self.shadings_second, by_shading, squares),
+        ):
+            values[view], first[view], second[view] = adam(
+                values[view], first[view], second[view], slopes, square, self.step_size, self.steps[view], TINY
+            )
         self.matrices -= self.matrices.mean(0) - np.eye(3, 4, dtype=np.float32)
         self.shadings -= self.shadings.mean() - 1
-
-    def _descend(
-        self,
-        view: int,
-        values: np.ndarray,
-        first: np.ndarray,
-        second: np.ndarray,
-        slopes: np.ndarray,
-        squares: np.ndarray,
-    ) -> None:
-        first[view] += 0.1 * (slopes - first[view])
-        second[view] += 0.001 * (squares - second[view])
-        mean = first[view] / (1 - 0.9 ** self.steps[view])
-        values[view] -= self.rate * mean / (np.sqrt(second[view] / (1 - 0.999 ** self.steps[view])) + 1e-12)
 
     def state_dict(self) -> dict[str, Any]:
         names = ("matrices", "shadings", "first", "second", "shadings_first", "shadings_second", "steps")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+from sklearn.manifold import TSNE
 
 AT_ONCE = 4096  # rows turned to floating point together
 MOST_COLUMNS = 4096  # beyond, the covariance of rows replaces that of columns
@@ -69,8 +70,6 @@ def neighbours_kept(rows: np.ndarray, seed: int = 0) -> np.ndarray:
 
     van der Maaten and Hinton 2008; distances between far points mean nothing.
     """
-    from sklearn.manifold import TSNE
-
     perplexity = min(30.0, (len(rows) - 1) / 3)
     method = "exact" if len(rows) <= 300 else "barnes_hut"  # the tree pays for itself only where points are many
     made = TSNE(perplexity=perplexity, init="pca", random_state=seed % 2**32, method=method)

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+COLD = 1e-6  # below this temperature logits are divided by it as differences, which stay finite
+SMALLEST = 1e-30  # what logits are divided by at least, lest 0 / 0 arise
 Choose = Callable[[Tensor, Tensor], Tensor]  # logits (B, V) and all tokens so far (B, n) -> the next tokens (B,)
 
 
@@ -102,7 +104,10 @@ class Sampler:
 
     def __call__(self, logits: Tensor, seen: Tensor) -> Tensor:
         logits = penalised(logits, seen, self.repetition_penalty)
-        logits = filtered(logits / self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)
+        if self.temperature < COLD:
+            logits = logits - logits.amax(-1, keepdim=True)
+        logits = logits / max(self.temperature, SMALLEST)
+        logits = filtered(logits, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)
         likely = logits.softmax(-1).to(self.generator.device)
         return torch.multinomial(likely, 1, generator=self.generator)[:, 0].to(logits.device)
 
@@ -115,7 +120,8 @@ def penalised(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     if penalty == 1:
         return logits
     old = logits.gather(1, seen)
-    return logits.scatter(1, seen, torch.where(old < 0, old * penalty, old / penalty))
+    new = torch.where(old < 0, old * penalty, old / max(penalty, SMALLEST))
+    return logits.scatter(1, seen, new.clamp(max=1 / SMALLEST))
 
 
 def filtered(logits: Tensor, *, top_k: int | None = None, top_p: float = 1.0, min_p: float = 0.0) -> Tensor:

@@ -4,10 +4,39 @@ Each takes pixels (..., H, W, C) or (H, W, C) float32 in 0..1 and gives the same
 """
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
-COURSE_SIZE = 100  # pixels; the course reduces its patches of 128 to this
+
+@dataclass(frozen=True)
+class Spoiling:
+    """One of the ways with its numbers. task: noise, poisson, downres, saturate or jpeg; levels: of sigma, from and to.
+
+    factor: of downres; saturation: of saturate; quality: of jpeg; clip: whether to 0..1 in the end.
+    """
+
+    task: str
+    levels: tuple[float, float]
+    factor: float
+    saturation: float
+    quality: int
+    clip: bool
+
+    def __call__(self, pixels: np.ndarray, sigma: float | np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Pictures (N, H, W, C) spoiled; `sigma` one for all or (N, 1, 1, 1)."""
+        if self.task == "noise":
+            spoiled = add_noise(pixels, sigma, generator)
+        elif self.task == "poisson":
+            spoiled = add_photon_noise(pixels, sigma, generator)
+        elif self.task == "downres":
+            spoiled = reduce_resolution(pixels, self.factor)
+        elif self.task == "saturate":
+            spoiled = saturate(pixels, self.saturation)
+        else:
+            spoiled = np.stack([compress(each, self.quality) for each in pixels])
+        return np.clip(spoiled, 0, 1) if self.clip else spoiled
 
 
 def add_noise(pixels: np.ndarray, sigma: float | np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -50,8 +79,6 @@ def saturate(pixels: np.ndarray, factor: float) -> np.ndarray:
 
 def compress(pixels: np.ndarray, quality: int) -> np.ndarray:
     """One picture (H, W, C) written as JPEG of `quality` 1..100 and read again."""
-    from PIL import Image
-
     bytes_ = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(bytes_[..., 0] if bytes_.shape[-1] == 1 else bytes_).save(file, "JPEG", quality=quality)

@@ -5,12 +5,15 @@ those of models/gpt2.py and models/gpt.py, which supply the weights; all is comp
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+Tokens = Tensor | np.ndarray | Sequence[int]  # (T,)
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Walk:
 
 
 @torch.no_grad()
-def walk(model: Any, tokens: Any, *, has_positions: bool = True, is_causal: bool = True) -> Walk:
+def walk(model: Any, tokens: Tokens, *, has_positions: bool = True, is_causal: bool = True) -> Walk:
     """Read tokens (T,), T at most `model.context`, and keep every number.
 
     Without positions those of the network are taken as nought: nothing is added, nothing turned. Where it is not
@@ -69,13 +72,13 @@ def walk(model: Any, tokens: Any, *, has_positions: bool = True, is_causal: bool
 
 
 @torch.no_grad()
-def attention_maps(model: Any, tokens: Any) -> Tensor:
+def attention_maps(model: Any, tokens: Tokens) -> Tensor:
     """How much each token takes from each, (L, H, T, T) float32; rows sum to 1."""
     _, _, turns, x = beginning(model, as_numbers(model, tokens))
     return torch.stack([layer.weights.float() for layer in blocks_of(model, x, turns)])
 
 
-def as_numbers(model: Any, tokens: Any) -> Tensor:
+def as_numbers(model: Any, tokens: Tokens) -> Tensor:
     numbers = torch.as_tensor(tokens, device=model.embedding.weight.device).long()
     assert numbers.dim() == 1 and 0 < len(numbers) <= model.context
     return numbers
@@ -169,7 +172,7 @@ CONDITIONS = {
 }
 
 
-def order_matters(model: Any, tokens: Any, other: Any) -> list[Order]:
+def order_matters(model: Any, tokens: Tokens, other: Tokens) -> list[Order]:
     """A sentence and another order of its tokens, with positions, without, and without causal order as well.
 
     Under the last of `CONDITIONS` a sentence is a bag of words: attention sums over all tokens, and sums have no order.

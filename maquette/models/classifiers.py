@@ -81,7 +81,8 @@ class ResNet(nn.Module):
         return self.linear(self.features(pictures).amax((2, 3)))
 
 
-CLASSIFIERS: dict[str, type[nn.Module]] = {
+Classifier = SoftmaxClassifier | SmallCNN | ResNet
+CLASSIFIERS: dict[str, type[Classifier]] = {
     "SoftmaxClassifier": SoftmaxClassifier,
     "SmallCNN": SmallCNN,
     "ResNet": ResNet,

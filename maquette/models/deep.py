@@ -132,6 +132,10 @@ class DeepNetworks(nn.Module):
                 self.networks[f"{kind}_{depth}"] = network
         assert self.answering in self.networks
 
+    def named(self) -> dict[str, DeepNetwork]:
+        """All networks by name."""
+        return {name: network for name, network in self.networks.items() if isinstance(network, DeepNetwork)}
+
     def forward(self, pictures: Tensor) -> Tensor:
         return self.networks[self.answering](pictures)
 

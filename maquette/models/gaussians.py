@@ -83,7 +83,7 @@ class Gaussians(nn.Module):
 
         The depth is the mean of what is seen, in the scene's unit, 0 where nothing is.
         """
-        from maquette.kernels import of_splats
+        from maquette.kernels.choosing import of_splats
 
         drawn = of_splats().draw(self.rows(), camera, **self.looks)
         return drawn.picture.transpose(1, 2, 0), drawn.depth, 1 - drawn.remainder

@@ -103,6 +103,9 @@ def rotate(x: Tensor, turns: Tensor) -> Tensor:
 
     A pair is a complex number, and turning it a product with e^(i angle): one pass where four products would be many.
     """
+    if torch.compiler.is_exporting():  # other programs know no complex numbers
+        (a, b), (cos, sin) = x.unflatten(-1, (-1, 2)).unbind(-1), turns[:, None].unbind(-1)
+        return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
     pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * torch.view_as_complex(turns)[:, None]).flatten(-2)
 

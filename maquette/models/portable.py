@@ -1,0 +1,220 @@
+"""Networks as other programs take them: arrays in, arrays out, each with a name, a shape and a meaning."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from maquette.models.attention import LanguageModel
+from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
+from maquette.models.classifiers import ResNet
+from maquette.models.mlp import MLP
+from maquette.models.polynomial import Polynomial
+from maquette.models.tabular import NeighbourTargets, TableNetwork, squared_distances
+
+ROWS = (6, 1, 40)  # of a table, or pictures, that a written network is tried with
+NEARLY_ALIKE = 1e-13  # by this part a row of the memory counts as farther than the one before it
+
+
+class Port(NamedTuple):
+    """An array that goes in or comes out; sizes of `shape` that are words are free."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    about: str
+
+    def __str__(self) -> str:
+        return f"`{self.name}` ({', '.join(map(str, self.shape))}), {self.about}"
+
+
+@dataclass(frozen=True)
+class Portable:
+    """`network` takes the `inputs` and gives the `outputs`, in this order.
+
+    examples: inputs of sizes that it takes, other sizes each time where they are free; in the first no free one is 0 or
+    1. unit: by which a difference is large or small; the largest answer, at least 1, if not given.
+    """
+
+    network: nn.Module
+    inputs: list[Port]
+    outputs: list[Port]
+    examples: Sequence[tuple[Tensor, ...]]
+    unit: float | None = None
+
+
+def of_curve(model: Polynomial, x: str, y: str) -> Portable:
+    """A line or a polynomial, of the columns x and y."""
+    reach = torch.linspace(0, 1, max(ROWS), dtype=torch.float64)
+    examples = [(model.low + model.span * reach[:rows],) for rows in ROWS]
+    ports = [Port("x", ("rows",), f"float64, the column {x!r}")], [Port("y", ("rows",), f"float64, {y!r}")]
+    exact = copy.deepcopy(model)
+    del exact.low, exact.span
+    keep_exact(exact, low=model.low, span=model.span)
+    return Portable(exact, *ports, examples)
+
+
+def keep_exact(network: nn.Module, **numbers: float) -> None:
+    """Let these be tensors of float64: an exporter takes plain numbers for float32."""
+    for name, value in numbers.items():
+        network.register_buffer(name, torch.tensor(value, dtype=torch.float64))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+class TableAnswer(nn.Module):
+    """The members' answers (rows, members, outputs) of a network of tables, from one or both of its inputs."""
+
+    def __init__(self, network: MLP | TableNetwork):
+        super().__init__()
+        self.network = network
+
+    def members(self, first: Tensor, second: Tensor | None) -> Tensor:
+        if isinstance(self.network, MLP):
+            return self.network(first)[:, None]
+        if self.network.numbers == 0:
+            first, second = torch.zeros(len(first), 0), first
+        memory = self.network.neighbours
+        neighbours = None if memory is None else looked_up(memory, first)
+        return self.network(first, second if second is not None else torch.zeros(len(first), 0), neighbours)
+
+
+def looked_up(memory: NeighbourTargets, numbers: Tensor) -> Tensor:
+    """What `memory(numbers)` gives, without its trees; of rows equally far, the first in the memory are taken."""
+    count = max(memory.NEAREST)
+    later = torch.arange(memory.memory, dtype=torch.float64) * NEARLY_ALIKE
+    found = []
+    for columns, points in zip(memory.columns, memory.points, strict=True):
+        distances = squared_distances(numbers[:, columns].double(), points.double())
+        nearest = (distances + distances * later + later).topk(count, largest=False).indices
+        values = memory.targets[nearest]
+        found += [values[:, :near].mean(1) for near in memory.NEAREST] + [values.std(1)]
+    return (torch.cat(found, 1) - memory.shift) / memory.scale
+
+
+class TableValue(TableAnswer):
+    """A number a row and the interval around it, in the target's unit: (rows,) float64 each."""
+
+    shift: Tensor
+    scale: Tensor
+    radius: Tensor
+
+    def __init__(self, network: MLP | TableNetwork, *, shift: float, scale: float, radius: float):
+        super().__init__(network)
+        keep_exact(self, shift=shift, scale=scale, radius=radius)
+
+    def forward(self, first: Tensor, second: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        members = self.members(first, second)[..., 0].double()
+        value = members.mean(1)
+        spread = members.std(1) + 0.1 if members.shape[1] > 1 else value * 0 + 1
+        ends = value - self.radius * spread, value + self.radius * spread
+        return tuple(each * self.scale + self.shift for each in (value, *ends))  # type: ignore[return-value]
+
+
+class TableProbabilities(TableAnswer):
+    """The probability of each class, (rows, classes)."""
+
+    def forward(self, first: Tensor, second: Tensor | None = None) -> Tensor:
+        return self.members(first, second).double().softmax(-1).mean(1).float()
+
+
+def of_table(network: TableAnswer, outputs: list[Port], unit: float | None = None) -> Portable:
+    """Its encoded columns are what it takes."""
+    inner = network.network
+    numbers = inner.inputs if isinstance(inner, MLP) else inner.numbers
+    sizes = [] if isinstance(inner, MLP) else inner.category_sizes
+    inputs = []
+    if numbers:
+        inputs.append(Port("numbers", ("rows", numbers), "float32, scaled as `encoder` tells"))
+    if sizes:
+        inputs.append(Port("categories", ("rows", len(sizes)), "int64, the codes that `encoder` tells"))
+    chance = torch.Generator().manual_seed(0)
+    examples = []
+    for rows in ROWS:
+        drawn = torch.randn(rows, numbers, generator=chance)
+        codes = [torch.randint(size, (rows,), generator=chance) for size in sizes]
+        examples.append((*([drawn] if numbers else []), *([torch.stack(codes, 1)] if sizes else [])))
+    return Portable(network, inputs, outputs, examples, unit)
+
+
+# -- pictures ----------------------------------------------------------------------------------------------------------
+
+
+class Probabilities(nn.Module):
+    """The probability of each class, (batch, classes), by each of several classifiers."""
+
+    def __init__(self, networks: Sequence[nn.Module]):
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        return tuple(network(pictures).softmax(-1) for network in self.networks)
+
+
+class ThereAndBack(nn.Module):
+    """The latents of pictures, and the pictures drawn from them."""
+
+    def __init__(self, network: DenseAutoencoder | ConvAutoencoder):
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        latents = self.network.encode(pictures)
+        return latents, self.network.decode(latents)
+
+
+def some_pictures(channels: int, sizes: Sequence[tuple[int, int]]) -> list[tuple[Tensor, ...]]:
+    chance = torch.Generator().manual_seed(0)
+    batches = (2, 1, 3)
+    return [(torch.rand(n, channels, *size, generator=chance),) for n, size in zip(batches, sizes, strict=True)]
+
+
+def of_pictures(model: nn.Module, channels: int) -> Portable:
+    """A picture for a picture, of any size."""
+    shape = ("batch", channels, "height", "width")
+    given = Port("picture", shape, "float32 in 0..1, any height and width")
+    answer = Port("answer", shape, "float32")
+    return Portable(model, [given], [answer], some_pictures(channels, [(33, 47), (40, 56), (7, 130)]))
+
+
+def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:
+    size = model.size
+    shape = ("batch", model.channels, size, size)
+    outputs = [Port("latents", ("batch", model.latent), "float32"), Port("answer", shape, "float32 in 0..1")]
+    examples = some_pictures(model.channels, [(size, size)] * 3)
+    return Portable(ThereAndBack(model), [Port("picture", shape, "float32 in 0..1")], outputs, examples)
+
+
+def of_classifiers(networks: dict[str, nn.Module], classes: int, shape: tuple[int, int, int]) -> Portable:
+    """Classifiers by the names of their answers, of pictures of this shape (channels, height, width)."""
+    channels, height, width = shape
+    sides: tuple[int | str, int | str] = height, width
+    sizes, about = [(height, width)] * 3, "float32 in 0..1"
+    least = max((2 ** len(each.widths) if isinstance(each, ResNet) else 0) for each in networks.values())
+    if all(isinstance(each, ResNet) for each in networks.values()):
+        sides = "height", "width"
+        about += f", height and width at least {least}; trained on {height} x {width}"
+        sizes = [(height + least + 1, width + 2 * least + 3), (height, width), (least, least + 5)]
+    given = Port("picture", ("batch", channels, *sides), about)
+    outputs = [Port(name, ("batch", classes), "float32, of each class") for name in networks]
+    return Portable(Probabilities(list(networks.values())), [given], outputs, some_pictures(channels, sizes))
+
+
+# -- text --------------------------------------------------------------------------------------------------------------
+
+
+def of_language_model(model: LanguageModel) -> Portable:
+    """The logits of what follows each token."""
+    most, chance = model.context, torch.Generator().manual_seed(0)
+    lengths = [max(2, most // 2), most, 1] if most > 2 else [most]
+    length: int | str = "length" if most > 2 else most
+    given = Port("tokens", ("batch", length), f"int64, numbers of the vocabulary; length 1 to {most}")
+    logits = Port("logits", ("batch", length, model.vocabulary), "float32, of the token after each")
+    examples = [
+        (torch.randint(model.vocabulary, (batch, size), generator=chance),)
+        for batch, size in zip((2, 1, 3), lengths, strict=False)
+    ]
+    return Portable(model, [given], [logits], examples)
