@@ -61,29 +61,62 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"{path} is damaged: it does not hold tensors.") from None
 
 
-def save_model(model: nn.Module, folder: Path) -> None:
-    """Write `model.safetensors` and `model.json`; a model keeps its constructor's arguments under their own names."""
-    names = inspect.signature(type(model)).parameters
+Networks = nn.Module | dict[str, nn.Module] | None  # one network, several by name, or none where nothing is learnt
+
+
+def save_model(model: Networks, folder: Path) -> None:
+    """Write `model.safetensors` and `model.json`; a network keeps its constructor's arguments under their own names.
+
+    Of several networks, the names of weights begin with the network's.
+    """
+    if model is None:
+        return
+    weights = {name: value.detach().cpu().clone() for name, value in state_of(model).items()}
     with written_whole(folder / "model.safetensors") as temporary:
-        save_tensors({name: value.detach().cpu().clone() for name, value in model.state_dict().items()}, temporary)
-    write_json(
-        folder / "model.json",
-        {"class": type(model).__name__, "arguments": {name: getattr(model, name) for name in names}},
-    )
+        save_tensors(weights, temporary)
+    if isinstance(model, dict):
+        description: dict[str, Any] = {"networks": {name: describe(each) for name, each in model.items()}}
+    else:
+        description = describe(model)
+    write_json(folder / "model.json", description)
 
 
-def load_model(folder: Path) -> nn.Module:
-    """The model of a run folder, in evaluation mode; only classes of `maquette.models` can be made."""
+def state_of(model: nn.Module | dict[str, nn.Module]) -> dict[str, torch.Tensor]:
+    """The weights of a network or of several, by name."""
+    if isinstance(model, nn.Module):
+        return model.state_dict()
+    return {f"{name}.{key}": value for name, each in model.items() for key, value in each.state_dict().items()}
+
+
+def describe(model: nn.Module) -> dict[str, Any]:
+    """Class and constructor arguments of a network."""
+    names = inspect.signature(type(model)).parameters
+    return {"class": type(model).__name__, "arguments": {name: getattr(model, name) for name in names}}
+
+
+def load_model(folder: Path) -> nn.Module | dict[str, nn.Module]:
+    """The networks of a run folder, in evaluation mode; only classes of `maquette.models` can be made."""
     description = read_json(folder / "model.json")
     weights = load_tensors(folder / "model.safetensors")
     try:
-        name, arguments = description["class"], description["arguments"]
-        if name not in models.__all__:
-            raise UserError(f"{folder / 'model.json'} names a model that this Maquette does not have: {name}.")
-        model = getattr(models, name)(**arguments)
-        model.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError):
+        if "networks" not in description:
+            return made(description, weights, folder)
+        return {
+            name: made(
+                each, {key[len(name) + 1 :]: w for key, w in weights.items() if key.startswith(f"{name}.")}, folder
+            )
+            for name, each in description["networks"].items()
+        }
+    except (AttributeError, KeyError, TypeError, RuntimeError):
         raise UserError(f"{folder / 'model.json'} and model.safetensors do not fit together.") from None
+
+
+def made(description: dict[str, Any], weights: dict[str, torch.Tensor], folder: Path) -> nn.Module:
+    name, arguments = description["class"], description["arguments"]
+    if name not in models.__all__:
+        raise UserError(f"{folder / 'model.json'} names a model that this Maquette does not have: {name}.")
+    model: nn.Module = getattr(models, name)(**arguments)
+    model.load_state_dict(weights)
     return model.eval()
 
 
@@ -109,7 +142,11 @@ def _encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor | np.ndarray):
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
         key = f"{len(tensors):06d}"
-        tensors[key] = torch.as_tensor(value).detach().to("cpu", copy=True).contiguous()
+        if isinstance(value, torch.Tensor):
+            held = value.detach().to("cpu", copy=True)
+        else:
+            held = torch.tensor(value)  # a copy: torch cannot hold an array that must not be written
+        tensors[key] = held.contiguous()
         return {"$": kind, "key": key}
     if isinstance(value, np.generic):
         return value.item()

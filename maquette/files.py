@@ -50,22 +50,34 @@ def cannot_write(path: Path, error: OSError) -> UserError:
 
 def write_text(path: Path, text: str) -> None:
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        # a file's name that is no Unicode becomes \udc80 and the like, which JSON reads as what it was
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file; `UserError` if the file is missing or damaged."""
+def read_json(path: Path, *, any_bytes: bool = False) -> Any:
+    """The value in a JSON file, in UTF-8, -16 or -32, with a byte-order mark or without; `UserError` if it is none.
+
+    any_bytes: bytes that are no UTF-8 are kept as `os.fsdecode` would, since they may be part of a file's name.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        try:
+            return json.loads(content)
+        except UnicodeDecodeError:
+            if not any_bytes:
+                raise
+            return json.loads(content.decode("utf-8-sig", "surrogateescape"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {path.parent} is not a whole run folder.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except ValueError:
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is damaged: it does not hold JSON ({error.msg} in line {error.lineno}).") from None
+    except (ValueError, RecursionError):
         raise UserError(f"{path} is damaged: it does not hold JSON.") from None
 
 

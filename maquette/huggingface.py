@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer as Fast
 from torch import Tensor
 
 from maquette.checkpoints import load_tensors, save_tensors
@@ -101,7 +103,8 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 def load_weights(model: GPT2, given: dict[str, Tensor], folder: Path) -> None:
     """Put the tensors into the network; missing, extra and misshapen ones are named."""
     given = {name.removeprefix("transformer."): tensor for name, tensor in given.items()}
-    wanted = {ours: (theirs.removeprefix("transformer."), t) for ours, (theirs, t) in names_of(model).items()}
+    names = names_in_hugging_face(model.depth)
+    wanted = {ours: (theirs.removeprefix("transformer."), is_turned) for ours, (theirs, is_turned) in names.items()}
     missing = sorted({theirs for theirs, _ in wanted.values()} - given.keys())
     if missing:
         raise UserError(f"{folder} lacks {len(missing)} tensors: {listed(missing)}.")
@@ -129,15 +132,8 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
 
 
-def names_of(model: GPT2) -> dict[str, tuple[str, bool]]:
-    return names_in_hugging_face(model.depth)
-
-
 def read_tokenizer(folder: Path) -> Tokenizer:
     """tokenizer.json, or else vocab.json with merges.txt as GPT-2 was published with."""
-    from tokenizers import AddedToken, decoders, models, pre_tokenizers
-    from tokenizers import Tokenizer as Fast
-
     if (folder / OWN_TOKENIZER).is_file():
         return open_tokenizer(folder / OWN_TOKENIZER)
     if (folder / "tokenizer.json").is_file():
@@ -189,7 +185,7 @@ def write_gpt2(model: GPT2, tokenizer: Tokenizer, folder: Path) -> None:
         },
     )
     state, tensors = model.state_dict(), {}
-    for ours, (theirs, is_transposed) in names_of(model).items():
+    for ours, (theirs, is_transposed) in names_in_hugging_face(model.depth).items():
         tensors[theirs] = (state[ours].t() if is_transposed else state[ours]).detach().cpu().contiguous().clone()
     with written_whole(folder / "model.safetensors") as temporary:
         save_tensors(tensors, temporary, {"format": "pt"})
@@ -213,9 +209,6 @@ def definition_of(tokenizer: Tokenizer) -> str:
     """The JSON by which Hugging Face's `tokenizers` makes the same tokens of a text."""
     if isinstance(tokenizer, Subwords):
         return tokenizer.definition
-    from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
-    from tokenizers import Tokenizer as Fast
-
     numbers = {word: number for number, word in enumerate(tokenizer.vocabulary)}
     fast = Fast(models.WordLevel(numbers, unk_token=UNKNOWN))
     if isinstance(tokenizer, Characters):

@@ -21,12 +21,16 @@ import numpy as np
 import torch
 
 from maquette.checkpoints import load_state, save_state
-from maquette.files import cannot_write, read_json, write_json
+from maquette.devices import find_device, random_state, set_random_state
+from maquette.facts import Facts
+from maquette.files import cannot_write, read_json
 from maquette.pacing import Plan, Timer
 from maquette.progress import Progress
 from maquette.settings import Settings, UserError
-from maquette.steps import STEPS
+from maquette.trained import Trained, read_metrics
 
+STOP = "stop"  # the file in a run folder that asks for its end
+LOOKS_EVERY = 0.1  # seconds between two looks at that file, and of the progress bar
 SAVE_EVERY = 20.0  # seconds; with the time a save takes, a crash loses less than half a minute
 
 
@@ -46,16 +50,17 @@ class Step:
         return self.is_last or self.number % count == 0
 
 
-class Run:
-    """A run folder while it is being made. In a run of several processes only the first one writes."""
+class Run(Facts):
+    """A run folder while it is being made. In a run of several processes only the first one writes.
+
+    `needed` are the runs that this one needs, by the settings that name them.
+    """
 
     def __init__(self, folder: Path, settings: Settings, *, resuming: bool = False):
-        self.folder, self.settings = folder, settings
         self.device, self.rank, self.processes = find_device(settings.device)
-        self.is_main = self.rank == 0
-        self.step_name = "frame"
-        self.findings: dict[str, Any] = {"framing": {}, "numbers": {}, "sections": {}}
-        self.source: dict[str, Any] = {}
+        super().__init__(folder, self.rank == 0)
+        self.settings = settings
+        self.needed: dict[str, Trained] = {}
         self._kept: dict[str, Any] = {}
         self._loops = 0
         self.is_spread = False  # whether what is kept is spread over processes, so that all of them must save together
@@ -65,96 +70,6 @@ class Run:
         self._began = time.monotonic()
         if resuming:
             self._go_on()
-
-    # -- what the report shows ---------------------------------------------------------------------------------------
-
-    def say(self, text: str) -> None:
-        self._show({"kind": "text", "text": text})
-
-    def warn(self, text: str) -> None:
-        self._show({"kind": "warning", "text": text})
-
-    def heading(self, text: str) -> None:
-        """A heading within a step's section."""
-        self._show({"kind": "heading", "text": text})
-
-    def formula(self, text: str) -> None:
-        self._show({"kind": "formula", "text": text})
-
-    def fact(self, name: str, value: Any, unit: str = "") -> None:
-        self._show({"kind": "fact", "name": name, "value": plain(value), "unit": unit})
-
-    def table(self, title: str, frame: Any, caption: str = "") -> None:
-        """Show a pandas data frame, one row a line; the index is not shown."""
-        rows = [[plain(value) for value in row] for row in frame.itertuples(index=False)]
-        self._show({"kind": "table", "title": title, "columns": [*map(str, frame)], "rows": rows, "caption": caption})
-
-    def picture(self, name: str, figure: Any, title: str, caption: str = "") -> None:
-        """Save a figure of `maquette.figures` as `pictures/<name>.svg` and show it."""
-        if not self.is_main:
-            return
-        from maquette.figures.style import save
-
-        (self.folder / "pictures").mkdir(exist_ok=True)
-        file = f"pictures/{name}.svg"
-        save(figure, self.folder / file)
-        self._show({"kind": "picture", "file": file, "title": title, "caption": caption})
-
-    def film(self, file: str, title: str, caption: str = "") -> None:
-        """Show a film that has been written into the folder `pictures`."""
-        self._show({"kind": "picture", "file": f"pictures/{file}", "title": title, "caption": caption})
-
-    def record_source(self, found: Any, **facts: Any) -> None:
-        """Say where the data is from, in `settings.json`, on the terminal if it is a stand-in, and in the report."""
-        self.source = {
-            "name": found.name,
-            "path": str(found.path),
-            "origin": found.origin,
-            "note": found.note,
-            "licence": found.licence,
-            "stand_in": found.origin == "embedded" and bool(found.note),
-            "sha256": found.sha256,
-            **facts,
-        }
-        for name, value in facts.items():
-            if name != "notes":
-                self.fact(name.replace("_", " ").capitalize(), value)
-        for note in facts.get("notes", []):
-            self.say(note)
-        if found.note:
-            self.warn(found.note)
-            if self.is_main:
-                print(found.note, flush=True)
-
-    @contextmanager
-    def section(self, step: str) -> Iterator[None]:
-        """Within the block, what is shown goes to another step's section of the report."""
-        before, self.step_name = self.step_name, step
-        try:
-            yield
-        finally:
-            self.step_name = before
-
-    def _show(self, block: dict[str, Any]) -> None:
-        assert self.step_name in STEPS
-        blocks = self.findings["sections"].setdefault(self.step_name, [])
-        same = [key for key in ("kind", "file", "title", "name", "text") if key in block]
-        for index, other in enumerate(blocks):  # a step done again after a crash replaces what it showed before
-            if all(other.get(key) == block.get(key) for key in same):
-                blocks[index] = block
-                return
-        blocks.append(block)
-
-    def is_done(self, step: str) -> bool:
-        """Whether an earlier process finished this step."""
-        return step in self.findings.get("done", [])
-
-    def done(self, step: str) -> None:
-        self.findings.setdefault("done", []).append(step)
-
-    def save_findings(self) -> None:
-        if self.is_main:
-            write_json(self.folder / "findings.json", self.findings)
 
     # -- chance ------------------------------------------------------------------------------------------------------
 
@@ -214,20 +129,23 @@ class Run:
                     self._save(done, plan, timer.spent)
                     saved = clock()
                 now = clock()
-                if now - looked >= 0.1 and self.is_main:
+                if now - looked >= LOOKS_EVERY and self.is_main:
                     looked = now
+                    self._stopping |= asked_to_stop(self.folder)
                     progress.update(done, plan.total)
         self._save(done, plan, timer.spent)
         if done != plan.total:
             raise Interrupted(f"Stopped at step {done:,}; go on with: maquette resume {shlex.quote(str(self.folder))}")
 
     def stop(self) -> None:
-        """Ask the loop to save and end after the step it is in. Ctrl-C and SIGTERM do the same."""
+        """Ask the loop to save and end after the step it is in. Ctrl-C, SIGTERM and `maquette stop` do the same."""
         self._stopping = True
 
-    def log(self, step: Step, **numbers: float) -> None:
+    def log(self, step: Step, **numbers: float | torch.Tensor) -> None:
         """Add one line to `metrics.jsonl`; a number that is not finite ends the run with advice."""
-        values = {name: float(value) for name, value in numbers.items()}
+        values = {
+            name: float(value.detach() if isinstance(value, torch.Tensor) else value) for name, value in numbers.items()
+        }
         for name, value in values.items():
             if not math.isfinite(value):
                 raise self._diverged(step.number, name)
@@ -247,8 +165,10 @@ class Run:
 
     def _go_on(self) -> None:
         """Read what an earlier process left, and forget what it logged after its last checkpoint."""
+        asked_to_stop(self.folder)  # that was meant for the earlier process
         if (self.folder / "findings.json").exists():
             self.findings = read_json(self.folder / "findings.json")
+            self.keep_what_is_done()
         if (self.folder / "checkpoint" / "state.json").exists():
             self._checkpoint = load_state(self.folder / "checkpoint", "state")
         self._began -= self._checkpoint.get("seconds", 0.0)
@@ -353,53 +273,14 @@ class Run:
                 self._events.add_scalar(name, value, step)
 
 
-def find_device(choice: str) -> tuple[torch.device, int, int]:
-    """The device, this process's rank and the number of processes; several when started by torchrun or accelerate."""
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if choice == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: this machine has no CUDA device that torch can use; take --device cpu.")
-    if not several and (choice == "cpu" or not torch.cuda.is_available()):
-        return torch.device("cpu"), 0, 1
-    from accelerate import PartialState
-
-    state = PartialState(cpu=choice == "cpu" or not torch.cuda.is_available())
-    return state.device, state.process_index, state.num_processes
+def ask_to_stop(folder: Path) -> None:
+    """Ask the process that trains in this run folder to save and end, on any system: it looks for a file."""
+    (folder / STOP).touch()
 
 
-def random_state() -> dict[str, Any]:
-    """The state of every global generator."""
-    state = {"python": random.getstate(), "numpy": np.random.get_state(legacy=False), "torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    return state
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
-
-
-def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The records of a run's `metrics.jsonl`; a last line cut short by a crash is passed over."""
-    path = folder / "metrics.jsonl"
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    return records
-
-
-def plain(value: Any) -> Any:
-    """A number, text or None as JSON has them."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+def asked_to_stop(folder: Path) -> bool:
+    """Whether a stop was asked for since the last look."""
+    if not (folder / STOP).exists():
+        return False
+    (folder / STOP).unlink(missing_ok=True)
+    return True

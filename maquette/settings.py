@@ -5,7 +5,8 @@ Also holds `UserError`, the one exception whose message is meant for the user.
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -60,6 +61,19 @@ def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
         name = str(problem["loc"][0])
         reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").split(", unable to ")[0]
         raise UserError(f"{flag(name)} {reason}, not {problem['input']!r}.") from None
+
+
+def without_none(kind: type[Options], values: dict[str, Any]) -> dict[str, Any]:
+    """Words of the command line, where `none` unsets a setting that may be unset; as `data` it may be a path."""
+    given = dict(values)
+    for name, value in values.items():
+        if value == "none" and type(None) in get_args(kind.model_fields[name].annotation):
+            if name == "data" and Path(value).exists():
+                continue
+            given[name] = None
+            if name == "data":
+                print("There is no file or folder called none: --data none stands for the recipe's own data.")
+    return given
 
 
 def flag(name: str) -> str:

@@ -1,46 +1,56 @@
-"""execute(): calls the seven steps of a recipe in order and writes what they return to the run folder."""
+"""execute(): calls the steps of a recipe in order and writes what they return to the run folder."""
 
 import os
 import platform
 import re
+import shutil
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import pandas as pd
+import psutil
 import torch
-from torch import nn
+from filelock import FileLock, Timeout
 
-from maquette.checkpoints import load_model, load_state, save_model, save_state
-from maquette.files import cannot_write, read_json, write_json
+from maquette import serving
+from maquette.checkpoints import Networks, save_model, save_state
+from maquette.facts import told
+from maquette.files import cannot_write, write_json
 from maquette.measures import direction
-from maquette.recipes import RECIPES, load_recipe, recipe_settings
-from maquette.runs import Run
-from maquette.settings import Settings, UserError
+from maquette.recipes import Need, entry_of, load_recipe, load_settings, recipe_settings, saved_settings
+from maquette.runs import Interrupted, Run
+from maquette.settings import Settings, UserError, flag
+from maquette.steps import PREDICTION
+from maquette.trained import FORMAT, Trained, checksum, open_needed, open_trained, read_settings
 from maquette.training import leave_processes
 
-FORMAT = 1  # of the run folder; raised when an older Maquette could no longer read it
 MOST_LAYERS = 40  # lines in the table of layers; of more, equal ones share a line
 
 
-def start(recipe_name: str, settings: Settings, folder: Path, *, preset: str | None = None, command: str = "") -> Path:
+def start(name: str, settings: Settings, folder: Path, *, preset: str | None = None, command: str = "") -> Path:
     """Make a run folder and everything in it but the report. A user's mistake leaves no folder behind."""
-    recipe = load_recipe(recipe_name)
+    recipe = load_recipe(name)
     is_main = int(os.environ.get("RANK", "0")) == 0
     made = claim(folder) if is_main else []
     try:
-        run = Run(folder, settings)
-        record = describe(recipe_name, settings, preset, command)
-        if is_main:
-            write_json(folder / "settings.json", record)
-        execute(recipe, run, record)
+        with held(folder, is_main):
+            run = Run(folder, settings)
+            record = describe(name, settings, preset, command)
+            if is_main:
+                write_json(folder / "settings.json", record)
+            with own_mistakes_told(run, record):
+                execute(recipe, run, record)
     except UserError:
-        if is_main and not (folder / "checkpoint" / "state.json").exists():
+        if is_main and not any(folder.rglob("checkpoint/state.json")):
             discard(folder, made)
         raise
     return folder
@@ -51,26 +61,52 @@ def resume(folder: Path) -> Path:
     record = read_settings(folder)
     if (folder / "scores.json").exists():
         raise UserError(f"{folder} is finished; see it with: maquette report {folder}")
-    recipe = load_recipe(record["recipe"])
-    run = Run(folder, recipe_settings(recipe, None, record["settings"]), resuming=True)
-    execute(recipe, run, record)
+    settings = saved_settings(record["recipe"], record["settings"])
+    if failed := record.pop("failed", None):
+        print(f"{folder} ended by a mistake of Maquette's own ({failed}); trying again from where it was saved last.")
+        (folder / "failure.txt").unlink(missing_ok=True)
+    with held(folder, int(os.environ.get("RANK", "0")) == 0):
+        run = Run(folder, settings, resuming=True)
+        with own_mistakes_told(run, record):
+            execute(load_recipe(record["recipe"]), run, record)
     return folder
 
 
-def execute(recipe: Any, run: Run, record: dict[str, Any]) -> None:
-    """The seven steps, timed; each one's result is the next one's argument."""
+@contextmanager
+def own_mistakes_told(run: Run, record: dict[str, Any]) -> Iterator[None]:
+    """An error that nobody foresaw is written into the run folder, and what to do is said below its traceback."""
+    try:
+        yield
+    except (UserError, Interrupted, OSError):
+        raise
+    except Exception as error:
+        if run.is_main:
+            record["failed"] = f"{told(error)}, in the step {run.step_name}"
+            write_json(run.folder / "settings.json", record)
+            (run.folder / "failure.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        error.add_note(
+            f"maquette: this is a mistake of Maquette's own, not of yours; please report {run.folder / 'failure.txt'}. "
+            f"After an update go on with: maquette resume {run.folder}; other data or settings may avoid it."
+        )
+        raise
+
+
+def execute(recipe: ModuleType, run: Run, record: dict[str, Any]) -> None:
+    """The steps, timed; each one's result is the next one's argument."""
     settings, folder = run.settings, run.folder
     seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(name: str) -> Iterator[None]:
-        run.step_name = name
-        run.seed_everything(name)
+    def step(name: str, *, seeded: bool = True) -> Iterator[None]:
+        run.begin(name)
+        if seeded:
+            run.seed_everything(name)
         began = time.perf_counter()
         yield
         seconds[name] = round(time.perf_counter() - began, 3)
         run.save_findings()
 
+    find_needed(run, record)
     with step("frame"):
         framing = recipe.frame(settings)
         run.findings["framing"] = asdict(framing)
@@ -92,17 +128,23 @@ def execute(recipe: Any, run: Run, record: dict[str, Any]) -> None:
         model = recipe.build(prepared, settings)
         show_model(model, run)
     with step("train"):
-        scores = recipe.train(model, prepared, settings, run)
+        fitted = recipe.train(model, prepared, settings, run)
     leave_processes()
     if not run.is_main:
         return
     record["hardware"]["threads"] = torch.get_num_threads()
     write_json(folder / "settings.json", record)
-    model = model.to("cpu").eval()
-    save_state(prepared.processing, folder, "processing")
+    if fitted.processing:
+        prepared = replace(prepared, processing={**prepared.processing, **fitted.processing})
+        save_state(prepared.processing, folder, "processing")
+    for network in networks_of(model).values():
+        network.eval()
     save_model(model, folder)
-    with step("predict"):
-        show_predictions(folder, recipe, prepared.examples, run)
+    with step("score", seeded=False):  # goes on with training's chance
+        scores = recipe.score(model, prepared, fitted, settings, run)
+    with step(PREDICTION):
+        show_examples(folder, prepared.examples, run)
+    run.tell_rest()
     names = [*scores.values, *(name for values in scores.baselines.values() for name in values)]
     write_json(
         folder / "scores.json",
@@ -116,6 +158,102 @@ def execute(recipe: Any, run: Run, record: dict[str, Any]) -> None:
             "peak_memory_mb": peak_memory_mb(),
         },
     )
+
+
+def show_examples(folder: Path, examples: Any, run: Run) -> None:
+    """Answer a few test examples with what stands in the run folder, as a user would, and show them."""
+    if examples is not None:
+        serving.Predictor(open_trained(folder, has_ended=True)).show(examples, run)
+
+
+# -- runs that are needed ----------------------------------------------------------------------------------------------
+
+
+def find_needed(run: Run, record: dict[str, Any]) -> None:
+    """Open the runs that the recipe needs, or make them first, and write down which they are."""
+    needs = entry_of(record["recipe"]).needs
+    known = record.setdefault("needs", {})
+    for name, need in needs.items():
+        given = getattr(run.settings, name)
+        if name in known:
+            run.needed[name] = open_needed(run.folder, name, known[name])
+        elif given is not None:
+            path = Path(given).expanduser()
+            if need.files and not (path / "settings.json").exists():
+                continue  # no run: the recipe reads it
+            run.needed[name] = named(path, name, given, need)
+            known[name] = {"path": str(path.resolve()), "recipe": need.recipe, "sha256": checksum(path)}
+        elif need.otherwise == "train":
+            path = run.folder / "needs" / name
+            if run.processes > 1:
+                raise UserError(f"This needs a run of {need.recipe}: train one first, and name it with {flag(name)}.")
+            make_needed(path, need, run.settings, record.get("preset"))
+            run.needed[name] = open_trained(path)
+            known[name] = {"path": f"needs/{name}", "recipe": need.recipe, "sha256": checksum(path)}
+    if run.is_main:
+        write_json(run.folder / "settings.json", record)
+
+
+def named(path: Path, name: str, given: str, need: Need) -> Trained:
+    """The finished run that a setting names, of the recipe that it must be of."""
+    if not (path / "settings.json").exists():
+        raise UserError(f"{flag(name)} {given}: there is no such run folder; make one with: maquette run {need.recipe}")
+    recipe = read_settings(path)["recipe"]
+    if recipe != need.recipe:
+        raise UserError(f"{flag(name)} {given} is a run of {recipe}; this needs one of {need.recipe}.")
+    if not (path / "scores.json").exists():
+        raise UserError(f"{flag(name)} {given} is not finished; go on with it first: maquette resume {given}")
+    return open_trained(path)
+
+
+def make_needed(folder: Path, need: Need, settings: Settings, preset: str | None) -> None:
+    """Train the recipe that is needed, with the same preset if it has it, or go on with it, within the run."""
+    threads = torch.get_num_threads()  # set by its size; what comes then must not depend on whether it was trained now
+    try:
+        if (folder / "scores.json").exists():
+            return
+        if (folder / "settings.json").exists():
+            resume(folder)
+            return
+        theirs = load_settings(need.recipe)
+        passed = {key: getattr(settings, key) for key in need.passes if key in theirs.Settings.model_fields}
+        preset = preset if preset in theirs.PRESETS else None
+        print(f"First {need.recipe}, which this needs, in {folder}.", flush=True)
+        chosen = recipe_settings(need.recipe, preset, passed)
+        start(need.recipe, chosen, folder, preset=preset, command=f"maquette resume {folder}")
+    except Interrupted:
+        raise Interrupted(
+            f"Stopped while {need.recipe} was trained; go on with: maquette resume {folder.parents[1]}"
+        ) from None
+    except UserError as error:
+        raise UserError(f"{need.recipe}, which this run needs first, failed: {error}") from None
+    finally:
+        torch.set_num_threads(threads)
+
+
+# -- the run folder ----------------------------------------------------------------------------------------------------
+
+
+def networks_of(model: Networks) -> dict[str, torch.nn.Module]:
+    """The networks of a recipe by name; a single one has none."""
+    return model if isinstance(model, dict) else {} if model is None else {"": model}
+
+
+@contextmanager
+def held(folder: Path, is_main: bool) -> Iterator[None]:
+    """Hold a run folder, so that no second process works on it; a crash lets go of it."""
+    lock = FileLock(folder / ".lock")
+    try:
+        if is_main:
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"{folder} is being worked on by another process; stop that with: maquette stop {folder}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def claim(folder: Path) -> list[Path]:
@@ -136,8 +274,6 @@ def claim(folder: Path) -> list[Path]:
 
 def discard(folder: Path, made: list[Path]) -> None:
     """Remove a run folder that came to nothing, and the folders that were made for it."""
-    import shutil
-
     for item in folder.iterdir() if folder.exists() else ():
         shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
     for path in reversed(made):
@@ -167,24 +303,6 @@ def describe(recipe_name: str, settings: Settings, preset: str | None, command: 
     }
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """`settings.json` of a run folder, checked: a whole one, of a known recipe, not from a newer Maquette."""
-    if not folder.is_dir():
-        raise UserError(f"There is no run folder {folder}.")
-    record = read_json(folder / "settings.json")
-    if not isinstance(record, dict) or not {"format", "recipe", "settings"} <= record.keys():
-        raise UserError(f"{folder / 'settings.json'} is damaged: it does not describe a run.")
-    if not isinstance(record["format"], int) or not isinstance(record["settings"], dict):
-        raise UserError(
-            f"{folder / 'settings.json'} is damaged: its format or its settings are not what they should be."
-        )
-    if record["format"] > FORMAT:
-        raise UserError(f"{folder} was written by a newer Maquette ({record.get('maquette')}); please upgrade.")
-    if record["recipe"] not in RECIPES:
-        raise UserError(f"{folder} is a run of {record['recipe']}, a recipe that this Maquette does not have.")
-    return record
-
-
 def check_same_data(before: dict[str, Any], now: dict[str, Any]) -> None:
     if before.get("sha256") and before["sha256"] != now.get("sha256"):
         raise UserError(
@@ -192,17 +310,24 @@ def check_same_data(before: dict[str, Any], now: dict[str, Any]) -> None:
         )
 
 
-def show_model(model: nn.Module, run: Run) -> None:
+def show_model(model: Networks, run: Run) -> None:
     """Record the layers that hold weights, with their shapes, and the number of weights."""
-    import pandas as pd
-
+    networks = networks_of(model)
+    if not networks:
+        run.say("There is no network here: nothing is learnt by weights.")
+        return
+    layers = [
+        (".".join(filter(None, (which, name))), layer)
+        for which, network in networks.items()
+        for name, layer in network.named_modules()
+    ]
     rows = [
         {"layer": name or "whole", "kind": type(layer).__name__, "shapes": ", ".join(shapes), "weights": count}
-        for name, layer in model.named_modules()
+        for name, layer in layers
         if (shapes := [" x ".join(map(str, w.shape)) or "1" for w in layer.parameters(recurse=False)])
         and (count := sum(w.numel() for w in layer.parameters(recurse=False)))
     ]
-    run.fact("Weights", sum(weight.numel() for weight in model.parameters()))
+    run.fact("Weights", sum(weight.numel() for network in networks.values() for weight in network.parameters()))
     if rows:
         run.table("Layers", pd.DataFrame(rows if len(rows) <= MOST_LAYERS else together(rows)))
 
@@ -219,37 +344,7 @@ def together(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def show_predictions(folder: Path, recipe: Any, examples: Any, run: Run) -> None:
-    """Predict a few test examples with what stands in the run folder, as a user would, and show them."""
-    import pandas as pd
-
-    if examples is None:
-        return
-    with torch.inference_mode():
-        answers = recipe.predict(load_model(folder), load_state(folder, "processing"), examples)
-    if isinstance(answers, pd.DataFrame):
-        columns = list(examples) if isinstance(examples, pd.DataFrame) else []
-        new = [name for name in answers if name not in columns]
-        run.table("Examples", answers[[*new, *columns]], "What was predicted first, then the rows." if columns else "")
-        if columns or isinstance(examples[0], str):
-            return
-    elif isinstance(examples[0], str):
-        written = pd.DataFrame({"text": examples, "goes on": answers})
-        run.table("Examples", written, "Beginnings from the test part, and what the saved model makes of them.")
-        return
-    from maquette.data.pictures.files import as_pixels
-    from maquette.figures.images import rows
-
-    shown = {"input": [as_pixels(each) for each in examples]}
-    if not isinstance(answers, pd.DataFrame):
-        shown["answer"] = answers
-    titles = [str(number + 1) for number in range(len(examples))]
-    run.picture("examples", rows(shown, titles), "Examples", "From the test part, answered by the saved model.")
-
-
 def hardware() -> dict[str, Any]:
-    import psutil
-
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": platform.processor() or platform.machine(),
@@ -262,8 +357,6 @@ def hardware() -> dict[str, Any]:
 def peak_memory_mb() -> float:
     """The most memory this process has held so far."""
     if sys.platform == "win32":
-        import psutil
-
         return round(psutil.Process().memory_info().peak_wset / 2**20, 1)
     import resource
 

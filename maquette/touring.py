@@ -3,31 +3,43 @@
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from maquette.recipes import RECIPES, load_recipe
+from maquette.recipes import CHAPTERS, RECIPES, load_settings
 from maquette.report import write_gallery
 from maquette.settings import UserError, nearest
 
+LEAST = 4.0  # seconds of training, however many systems share the time
 
-def tour(out: Path, preset: str | None, again: str) -> int:
+
+def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
     """Every recipe in a process of its own: one that fails, however it fails, does not end the tour.
 
-    Runs are made in folders of `out`, or gone on with; `again` is the command that goes on. Returns the exit code.
+    Runs are made in folders of `out`, or gone on with; `again` is the command that goes on. `minutes` are shared out
+    over all systems, unless a preset says how long each takes. Returns the exit code.
     """
-    presets = {known for name in RECIPES for known in load_recipe(name).PRESETS}
+    presets = {known for name in RECIPES for known in load_settings(name).PRESETS}
     if preset is not None and preset not in presets:
         raise UserError(f"No recipe has a preset {preset}{nearest(preset, presets)}")
-
-    entries, failed = [], []
-    for count, (name, entry) in enumerate(RECIPES.items(), 1):
+    if not minutes > 0:
+        raise UserError(f"--minutes {minutes:g} is not above 0.")
+    page, failed, entries = out / "index.html", [], []
+    names = sorted(RECIPES, key=lambda name: list(CHAPTERS).index(RECIPES[name].chapter))
+    print(f"The gallery grows with each system: {page}", flush=True)
+    ends = time.monotonic() + 60 * minutes
+    for count, name in enumerate(names, 1):
         folder = out / name
-        command = ["run", name, "--out", str(folder)]
-        if preset and preset in load_recipe(name).PRESETS:
-            command += ["--preset", preset]
         if (folder / "settings.json").exists():
             command = ["report" if (folder / "scores.json").exists() else "resume", str(folder)]
-        print(f"[{count}/{len(RECIPES)}] maquette {shlex.join(command)}", flush=True)
+        else:
+            command = ["run", name, "--out", str(folder)]
+            if preset in load_settings(name).PRESETS:
+                command += ["--preset", str(preset)]
+            elif not preset and (seconds := training_time(names[count - 1 :], ends - time.monotonic())):
+                command += ["--seconds", f"{seconds:.0f}"]
+        print(f"[{count}/{len(names)}] maquette {shlex.join(command)}", flush=True)
         code, sentence = run_beside(command)
         if code == 130:
             print(f"maquette: interrupted; go on with: {again}", file=sys.stderr)
@@ -35,13 +47,28 @@ def tour(out: Path, preset: str | None, again: str) -> int:
         if code:
             print(f"    failed: {sentence}", flush=True)
             failed.append(name)
+        entry = RECIPES[name]
         error = sentence if code else None
-        entries.append({"recipe": name, "folder": folder, "kind": entry.kind, "line": entry.summary, "error": error})
-    page = write_gallery(entries, out / "index.html")
+        chapter = CHAPTERS[entry.chapter]
+        entries.append({"recipe": name, "folder": folder, "chapter": chapter, "line": entry.summary, "error": error})
+        write_gallery(entries, page, still=len(names) - count)
     print(f"Made {page}, a gallery of {len(entries) - len(failed)} reports; open it in a browser.")
     if failed:
         print(f"maquette: these failed: {', '.join(failed)}; run the tour again to go on", file=sys.stderr)
     return 1 if failed else 0
+
+
+def training_time(names: Sequence[str], left: float) -> float | None:
+    """Seconds of training for the first of the systems to come; nothing where its own length fits, or is all it has.
+
+    What passes outside of training is set aside; of the rest, each gets in proportion to what its defaults take.
+    """
+    entries = [RECIPES[name] for name in names]
+    wanted = [entry.seconds - entry.fixed for entry in entries]
+    share = (left - sum(entry.fixed for entry in entries)) / max(1, sum(wanted))
+    if share >= 1 or wanted[0] <= 0:
+        return None
+    return max(LEAST, share * wanted[0])
 
 
 def run_beside(command: list[str]) -> tuple[int, str]:

@@ -4,7 +4,8 @@ import copy
 import math
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -127,11 +128,32 @@ class Best:
 
 
 Part = tuple[tuple[Tensor, ...], Tensor]  # inputs of the model, each (N, ...), and the target, (N, ...)
+Loss = Callable[[Tensor, Tensor], Tensor]  # of predictions and their target
+Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a loss, and its derivative by the predictions
+
+
+@runtime_checkable
+class LossWithSlope(Protocol):
+    """A loss with its derivative written out, as those of `maquette.methods.losses`."""
+
+    def __call__(self, predicted: Tensor, target: Tensor) -> Tensor: ...
+
+    def slope(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A network with its chain rule written out: `learn` gives a batch's loss and fills the gradients, without a graph.
+
+    It does the same as autograd, sooner where the network is small.
+    """
+
+    def learn(self, inputs: Tensor, target: Tensor, slope: Slope) -> Tensor: ...
 
 
 def fit(
     model: nn.Module,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Loss,
     train: Part,
     valid: Part,
     run: Run,
@@ -148,7 +170,8 @@ def fit(
 
     Logs the mean training loss of each epoch and the loss on `valid` after it. With `keep_best`, the weights that did
     best on `valid` come back; with `patience`, training ends when that many epochs brought nothing better. `schedule`
-    gives the learning rate's factor at each progress 0..1; `clip` is the largest norm of the gradient.
+    gives the learning rate's factor at each progress 0..1; `clip` is the largest norm of the gradient. A `Learner` with
+    a `LossWithSlope` works out its gradients itself, in a run of one process.
     """
     model = model.to(run.device)
     choose_threads(model, batch_size)
@@ -161,8 +184,9 @@ def fit(
     total = Total(run.device)
     run.keep(model=model, optimizer=stepper, batches=batches, best=best, total=total)
     per_epoch = len(batches)
-    slope = getattr(loss, "slope", None)
-    learn = getattr(model, "learn", None) if slope and run.processes == 1 else None  # a gradient of the model's own
+    learn: Callable[..., Tensor] | None = None
+    if isinstance(model, Learner) and isinstance(loss, LossWithSlope) and run.processes == 1:
+        learn = partial(model.learn, slope=loss.slope)
     model.train()
     for step in run.loop(epochs * per_epoch):
         rows = next(batches)
@@ -170,7 +194,7 @@ def fit(
             stepper.learning_rate = learning_rate * schedule(step.progress)
         batch = [part[rows] for part in inputs]
         if learn is not None:
-            value = learn(*batch, target[rows], slope)
+            value = learn(*batch, target[rows])
             advance(stepper, clip)
         else:
             value = loss(model(*batch), target[rows])
@@ -228,7 +252,7 @@ def flat_then_linear(progress: float, flat: float = 0.4) -> float:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], part: Part, batch_size: int = 512) -> float:
+def evaluate(model: nn.Module, loss: Loss, part: Part, batch_size: int = 512) -> float:
     """The mean loss over a part of the data, in evaluation mode."""
     inputs, target = part
     was_training = model.training

@@ -1,113 +1,292 @@
-"""The table of recipes: what each is called, where it lives, and what it costs. Importing it loads nothing else."""
+"""The table of recipes: where each lives, what goes in and comes out, what it needs and costs. Light.
+
+A recipe is a folder: `settings.py` (light), `recipe.py` (the steps), `uses.py`, and what only it needs.
+"""
 
 import importlib
-from types import ModuleType
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+from typing import Literal, NamedTuple
 
-from maquette.settings import Options, Settings, UserError, make_settings, nearest
+from maquette.settings import Options, Settings, UserError, flag, make_settings, nearest
+
+CHAPTERS = {
+    "tables": "Hour one: lines, numbers and classes from tables",
+    "pictures": "Hour two: pictures restored, compressed, recognised",
+    "language": "Hour three: tokens, attention, language models",
+    "scenes": "Hour four: scenes from photographs",
+}
+
+
+class Use(NamedTuple):
+    """One thing that a finished run can do: the media it takes and gives, and what follows `maquette predict RUN`."""
+
+    takes: tuple[str, ...]
+    gives: str
+    summary: str
+    example: str
+
+
+class Need(NamedTuple):
+    """A run of another recipe that a setting names.
+
+    otherwise: what happens where the setting is empty: that recipe is trained first (`train`), or nothing (`nothing`).
+    files: whether the setting may also name something that is no run, which the recipe then reads itself.
+    passes: settings that the recipe trained first takes over; `none` of them if it has not that setting.
+    """
+
+    recipe: str
+    otherwise: Literal["train", "nothing"] = "nothing"
+    files: bool = False
+    passes: tuple[str, ...] = ("data", "seed", "device")
 
 
 class Entry(NamedTuple):
-    """A line of `maquette list`: kind of data, what it does, its cost on two cores, how it is used."""
+    """A line of `maquette list`.
+
+    data: the medium that it learns from. seconds: what it takes on two cores with its defaults, about; of these `fixed`
+    pass outside of training, whatever `--seconds` says.
+    """
 
     module: str
-    kind: str
+    data: str
     summary: str
-    cost: str
-    use: str = "NEW.csv --out PREDICTED.csv"  # what follows `maquette predict RUN`
+    seconds: int
+    chapter: str
+    uses: Mapping[str, Use]
+    needs: Mapping[str, Need] = MappingProxyType({})
+    fixed: int = 5
+
+    @property
+    def cost(self) -> str:
+        """`40 seconds`, `3 minutes`."""
+        if self.seconds < 90:
+            return f"{self.seconds} seconds"
+        return f"{round(self.seconds / 60)} minutes"
+
+
+def _table_use(what: str) -> dict[str, Use]:
+    return {"predict": Use(("table",), "table", f"{what} for each row of a table", "NEW.csv --out PREDICTED.csv")}
+
+
+def _classify() -> Use:
+    return Use(("pictures",), "table", "the class of each picture", "PICTURES --out ANSWERS.csv")
 
 
 RECIPES = {
     "line": Entry(
-        "maquette.recipes.line.recipe", "table", "a line, and polynomials, through measured points", "5 seconds"
+        "maquette.recipes.line",
+        "table",
+        "a line, and polynomials, through measured points",
+        5,
+        "tables",
+        _table_use("the value of the line"),
+        fixed=5,
     ),
     "regression": Entry(
-        "maquette.recipes.regression.recipe", "table", "a number predicted from the columns of a table", "40 seconds"
+        "maquette.recipes.regression",
+        "table",
+        "a number predicted from the columns of a table",
+        40,
+        "tables",
+        _table_use("a number and its range"),
+        fixed=20,
     ),
     "classification": Entry(
-        "maquette.recipes.classification.recipe", "table", "a class predicted from the columns of a table", "10 seconds"
+        "maquette.recipes.classification",
+        "table",
+        "a class predicted from the columns of a table",
+        10,
+        "tables",
+        _table_use("a class and the probability of each"),
+        fixed=8,
     ),
     "restore": Entry(
-        "maquette.recipes.restore.recipe",
-        "image",
+        "maquette.recipes.restore",
+        "pictures",
         "pictures without noise, blocks or false colours, from spoiled ones",
-        "5 minutes",
-        "PICTURE --out RESTORED",
+        300,
+        "pictures",
+        {"restore": Use(("pictures",), "pictures", "each picture restored", "PICTURE --out RESTORED")},
+        fixed=30,
     ),
     "autoencoder": Entry(
-        "maquette.recipes.autoencoder.recipe",
-        "image",
+        "maquette.recipes.autoencoder",
+        "pictures",
         "pictures through a few numbers and back, and the space of those numbers",
-        "1 minute",
-        "PICTURES --out LATENTS.csv",
+        60,
+        "pictures",
+        {
+            "encode": Use(("pictures",), "table", "the numbers of each picture", "PICTURES --out LATENTS.csv"),
+            "decode": Use(("table",), "pictures", "pictures from a table of numbers", "LATENTS.csv --out FOLDER"),
+        },
+        fixed=25,
     ),
     "image_classification": Entry(
-        "maquette.recipes.image_classification.recipe",
-        "image",
+        "maquette.recipes.image_classification",
+        "pictures",
         "a class predicted from a picture",
-        "3 minutes",
-        "PICTURES --out ANSWERS.csv",
+        180,
+        "pictures",
+        {"classify": _classify()},
+        fixed=20,
     ),
     "attack": Entry(
-        "maquette.recipes.attack.recipe",
-        "image",
+        "maquette.recipes.attack",
+        "pictures",
         "pictures that fool a classifier, and the defence against them",
-        "3 minutes",
-        "PICTURE --out FOOLED",
-    ),
-    "tokenizer": Entry(
-        "maquette.recipes.tokenizer.recipe",
-        "text",
-        "text cut into tokens in six ways, and what each costs",
-        "20 seconds",
-        '"TEXT"',
-    ),
-    "gpt": Entry(
-        "maquette.recipes.gpt.recipe",
-        "text",
-        "a GPT that goes on writing like your own text",
-        "3 minutes",
-        '"Once upon a time"',
-    ),
-    "attention": Entry(
-        "maquette.recipes.attention.recipe",
-        "text",
-        "one sentence on its way through a Transformer, with every number and formula",
-        "1 minute",
-        '"SENTENCE" --out PAGE.html',
+        180,
+        "pictures",
+        {"fool": Use(("pictures",), "pictures", "each picture changed so that it fools", "PICTURE --out FOOLED")},
+        {"run": Need("image_classification")},
+        fixed=20,
     ),
     "depth": Entry(
-        "maquette.recipes.depth.recipe",
-        "image",
+        "maquette.recipes.depth",
+        "pictures",
         "plain and residual networks of 2 to 50 layers, and what becomes of their gradients",
-        "2 minutes",
-        "PICTURES --out ANSWERS.csv",
+        120,
+        "pictures",
+        {"classify": _classify()},
+        fixed=10,
+    ),
+    "tokenizer": Entry(
+        "maquette.recipes.tokenizer",
+        "text",
+        "text cut into tokens in six ways, and what each costs",
+        20,
+        "language",
+        {
+            "encode": Use(("text",), "table", "the tokens of a text, one a row", '"TEXT"'),
+            "explain": Use(("text",), "page", "how a text is cut, drawn", '"TEXT" --out PAGE.html'),
+        },
+        fixed=20,
+    ),
+    "gpt": Entry(
+        "maquette.recipes.gpt",
+        "text",
+        "a GPT that goes on writing like your own text",
+        180,
+        "language",
+        {
+            "write": Use(("text",), "text", "what follows a beginning", '"Once upon a time"'),
+            "explain": Use(
+                ("text",), "page", "what each token was chosen from", '"Once upon a time" --explain --out PAGE.html'
+            ),
+        },
+        {"init": Need("gpt", files=True)},
+        fixed=20,
+    ),
+    "attention": Entry(
+        "maquette.recipes.attention",
+        "text",
+        "one sentence on its way through a Transformer, with every number and formula",
+        60,
+        "language",
+        {
+            "trace": Use(("text",), "table", "what each token looks at, and what may follow it", '"SENTENCE"'),
+            "explain": Use(("text",), "page", "the whole way of a sentence", '"SENTENCE" --out PAGE.html'),
+        },
+        {"run": Need("gpt")},
+        fixed=20,
     ),
     "splat": Entry(
-        "maquette.recipes.splat.recipe",
+        "maquette.recipes.splat",
         "scene",
         "photographs to a scene that one can fly through",
-        "3 minutes",
-        "--path orbit --out film.mp4",
+        180,
+        "scenes",
+        {
+            "film": Use((), "film", "a film along a path", "--path orbit --out film.mp4"),
+            "view": Use(("cameras",), "pictures", "what cameras see", "CAMERAS.json --out VIEWS"),
+        },
+        {"init": Need("splat", files=True)},
+        fixed=30,
     ),
 }
 
 
-def load_recipe(name: str) -> ModuleType:
-    """The module of a recipe; `UserError` with the nearest name if there is none."""
+def entry_of(name: str) -> Entry:
+    """The line of a recipe; `UserError` with the nearest name if there is none."""
     if name not in RECIPES:
         raise UserError(f"There is no recipe named {name}{nearest(name, RECIPES)} (maquette list shows all)")
-    return importlib.import_module(RECIPES[name].module)
+    return RECIPES[name]
 
 
-def recipe_settings(recipe: ModuleType, preset: str | None, values: dict[str, object]) -> Settings:
+def load_recipe(name: str) -> ModuleType:
+    """The steps of a recipe; heavy."""
+    return importlib.import_module(f"{entry_of(name).module}.recipe")
+
+
+def load_uses(name: str) -> ModuleType:
+    """The uses of a recipe; heavy."""
+    return importlib.import_module(f"{entry_of(name).module}.uses")
+
+
+def load_settings(name: str) -> ModuleType:
+    """`Settings`, `PRESETS` and `OPTIONS` of a recipe; light."""
+    return importlib.import_module(f"{entry_of(name).module}.settings")
+
+
+def describe(name: str) -> str:
+    """The first sentence of a recipe's folder."""
+    return importlib.import_module(entry_of(name).module).__doc__ or ""
+
+
+def recipe_settings(name: str, preset: str | None, values: Mapping[str, object]) -> Settings:
     """Settings of a recipe: field defaults, then the preset, then what the user gave."""
+    recipe = load_settings(name)
     if preset is not None and preset not in recipe.PRESETS:
         known = ", ".join(recipe.PRESETS)
         raise UserError(f"There is no preset named {preset}{nearest(preset, recipe.PRESETS)} (this recipe has {known})")
     return make_settings(recipe.Settings, {**(recipe.PRESETS[preset] if preset else {}), **values})
 
 
-def recipe_options(recipe: ModuleType) -> type[Options]:
-    """The options of a recipe's `predict`; most have none."""
-    return getattr(recipe, "Options", Options)
+def saved_settings(name: str, values: Mapping[str, object]) -> Settings:
+    """Settings of a run as its folder holds them; names and values that have changed since then are told apart."""
+    kind = load_settings(name).Settings
+    renamed, replaced = getattr(kind, "RENAMED", {}), getattr(kind, "REPLACED", {})
+    known = {renamed.get(key, key): value for key, value in values.items() if key not in replaced}
+    for key, (now, meanings) in replaced.items():
+        if key in values:
+            known[now] = meanings[values[key]]
+    return recipe_settings(name, None, known)
+
+
+def use_options(name: str, use: str) -> type[Options]:
+    """The options of one use; many have none."""
+    return getattr(load_settings(name), "OPTIONS", {}).get(use, Options)
+
+
+def use_of(name: str, use: str) -> Use:
+    """One use of a recipe; `UserError` with the nearest name if there is none."""
+    uses = entry_of(name).uses
+    if use not in uses:
+        raise UserError(f"A run of {name} has no use {use}{nearest(use, uses)} (it has {', '.join(uses)})")
+    return uses[use]
+
+
+def example_of(name: str, use: str) -> str:
+    """What follows `maquette predict RUN` to have this use."""
+    uses = entry_of(name).uses
+    is_said = use == next(iter(uses)) or "--explain" in uses[use].example
+    return uses[use].example + ("" if is_said else f" --use {use}")
+
+
+def from_and_to(name: str) -> str:
+    """What a recipe learns from, what its uses take and give, and which other runs it takes, on one line."""
+    entry = entry_of(name)
+    uses = [f"{use}: {' and '.join(each.takes) or 'nothing'} to {each.gives}" for use, each in entry.uses.items()]
+    needs = [
+        f"needs a run of {need.recipe}" if need.otherwise == "train" else f"{flag(key)} takes a run of {need.recipe}"
+        for key, need in entry.needs.items()
+    ]
+    return "; ".join([f"learns from {'a scene' if entry.data == 'scene' else entry.data}", *uses, *needs])
+
+
+def as_plain(name: str) -> dict[str, object]:
+    """A recipe's line of the table as JSON has it."""
+    entry = entry_of(name)
+    uses = {use: each._asdict() for use, each in entry.uses.items()}
+    needs = {key: need._asdict() for key, need in entry.needs.items()}
+    return {"recipe": name, **entry._asdict(), "cost": entry.cost, "uses": uses, "needs": needs}

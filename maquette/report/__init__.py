@@ -1,9 +1,7 @@
-"""From run folders to pages, each one self-contained HTML file: a run, several compared, one answer,
-a whole tour."""
+"""From run folders to pages, each one self-contained HTML file: a run, several compared, a whole tour."""
 
 from maquette.report.compare import compare_runs
-from maquette.report.explained import write_explanation
 from maquette.report.gallery import write_gallery
 from maquette.report.page import write_report
 
-__all__ = ["compare_runs", "write_explanation", "write_gallery", "write_report"]
+__all__ = ["compare_runs", "write_gallery", "write_report"]

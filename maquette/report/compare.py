@@ -12,11 +12,12 @@ from markupsafe import Markup
 
 from maquette.figures.numbers import duration, number
 from maquette.files import write_text
-from maquette.report.folder import Facts, read_run
-from maquette.report.page import _setting, pages, question
-from maquette.report.pictures import inline_svg
+from maquette.pages import templates
+from maquette.pages.pictures import inline_svg
+from maquette.report.page import _setting, question
 from maquette.report.words import best_name, direction, is_number, unit_of
 from maquette.settings import UserError
+from maquette.trained import Record, lost_needs, read_record
 
 MOST_CURVES = 8
 
@@ -25,7 +26,7 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Path:
     """Writes one page that lays the runs beside each other and links their reports; gives its path."""
     if len(folders) < 2:
         raise UserError("Comparing takes at least two run folders.")
-    runs = [read_run(Path(folder)) for folder in folders]
+    runs = [read_record(Path(folder)) for folder in folders]
     names = _names(runs)
     out = Path(out)
     links = [
@@ -33,7 +34,7 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Path:
         for name, run in zip(names, runs, strict=True)
     ]
     page = (
-        pages()
+        templates()
         .get_template("compare.html.j2")
         .render(
             title="Comparison of " + ", ".join(names),
@@ -43,6 +44,7 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Path:
             settings=_differing(runs),
             same=_count_same(runs),
             same_rows=_same_rows(runs),
+            lost=[line for run in runs for line in lost_needs(run.folder, run.settings.get("needs", {}))],
             curves=_curves(runs, names),
             seconds=[
                 duration(sum(v for v in run.scores.get("seconds", {}).values() if is_number(v)) or None) for run in runs
@@ -60,7 +62,7 @@ def link(target: Path, page: Path) -> str | None:
     return quote(Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix())
 
 
-def _names(runs: list[Facts]) -> list[str]:
+def _names(runs: list[Record]) -> list[str]:
     """The folders' names, with as many parents as it takes to tell them apart."""
     for depth in range(1, 6):
         names = ["/".join(run.folder.resolve().parts[-depth:]) for run in runs]
@@ -69,7 +71,7 @@ def _names(runs: list[Facts]) -> list[str]:
     return [f"{name} ({place})" for place, name in enumerate(names, 1)]
 
 
-def _scores(runs: list[Facts], names: list[str]) -> list[dict[str, Any]]:
+def _scores(runs: list[Record], names: list[str]) -> list[dict[str, Any]]:
     found = list(dict.fromkeys(score for run in runs for score in run.scores.get("scores", {})))
     rows = []
     for score in found:
@@ -90,7 +92,7 @@ def _scores(runs: list[Facts], names: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _values(run: Facts) -> dict[str, Any]:
+def _values(run: Record) -> dict[str, Any]:
     data = run.settings.get("data")
     origin = (
         {"data set": data.get("name") or data.get("path"), "data sha256": str(data.get("sha256") or "")[:12]}
@@ -105,7 +107,7 @@ def _values(run: Facts) -> dict[str, Any]:
     }
 
 
-def _differing(runs: list[Facts]) -> list[dict[str, Any]]:
+def _differing(runs: list[Record]) -> list[dict[str, Any]]:
     tables = [_values(run) for run in runs]
     rows = []
     for name in dict.fromkeys(name for table in tables for name in table):
@@ -122,17 +124,17 @@ def _differing(runs: list[Facts]) -> list[dict[str, Any]]:
     return rows
 
 
-def _same_rows(runs: list[Facts]) -> bool:
+def _same_rows(runs: list[Record]) -> bool:
     """Whether the runs were scored on the same rows: the same data, split alike."""
     names = ("data sha256", "seed", "test_share", "valid_share", "ordinal", "target")
     return len({json.dumps([_values(run).get(name) for name in names], default=str) for run in runs}) == 1
 
 
-def _count_same(runs: list[Facts]) -> int:
+def _count_same(runs: list[Record]) -> int:
     return len({name for run in runs for name in _values(run)}) - len(_differing(runs))
 
 
-def _curves(runs: list[Facts], names: list[str]) -> list[dict[str, Any]]:
+def _curves(runs: list[Record], names: list[str]) -> list[dict[str, Any]]:
     """One drawing for each name that at least two runs logged more than once (or one, if only one did)."""
     from maquette.figures.style import svg_text
     from maquette.figures.training import overlaid

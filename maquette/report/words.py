@@ -5,15 +5,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup, escape
-
 from maquette.figures.numbers import number
-from maquette.report.folder import Facts
+from maquette.trained import Record
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The score that decides, and how it stands to the best baseline. `tone`: better, worse, same or none."""
+    """The score that decides, and how it stands to the best baseline. `tone`: better, worse, same, none,
+    or told, where the recipe says it in its own words."""
 
     score: str
     value: str
@@ -27,26 +26,28 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def deciding(facts: Facts) -> str | None:
+def deciding(record: Record) -> str | None:
     """The score that decides, as the framing says; the first one if it does not."""
-    scores = facts.scores.get("scores", {})
-    named = facts.findings.get("framing", {}).get("score")
+    scores = record.scores.get("scores", {})
+    named = record.findings.get("framing", {}).get("score")
     return named if named in scores else next(iter(scores), None)
 
 
-def direction(facts: Facts, score: str) -> str | None:
+def direction(record: Record, score: str) -> str | None:
     """`higher` or `lower`, whichever is better; nothing if the run does not say."""
-    said = facts.scores.get("directions", {}).get(score)
-    framing = facts.findings.get("framing", {})
+    said = record.scores.get("directions", {}).get(score)
+    framing = record.findings.get("framing", {})
     if said is None and framing.get("score") == score and "higher_is_better" in framing:
         return "higher" if framing["higher_is_better"] else "lower"
     return said if said in ("higher", "lower") else None
 
 
-def unit_of(facts: Facts, score: str) -> str:
-    framing = facts.findings.get("framing", {})
+def unit_of(record: Record, score: str) -> str:
+    framing = record.findings.get("framing", {})
     return str(
-        facts.scores.get("units", {}).get(score) or (framing.get("unit") if framing.get("score") == score else "") or ""
+        record.scores.get("units", {}).get(score)
+        or (framing.get("unit") if framing.get("score") == score else "")
+        or ""
     )
 
 
@@ -64,14 +65,17 @@ def interval(scores: dict[str, Any], score: str) -> str:
     return f"{number(low, digits=3)} to {number(high, digits=3)}" if is_number(low) and is_number(high) else ""
 
 
-def verdict(facts: Facts) -> Verdict | None:
+def verdict(record: Record) -> Verdict | None:
     """How the model stands; nothing for a run without scores."""
-    score = deciding(facts)
+    score = deciding(record)
     if score is None:
         return None
-    value, unit, way = facts.scores["scores"][score], unit_of(facts, score), direction(facts, score)
+    told = headline(record)
+    value, unit, way = record.scores["scores"][score], unit_of(record, score), direction(record, score)
+    if told:
+        return Verdict(score, number(value), unit, interval(record.scores["scores"], score), told, "told")
     others = {
-        name: row.get(score) for name, row in facts.scores.get("baselines", {}).items() if is_number(row.get(score))
+        name: row.get(score) for name, row in record.scores.get("baselines", {}).items() if is_number(row.get(score))
     }
     rival = best_name({**others, "": None}, way) or (next(iter(others)) if len(others) == 1 else None)
     if rival is None or way is None or not is_number(value):
@@ -79,13 +83,29 @@ def verdict(facts: Facts) -> Verdict | None:
             score,
             number(value),
             unit,
-            interval(facts.scores["scores"], score),
+            interval(record.scores["scores"], score),
             "There is no baseline to compare with." if not others else "",
             "none",
         )
     words = f"{rival} ({number(others[rival], unit)})"
     tone, sentence = _compared(float(value), float(others[rival]), way, words, is_logarithmic=unit == "dB")
-    return Verdict(score, number(value), unit, interval(facts.scores["scores"], score), sentence, tone)
+    return Verdict(score, number(value), unit, interval(record.scores["scores"], score), sentence, tone)
+
+
+def headline(record: Record) -> str:
+    """What the framing says was found, its `{score}` and `{baseline|score}` filled in; nothing if one is missing."""
+    scores, baselines = record.scores.get("scores", {}), record.scores.get("baselines", {})
+    missing = []
+
+    def filled(found: re.Match[str]) -> str:
+        baseline, _, score = found[1].rpartition("|")
+        value = (baselines.get(baseline, {}) if baseline else scores).get(score)
+        if not is_number(value):
+            missing.append(found[0])
+        return number(value, unit_of(record, score))
+
+    told = re.sub(r"\{([^{}]+)\}", filled, str(record.findings.get("framing", {}).get("headline") or ""))
+    return "" if missing else told
 
 
 def _compared(
@@ -103,14 +123,3 @@ def _compared(
         "worse",
         f"Worse than the best baseline, {rival_words}, by {size}.",
     )
-
-
-def inline(text: Any) -> Markup:
-    """Text with `code` between backquotes set as code, everything else escaped."""
-    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def prose(text: Any) -> Markup:
-    """The same in paragraphs, which blank lines part."""
-    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", str(text)) if part.strip()]
-    return Markup("").join(Markup("<p>{}</p>").format(inline(part)) for part in paragraphs)

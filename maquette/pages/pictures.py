@@ -1,15 +1,20 @@
 """Pictures put into a page: SVG inline and in the page's colours, all else as data."""
 
 import base64
+import io
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from markupsafe import Markup
+from PIL import Image
 
 from maquette.figures.numbers import number
 
 INK = re.compile("#23272c", re.IGNORECASE)  # figures.style.INK, not imported: a page needs no matplotlib
+SMALL_DATA = 8_000  # characters; smaller pictures stay as they are
+PHOTOGRAPH = 2**15  # pixels; of fewer, each is kept exactly
+PIXELS_A_POINT = 1.5 * 96 / 72  # between common and fine screens
 SVG = "{http://www.w3.org/2000/svg}"
 DRAWING = {
     "svg",
@@ -116,15 +121,43 @@ def _clean(root: ElementTree.Element, prefix: str) -> bool:
             if local.lower().startswith("on") or re.search(r"url\(\s*['\"]?[^#'\"\s]", value) or "expression" in value:
                 return False
             if local == "href":
-                if not value.startswith("#") and not re.match(r"data:image/(png|jpeg);base64,", value.strip()):
+                if not value.startswith("#") and not re.match(r"data:image/(png|jpeg|webp);base64,", value.strip()):
                     return False
                 del element.attrib[name]
-                element.set("href", "#" + prefix + value[1:] if value.startswith("#") else re.sub(r"\s", "", value))
+                shown = _points(element) * PIXELS_A_POINT
+                element.set("href", "#" + prefix + value[1:] if value.startswith("#") else lighter(value, shown))
             elif name == "id":
                 element.set("id", prefix + value)
             elif "url(#" in value:
                 element.set(name, value.replace("url(#", f"url(#{prefix}"))
     return True
+
+
+def lighter(data: str, shown: float) -> str:
+    """A picture as data, as WebP of the size in which it is `shown` (its width in pixels) where that is smaller.
+
+    Pictures of few pixels, which are shown enlarged, keep every one of them as it is.
+    """
+    data = re.sub(r"\s", "", data)
+    kind, _, packed = data.partition(";base64,")
+    if kind == "data:image/webp" or len(packed) < SMALL_DATA:
+        return data
+    picture: Image.Image = Image.open(io.BytesIO(base64.b64decode(packed)))
+    if shown and picture.width > shown:
+        size = round(shown), max(1, round(picture.height * shown / picture.width))
+        picture = picture.convert("RGBA" if "A" in picture.getbands() else "RGB").resize(size, Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    is_photograph = picture.width * picture.height > PHOTOGRAPH
+    picture.save(out, "WEBP", lossless=not is_photograph, quality=85, method=4)
+    made = base64.b64encode(out.getvalue()).decode("ascii")
+    return f"data:image/webp;base64,{made}" if len(made) < len(packed) else data
+
+
+def _points(image: ElementTree.Element) -> float:
+    """How wide an image of a drawing is shown, in points; 0 where that is not said."""
+    width = re.match(r"[\d.]+", image.get("width", ""))
+    scale = re.match(r"matrix\(([\d.]+) 0 0 ", image.get("transform", ""))
+    return float(width[0]) * (float(scale[1]) if scale else 1.0) if width else 0.0
 
 
 def _inches(width: str | None, box: str | None) -> float:
