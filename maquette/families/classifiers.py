@@ -1,45 +1,32 @@
 """Classifiers of pictures: collected, split, built, trained and asked alike by the recipes that have one."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from maquette.settings import Settings, UserError, option
-from maquette.steps import Prepared
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    import pandas as pd
-    from torch import Tensor, nn
-
-    from maquette.data.pictures.folders import SmallImages
-    from maquette.runs import Run
+from maquette.data.pictures.files import Picture, to_channels
+from maquette.data.pictures.ranges import range_in
+from maquette.data.pictures.small import SmallImages, fit_square, small_images, split_images
+from maquette.data.rows import evenly
+from maquette.data.sets.fetching import resolve
+from maquette.figures.images import rows
+from maquette.media import in_batches
+from maquette.media.table import with_names
+from maquette.methods.optimizers import AdamW
+from maquette.runs import Run
+from maquette.settings import UserError
+from maquette.training import Batches, Total, set_threads, share, update, warm_cosine
 
 SOURCE = "mnist"
 FEWEST = 3  # pictures of a class: one for each part
 MOST_SHOWN = 12  # classes in a picture of the report
 AT_ONCE = 250  # pictures asked together: more no longer fit the processor's cache
-
-
-class ClassifierSettings(Settings):
-    """What recipes with a classifier of pictures have in common."""
-
-    network: Literal["resnet", "cnn", "softmax"] = option(
-        "resnet", "a residual network, a plain small CNN, or one linear layer"
-    )
-    width: int = option(16, "channels of the first layer; the CNN has twice as many", ge=1, le=512)
-    size: int | None = option(None, "side to which own pictures are cropped and shrunk", "px", ge=8, le=512)
-    most_pictures: int | None = option(None, "use at most so many pictures, drawn at random", ge=12)
-    epochs: int | None = option(None, "times the training pictures are seen; by their number if not set", ge=1)
-    batch_size: int = option(128, "pictures a step", "pictures", ge=1)
-    learning_rate: float = option(0.005, "size of the steps", gt=0)
-    shift: int = option(1, "training pictures are moved by up to so much each way", "px", ge=0, le=64)
-    valid_share: float = option(0.05, "part of the pictures for validation", gt=0, lt=0.5)
-    test_share: float = option(0.2, "part kept for the scores, where the publisher keeps none", gt=0, lt=0.5)
 
 
 @dataclass(frozen=True)
@@ -52,19 +39,25 @@ class Part:
     def __len__(self) -> int:
         return len(self.classes)
 
-    def some(self, rows: np.ndarray | slice) -> Part:
+    def some(self, rows: np.ndarray | slice) -> "Part":
         return Part(self.pictures[rows], self.classes[rows])
 
 
-def collect_pictures(settings: Any, run: Run) -> SmallImages:
+@dataclass(frozen=True)
+class ClassifierParts:
+    """The three parts; `processing` has the classes, and height, width and channels of their pictures."""
+
+    train: Part
+    valid: Part
+    test: Part
+    processing: dict[str, Any]
+    examples: list[np.ndarray]
+
+
+def collect_pictures(data: str | None, size: int | None, most_pictures: int | None, seed: int, run: Run) -> SmallImages:
     """Small pictures with their classes; refused where they cannot teach a classifier."""
-    import numpy as np
-
-    from maquette.data.pictures.folders import small_images
-    from maquette.data.sets.sources import resolve
-
-    found = resolve(settings.data, SOURCE)
-    images = small_images(found, size=settings.size, most=settings.most_pictures, seed=settings.seed, with_labels=True)
+    found = resolve(data, SOURCE)
+    images = small_images(found.path, name=found.name, size=size, most=most_pictures, seed=seed, with_labels=True)
     if images.labels is None or not images.classes:
         raise UserError(f"{found.path} has no folder for each class; sort the pictures into folders named after them.")
     if len(images.classes) < 2:
@@ -83,11 +76,6 @@ def collect_pictures(settings: Any, run: Run) -> SmallImages:
 
 def analyze_pictures(images: SmallImages, run: Run) -> dict[str, Any]:
     """How many pictures each class has, some of them, and what they look like on average."""
-    import numpy as np
-    import pandas as pd
-
-    from maquette.figures.images import rows
-
     assert images.labels is not None
     counts = np.bincount(images.labels, minlength=len(images.classes))
     named = {name: int(count) for name, count in zip(images.classes, counts, strict=True)}
@@ -115,15 +103,12 @@ def analyze_pictures(images: SmallImages, run: Run) -> dict[str, Any]:
     return {"pictures": len(images.pixels), "classes": named}
 
 
-def prepare_pictures(images: SmallImages, settings: Any, run: Run) -> Prepared:
-    """Training, validation and test part, and what `predict` must know: classes, size and channels."""
-    import numpy as np
-    import torch
-
-    from maquette.data.pictures.folders import split_images
-
+def prepare_pictures(
+    images: SmallImages, run: Run, *, valid_share: float, test_share: float, seed: int
+) -> ClassifierParts:
+    """Training, validation and test part, and what answering must know: classes, size and channels."""
     assert images.labels is not None
-    parts, told = split_images(images, settings.seed, settings.valid_share, settings.test_share, evenly=True)
+    parts, told = split_images(images, seed, valid_share, test_share, evenly=True)
     run.say(told)
     pictures = torch.from_numpy(np.ascontiguousarray(images.pixels.transpose(0, 3, 1, 2)))
     classes = torch.from_numpy(images.labels.astype(np.int64))
@@ -137,21 +122,24 @@ def prepare_pictures(images: SmallImages, settings: Any, run: Run) -> Prepared:
         run.warn(f"{twins:,} pictures of the test part stand in the training part as well: its scores may flatter.")
     height, width, channels = images.pixels.shape[1:]
     processing = {"classes": list(images.classes), "height": height, "width": width, "channels": channels}
-    some = np.unique(np.linspace(0, len(parts[2]) - 1, 12).astype(int))
-    return Prepared(train, valid, test, processing, [images.pixels[row] for row in parts[2][some]])
+    processing |= images.known
+    some = evenly(len(parts[2]), 12)
+    return ClassifierParts(train, valid, test, processing, [images.pixels[row] for row in parts[2][some]])
 
 
-def network_of(settings: Any, processing: dict[str, Any], blocks: int = 1) -> tuple[str, dict[str, Any]]:
-    """Class and constructor arguments of the classifier: `blocks` residual blocks a stage, one less in the first."""
-    height, width, channels = (processing[name] for name in ("height", "width", "channels"))
-    common = {"channels": channels, "classes": len(processing["classes"])}
-    if settings.network == "softmax":
-        return "SoftmaxClassifier", {"height": height, "width": width, **common}
-    if settings.network == "cnn":
-        widths = [2 * settings.width, 4 * settings.width]
-        return "SmallCNN", {"height": height, "width": width, **common, "widths": widths}
-    stages = max(2, min(5, round(math.log2(min(height, width) / 4))))
-    widths = [settings.width * 2 ** min(stage, 3) for stage in range(stages)]
+def network_of(network: str, processing: dict[str, Any], *, width: int, blocks: int = 1) -> tuple[str, dict[str, Any]]:
+    """Class and constructor arguments of the classifier, `softmax`, `cnn` or `resnet`, for pictures as prepared.
+
+    width: channels of the first layer; blocks: residual blocks a stage, one less in the first.
+    """
+    sides = {"height": processing["height"], "width": processing["width"]}
+    common = {"channels": processing["channels"], "classes": len(processing["classes"])}
+    if network == "softmax":
+        return "SoftmaxClassifier", {**sides, **common}
+    if network == "cnn":
+        return "SmallCNN", {**sides, **common, "widths": [2 * width, 4 * width]}
+    stages = max(2, min(5, round(math.log2(min(sides.values()) / 4))))
+    widths = [width * 2 ** min(stage, 3) for stage in range(stages)]
     return "ResNet", {**common, "widths": widths, "blocks": [blocks - 1, *[blocks] * (stages - 1)]}
 
 
@@ -159,17 +147,11 @@ class Chance:
     """Random numbers for batches, of which each process takes its share; the state is kept with the run."""
 
     def __init__(self, seed: int, run: Run):
-        import torch
-
         self.generator = torch.Generator().manual_seed(seed)
         self.rank, self.processes = run.rank, run.processes
 
     def rand(self, rows: int, *shape: int) -> Tensor:
         """Numbers in 0..1 for this process's share of a batch of `rows`: (share, *shape); see `training.Batches`."""
-        import torch
-
-        from maquette.training import share
-
         mine, _ = share(rows, self.rank, self.processes)
         return torch.rand(rows, *shape, generator=self.generator)[mine]
 
@@ -189,15 +171,13 @@ class Moves(Chance):
 
     def __call__(self, pictures: Tensor, rows: int) -> Tensor:
         """This process's pictures of a batch of `rows`, (N, C, H, W), to the same shape."""
-        import torch
-
         count, _, height, width = pictures.shape
         if self.shift:
             shift = min(self.shift, height // 4, width // 4)
             moved = (self.rand(rows, 2).to(pictures.device) * (2 * shift + 1)).long()
             down = moved[:, :1] + torch.arange(height, device=moved.device)
             across = moved[:, 1:] + torch.arange(width, device=moved.device)
-            wide = torch.nn.functional.pad(pictures, (shift, shift, shift, shift))
+            wide = nn.functional.pad(pictures, (shift, shift, shift, shift))
             one = torch.arange(count, device=moved.device)[:, None, None]
             pictures = wide.permute(0, 2, 3, 1)[one, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
         if self.flip:
@@ -208,8 +188,6 @@ class Moves(Chance):
 
 def floats(pictures: Tensor) -> Tensor:
     """uint8 (N, C, H, W) as float32 in 0..1, the channels of a pixel side by side, as convolutions like them."""
-    import torch
-
     return pictures.float().div_(255).contiguous(memory_format=torch.channels_last)
 
 
@@ -218,65 +196,60 @@ def epochs_for(pictures: int, seen: int) -> int:
     return max(2, min(60, round(seen / pictures)))
 
 
-def optimizer_of(model: nn.Module, learning_rate: float) -> Any:
-    from maquette.methods.optimizers import AdamW
-
+def optimizer_of(model: nn.Module, learning_rate: float) -> AdamW:
     weights = list(model.parameters())
     decays = [0.05 if weight.dim() > 1 else 0.0 for weight in weights]
     return AdamW(weights, learning_rate, betas=(0.9, 0.99), weight_decay=decays)
 
 
 def train_classifier(
-    model: nn.Module, train: Part, valid: Part, settings: Any, run: Run, *, seen: int, flip: bool = False
-) -> nn.Module:
-    """Trained on cross entropy by AdamW, on about `seen` pictures unless `epochs` is set.
-
-    Logs the loss of each epoch, and loss and accuracy on `valid` after it.
-    """
-    import torch
-
-    from maquette.training import Batches, Total, update, warm_cosine
-
-    model = model.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    choose_threads(model, train.pictures[:1], settings.batch_size)
-    epochs = settings.epochs or epochs_for(len(train), seen)
+    model: nn.Module,
+    train: Part,
+    valid: Part,
+    run: Run,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    shift: int,
+    flip: bool,
+    seed: int,
+) -> None:
+    """Train on cross entropy by AdamW; logs the loss of each epoch, and loss and accuracy on `valid` after it."""
+    model.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    choose_threads(model, train.pictures[:1], batch_size)
     for name, value, unit in (
         ("Epochs", epochs, ""),
-        ("Batch size", settings.batch_size, "pictures"),
-        ("Learning rate", settings.learning_rate, ""),
+        ("Batch size", batch_size, "pictures"),
+        ("Learning rate", learning_rate, ""),
         ("Optimizer", "AdamW, weight decay 0.05, warm-up and cosine", ""),
     ):
         run.fact(name, value, unit)
     pictures, classes = train.pictures.to(run.device), train.classes.to(run.device)
-    optimizer = optimizer_of(model, settings.learning_rate)
-    batches = Batches(len(train), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
-    moves, total = Moves(settings.shift, flip, settings.seed, run), Total(run.device)
+    optimizer = optimizer_of(model, learning_rate)
+    batches = Batches(len(train), batch_size, seed, rank=run.rank, processes=run.processes)
+    moves, total = Moves(shift, flip, seed, run), Total(run.device)
     run.keep(model=model, optimizer=optimizer, batches=batches, moves=moves, total=total)
     model.train()
     for step in run.loop(epochs * len(batches)):
         rows = next(batches)
-        optimizer.learning_rate = settings.learning_rate * warm_cosine(step.progress)
+        optimizer.learning_rate = learning_rate * warm_cosine(step.progress)
         logits = model(moves(floats(pictures[rows]), batches.size))
-        loss = torch.nn.functional.cross_entropy(logits, classes[rows]) * batches.weight
+        loss = nn.functional.cross_entropy(logits, classes[rows]) * batches.weight
         update(optimizer, loss)
         total.add(loss, batches.size)
         if batches.position == 0 or step.is_last:
             values = loss_and_accuracy(logits_of(model, valid.pictures), valid.classes)
             run.log(step, epoch=step.number / len(batches), loss=total.mean(), **values)
-    return model.eval()
 
 
 def loss_and_accuracy(logits: Tensor, classes: Tensor) -> dict[str, float]:
-    import torch
-
-    loss = torch.nn.functional.cross_entropy(logits, classes)
+    loss = nn.functional.cross_entropy(logits, classes)
     return {"valid_loss": float(loss), "valid_accuracy": float((logits.argmax(1) == classes).float().mean())}
 
 
 def logits_of(model: nn.Module, pictures: Tensor) -> Tensor:
     """What the model says of pictures, uint8 or float in 0..1, (N, C, H, W): (N, classes), on the processor."""
-    import torch
-
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
@@ -296,21 +269,17 @@ def probabilities_of(model: nn.Module, pictures: Tensor) -> np.ndarray:
 
 def choose_threads(model: nn.Module, picture: Tensor, batch_size: int) -> None:
     """One thread where a step takes little work, every core otherwise; convolutions work at every pixel."""
-    from maquette.training import set_threads
-
     set_threads(3 * batch_size * multiplications(model, picture))
 
 
 def multiplications(model: nn.Module, picture: Tensor) -> int:
     """Multiplications by weights that one picture (1, C, H, W) takes."""
-    import torch
-
     counts = []
 
     def count(layer: Any, inputs: Any, output: Tensor) -> None:
         counts.append(output[0].numel() * layer.weight[0].numel())
 
-    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)]
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     logits_of(model, picture)
     for hook in hooks:
@@ -318,29 +287,21 @@ def multiplications(model: nn.Module, picture: Tensor) -> int:
     return sum(counts)
 
 
-def as_batch(inputs: Sequence[Any], processing: dict[str, Any]) -> Tensor:
-    """Pictures of any size and kind as the classifier takes them: float32 (N, C, H, W) in 0..1."""
-    import numpy as np
-    import torch
+def answers(model: nn.Module, processing: dict[str, Any], pictures: Iterable[Picture]) -> Iterator[pd.DataFrame]:
+    """A row for each picture: `class`, `probability`, `next_class`, `next_probability`, `probability_<class>`.
 
-    from maquette.data.pictures.files import as_pixels, to_channels
-    from maquette.data.pictures.folders import fit_square
-
-    height, channels = processing["height"], processing["channels"]
-    made = [fit_square(to_channels(as_pixels(one), channels), height) for one in inputs]
-    return torch.from_numpy(np.stack(made).transpose(0, 3, 1, 2).copy())
-
-
-def answers(model: nn.Module, processing: dict[str, Any], inputs: Sequence[Any]) -> pd.DataFrame:
-    """A row for each picture: `class`, `probability`, `next_class`, `next_probability`, `probability_<class>`."""
-    import pandas as pd
-
-    names = processing["classes"]
-    probabilities = probabilities_of(model, as_batch(inputs, processing))
-    order = (-probabilities).argsort(1, kind="stable")
-    columns: dict[str, Any] = {}
-    for place, prefix in enumerate(("", "next_")):
-        columns[f"{prefix}class"] = [names[row[place]] for row in order]
-        columns[f"{prefix}probability"] = [float(p[row[place]]) for p, row in zip(probabilities, order, strict=True)]
-    columns |= {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
-    return pd.DataFrame(columns)
+    Pictures of any size and kind are cut square and shrunk as the classifier's own were.
+    """
+    size, channels, names = (processing[name] for name in ("height", "channels", "classes"))
+    scaled = (one.in_range(range_in(processing)) for one in pictures)
+    fitted = (Picture(fit_square(to_channels(one.pixels, channels), size), name=one.name) for one in scaled)
+    for some in in_batches(fitted, AT_ONCE):
+        batch = torch.from_numpy(np.stack([one.pixels for one in some]).transpose(0, 3, 1, 2).copy())
+        probabilities = probabilities_of(model, batch)
+        order = (-probabilities).argsort(1, kind="stable")
+        columns: dict[str, Any] = {}
+        for place, prefix in enumerate(("", "next_")):
+            columns[f"{prefix}class"] = [names[row[place]] for row in order]
+            columns[f"{prefix}probability"] = np.take_along_axis(probabilities, order[:, place, None], 1)[:, 0]
+        columns |= {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
+        yield with_names(pd.DataFrame(columns), some)

@@ -1,80 +1,55 @@
 """Films and pictures of a finished scene: where the camera goes, and what is shown."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 
+from maquette.data.pictures.films import write_film
+from maquette.data.rows import evenly
+from maquette.graphics import paths
 from maquette.graphics.cameras import Camera, camera_at, camera_from
-from maquette.settings import Options, UserError, make_settings, nearest, option
-
-if TYPE_CHECKING:
-    from maquette.models import Gaussians
+from maquette.kernels import choosing
+from maquette.models import Gaussians
+from maquette.runs import Run
+from maquette.settings import UserError, nearest
 
 PATHS = ("orbit", "flight")
 FOREIGN_SIZE = 960, 540  # of pictures where no photographs are known
 FOREIGN_FOV_DEG, FOREIGN_ELEVATION_DEG, FOREIGN_CAMERAS = 50, 15, 12
+FOREIGN_UP = (0.0, -1.0, 0.0)
+FOREIGN_REACH, FOREIGN_SHARE = 3.0, 0.9  # an object has such a part of all within so many median distances
+FARTHEST, GAP = 6.0, 2.0  # median distances within which an object ends; the width of a gap behind which specks lie
+FAINT, SPECKS = 0.1, 0.0002  # opacity below which nothing must be in the picture; part that may be outside
+LEAST_LEAN = 1e-6  # sine of the angle between a camera's axis and what is up
+TOLD_CAMERAS = 12
 LOOKS, LOOK_SIZE = 9, 160  # pictures of a film, and their longer side in pixels, that its range of depths is found from
+TURNTABLE, TURNTABLE_RATE = 48, 12  # pictures of the film in the report, and how many of them a second
+FILM_SIDE = 320  # pixels of the longer side of that film
 
-
-class FlyingOptions(Options):
-    """How `maquette predict` films a scene."""
-
-    path: str = option("orbit", "orbit, flight, or a JSON file of camera key frames")
-    frames: int = option(120, "pictures of the film; of a single one --out may be a .png", ge=1, le=100_000)
-    width: int | None = option(None, "of the film; of the training pictures if not set", "pixels", ge=1, le=2**14)
-    height: int | None = option(None, "of the film, in the same way", "pixels", ge=1, le=2**14)
-    rate: float = option(25.0, "pictures a second", ge=0.1, le=1000)
-    show: Literal["picture", "depth", "alpha"] = option("picture", "colours, depth (near is bright), or opacity")
-
-
-def frames_of(model: Gaussians, processing: dict[str, Any], **options: Any) -> Iterator[np.ndarray]:
-    """The pictures (H, W, 3), 0..1, of a film; `options` are those of `FlyingOptions`.
-
-    `processing["cameras"]` are the training views as `graphics.cameras.described` writes them. Without any, the path
-    goes by cameras that `cameras_around` puts there. What is wrong with the path is told at once.
-    """
-    chosen = make_settings(FlyingOptions, options)
-    return pictures_at(model, cameras_of(model, processing, chosen), chosen.show)
-
-
-def predict(model: Gaussians, processing: dict[str, Any], inputs: Any, *, show: str = "picture", **options: Any) -> Any:
-    """What a `Camera` sees, (H, W, 3) in 0..1; a list of pictures for a list of cameras."""
-    cameras = [inputs] if isinstance(inputs, Camera) else inputs
-    if not isinstance(cameras, Sequence) or not all(isinstance(each, Camera) for each in cameras):
-        kind = type(inputs).__name__
-        raise UserError(f"A scene is seen by a Camera of maquette.graphics.cameras, or a list of them, not a {kind}.")
-    pictures = list(pictures_at(model, cameras, show))
-    return pictures[0] if isinstance(inputs, Camera) else pictures
-
+Drawer = Callable[[Camera], Any]  # what a camera sees: `picture` (3, H, W), `remainder` and `depth` (H, W)
 
 # -- what is shown -----------------------------------------------------------------------------------------------------
 
 
-def pictures_at(model: Gaussians, cameras: Sequence[Camera], show: str) -> Iterator[np.ndarray]:
-    """The pictures (H, W, 3), 0..1, that cameras see; `show` as in `FlyingOptions`."""
-    return pictures_of(drawer(model), cameras, show)
-
-
-def drawer(model: Gaussians) -> Callable[[Camera], Any]:
+def drawer(model: Gaussians, device: str = "auto", background: Sequence[float] | None = None) -> Drawer:
     """What draws a scene for one camera after the other; its Gaussians are put in rows once."""
-    from maquette.kernels import of_splats
-
-    kernels = of_splats()
+    splats = choosing.of_splats(device)
+    looks = model.looks if background is None else {**model.looks, "background": tuple(background)}
     # not Gaussians.draw: it finds depths besides, which takes half as long again
-    return partial(kernels.draw, kernels.held(model.rows()), **model.looks)
+    return partial(splats.draw, splats.held(model.rows()), **looks)
 
 
-def pictures_of(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera], show: str) -> Iterator[np.ndarray]:
-    """The same by a `drawer`."""
-    near, far = depth_range(draw_scene, cameras) if show == "depth" else (1, 2)
+def pictures_of(draw: Drawer, cameras: Sequence[Camera], show: str) -> Iterator[np.ndarray]:
+    """The pictures (H, W, 3), 0..1, that cameras see: colours, depth or opacity, as `ViewingOptions` say."""
+    near, far = depth_range(draw, cameras) if show == "depth" else (1, 2)
     for camera in cameras:
-        drawn = draw_scene(camera)
+        drawn = draw(camera)
         picture, opacity = drawn.picture.transpose(1, 2, 0), 1 - drawn.remainder[..., None]
         if show == "depth":
             picture = depth_colours(drawn.depth, near, far) * opacity
@@ -83,14 +58,14 @@ def pictures_of(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera], 
         yield np.clip(picture, 0, 1, dtype=np.float32)
 
 
-def depth_range(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera]) -> tuple[float, float]:
+def depth_range(draw: Drawer, cameras: Sequence[Camera]) -> tuple[float, float]:
     """Nearly the smallest and the largest depth of a film, from a few small pictures of it."""
     seen = []
-    for place in np.unique(np.linspace(0, len(cameras) - 1, LOOKS).astype(int)):
+    for place in evenly(len(cameras), LOOKS):
         camera = cameras[place]
         share = min(1, LOOK_SIZE / max(camera.width, camera.height))
         small = camera.resized(max(1, round(share * camera.width)), max(1, round(share * camera.height)))
-        drawn = draw_scene(small)
+        drawn = draw(small)
         depth = drawn.depth
         seen.append(depth[(drawn.remainder < 0.5) & (depth > 0)])
     depths = np.concatenate(seen)
@@ -102,8 +77,6 @@ def depth_range(draw_scene: Callable[[Camera], Any], cameras: Sequence[Camera]) 
 
 def depth_colours(depth: np.ndarray, near: float, far: float) -> np.ndarray:
     """Depths (H, W) as colours (H, W, 3), by their logarithm: yellow at `near`, violet from `far` on."""
-    from matplotlib import colormaps
-
     shades = colormaps["viridis"](np.arange(256))[:, :3].astype(np.float32)
     shares = np.log(far / np.maximum(depth, near)) / math.log(far / near)
     return shades[np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)]
@@ -112,24 +85,65 @@ def depth_colours(depth: np.ndarray, near: float, far: float) -> np.ndarray:
 # -- where the camera goes ---------------------------------------------------------------------------------------------
 
 
-def cameras_of(model: Gaussians, processing: dict[str, Any], chosen: FlyingOptions) -> list[Camera]:
-    """A camera for each picture of the film."""
-    from maquette.graphics import paths
+def cameras_of(
+    path: str,
+    known: Callable[[], Sequence[Camera]],
+    frames: int,
+    width: int | None = None,
+    height: int | None = None,
+    zoom: float = 1.0,
+) -> list[Camera]:
+    """A camera for each picture of a film along a path, which is read from a file or goes by the known cameras."""
+    cameras = _cameras_along(path, known, frames, width, height)
+    return [replace(camera, fx=zoom * camera.fx, fy=zoom * camera.fy) for camera in cameras]
 
-    if Path(chosen.path).suffix.lower() == ".json":
-        return paths.read_path(Path(chosen.path), chosen.frames, chosen.width, chosen.height)
-    if chosen.path not in PATHS:
+
+def _cameras_along(
+    path: str, known: Callable[[], Sequence[Camera]], frames: int, width: int | None, height: int | None
+) -> list[Camera]:
+    if Path(path).suffix.lower() == ".json":
+        return paths.read_path(Path(path), frames, width, height)
+    if path not in PATHS:
         raise UserError(
-            f"--path {chosen.path} is none of {', '.join(PATHS)}, FILE.json{nearest(chosen.path, PATHS)}; "
+            f"--path {path} is none of {', '.join(PATHS)}, FILE.json{nearest(path, PATHS)}; "
             "a file of camera key frames ends with .json."
         )
-    known = [camera_from(each) for each in processing.get("cameras", [])] or cameras_around(model)
-    width, height = size_of(known, chosen.width, chosen.height)
-    if chosen.path == "flight":
-        return paths.flight(known, chosen.frames, width, height)
-    if paths.looked_at(known) is None:
+    cameras = known()
+    width, height = size_of(cameras, width, height)
+    if path == "flight":
+        return paths.flight(cameras, frames, width, height)
+    if paths.looked_at(cameras) is None:
         raise UserError("The photographs look at nothing together that --path orbit could circle; use --path flight.")
-    return paths.orbit(known, chosen.frames, width, height)
+    return paths.orbit(cameras, frames, width, height)
+
+
+def known_cameras(model: Gaussians, processing: dict[str, Any], up: Sequence[float] | None = None) -> list[Camera]:
+    """Those of the training views, as `described` in graphics/cameras.py wrote them; some around, if there are none.
+
+    They are upright where `up` is given.
+    """
+    if cameras := [camera_from(each) for each in processing.get("cameras", [])]:
+        return cameras if up is None else [upright(camera, up) for camera in cameras]
+    return cameras_around(model, up or processing.get("up") or FOREIGN_UP)
+
+
+def upright(camera: Camera, up: Sequence[float]) -> Camera:
+    """The same camera turned around its axis, until `up` is upwards in its picture."""
+    right = np.cross(camera.direction, up)
+    if np.linalg.norm(right) < LEAST_LEAN * np.linalg.norm(up):  # it looks straight up or down
+        return camera
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(camera.direction, right), camera.direction])
+    return replace(camera, rotation=rotation, translation=-rotation @ camera.position)
+
+
+def told_cameras(cameras: Sequence[Camera]) -> list[Camera]:
+    """A few cameras that stand for all: a circle by them is that by all."""
+    if len(cameras) <= TOLD_CAMERAS:
+        return list(cameras)
+    if paths.looked_at(cameras) is None:
+        return [cameras[place] for place in evenly(len(cameras), TOLD_CAMERAS)]
+    return paths.orbit(cameras, TOLD_CAMERAS, *size_of(cameras, None, None))
 
 
 def size_of(cameras: Sequence[Camera], width: int | None, height: int | None) -> tuple[int, int]:
@@ -146,23 +160,25 @@ def even(number: float) -> int:
     return max(2, 2 * round(number / 2))
 
 
-def cameras_around(model: Gaussians) -> list[Camera]:
-    """Cameras on a circle around a scene of which nothing is known but its Gaussians.
+def cameras_around(model: Gaussians, upwards: Sequence[float] = FOREIGN_UP) -> list[Camera]:
+    """Cameras on a circle around a scene of which nothing is known but its Gaussians, and what is up.
 
-    The middle is the median of their positions, weighted by opacity; the median distance from it just fits into the
-    pictures. -y is taken to be up: scenes of 3D Gaussians usually have the axes of COLMAP, where y goes down.
+    -y is up usually: scenes of 3D Gaussians have the axes of COLMAP, where y goes down. The first stands in front, as
+    viewers have it.
     """
-    positions = model.positions.detach().double().numpy()
-    weights = model.opacities.detach().double().sigmoid().numpy()
-    middle = np.array([weighted_median(column, weights) for column in positions.T])
-    sizes = model.scales.detach().double().exp().amax(1).numpy()
-    radius = weighted_median(np.linalg.norm(positions - middle, axis=1), weights) + 2 * weighted_median(sizes, weights)
+    middle, radius = _extent(model)
     width, height = FOREIGN_SIZE
     half = math.radians(FOREIGN_FOV_DEG / 2)
-    distance, elevation, up = radius / math.sin(half), math.radians(FOREIGN_ELEVATION_DEG), np.array([0.0, -1, 0])
+    distance, elevation = radius / math.sin(half), math.radians(FOREIGN_ELEVATION_DEG)
+    up = np.array(upwards, float) / np.linalg.norm(upwards)
+    axis = int(np.argmax(np.abs(up)))
+    front = np.array([[0, 0, -1], [0, 0, np.sign(up[1])], [0, -1, 0]], float)[axis]
+    front -= front @ up * up
+    front /= np.linalg.norm(front)
+    side = np.cross(up, front)
     cameras = []
     for angle in 2 * math.pi * np.arange(FOREIGN_CAMERAS) / FOREIGN_CAMERAS:
-        offset = math.cos(elevation) * np.array([math.sin(angle), 0, -math.cos(angle)]) + math.sin(elevation) * up
+        offset = math.cos(elevation) * (math.cos(angle) * front + math.sin(angle) * side) + math.sin(elevation) * up
         focal = height / 2 / math.tan(half)
         cameras.append(
             camera_at(middle + distance * offset, middle, up, width=width, height=height, focal=focal),
@@ -170,8 +186,52 @@ def cameras_around(model: Gaussians) -> list[Camera]:
     return cameras
 
 
-def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    """The least of values (N,) at which half of the weight is reached."""
+def _extent(model: Gaussians) -> tuple[np.ndarray, float]:
+    """Middle (3,) and radius of the ball that a film of a scene shows.
+
+    Of an object that is all of it, but for specks far away or hardly to be seen. Where more than a few Gaussians lie
+    far out, as of a garden around a table, it is the ball that holds half of what is seen.
+    """
+    positions = model.positions.detach().double().numpy()
+    weights = model.opacities.detach().double().sigmoid().numpy()
+    sizes = model.scales.detach().double().exp().amax(1).numpy()
+    middle = np.array([weighted_median(column, weights) for column in positions.T])
+    distances = np.linalg.norm(positions - middle, axis=1)
+    radius = weighted_median(distances, weights) + 2 * weighted_median(sizes, weights)
+    clear = weights > FAINT
+    if not clear.any() or weighted_median(distances[clear], weights[clear], FOREIGN_SHARE) > FOREIGN_REACH * radius:
+        return middle, radius
+    outwards = np.sort(distances[clear])
+    outwards = outwards[(outwards > radius) & (outwards < FARTHEST * radius)]
+    is_gap = np.diff(outwards, prepend=radius) > GAP * radius
+    end = outwards[np.argmax(is_gap)] if is_gap.any() else FARTHEST * radius
+    seen = clear & (distances < end) & (sizes < FOREIGN_REACH * radius)
+    if not seen.any():
+        return middle, radius
+    positions, weights = positions[seen], weights[seen]
+    ends = [[weighted_median(column, weights, part) for part in (SPECKS, 1 - SPECKS)] for column in positions.T]
+    middle = np.mean(ends, axis=1)
+    reach = np.linalg.norm(positions - middle, axis=1) + sizes[seen]
+    return middle, weighted_median(reach, weights, 1 - SPECKS)
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray, part: float = 0.5) -> float:
+    """The least of values (N,) at which half of the weight is reached, or another part."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+    return float(values[order][np.searchsorted(reached, part * reached[-1])])
+
+
+# -- in the report -----------------------------------------------------------------------------------------------------
+
+
+def show_film(draw: Drawer, cameras: Sequence[Camera], run: Run) -> None:
+    """A short film along a circle, or through the cameras where there is no middle, into the run's pictures."""
+    if len(cameras) < 2:
+        return
+    largest = max(cameras[0].width, cameras[0].height)
+    width, height = (even(side * FILM_SIDE / largest) for side in (cameras[0].width, cameras[0].height))
+    path = (paths.orbit if paths.looked_at(cameras) is not None else paths.flight)(cameras, TURNTABLE, width, height)
+    (run.folder / "pictures").mkdir(exist_ok=True)
+    write_film(run.folder / "pictures" / "film.webp", pictures_of(draw, path, "picture"), rate=TURNTABLE_RATE)
+    run.film("film.webp", "Around the scene", "A film of the scene, from where no photograph was taken.")

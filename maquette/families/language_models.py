@@ -1,23 +1,38 @@
-"""How a language model is trained: windows of text, optimizers, the loop."""
+"""How a language model is trained and judged: windows of text, optimizers, the loop, the loss on text held out."""
 
-from __future__ import annotations
+from dataclasses import dataclass
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor
-
-    from maquette.data.text.shards import Tokens
-    from maquette.families.corpora import Corpus
-    from maquette.methods.optimizers import Together
-    from maquette.runs import Run
+from maquette.data.text.shards import Tokens
+from maquette.families.corpora import Corpus
+from maquette.families.writing import sample_of
+from maquette.methods.optimizers import AdamW, Muon, Together
+from maquette.methods.spread import Whole, spread_model, whole
+from maquette.models.gpt import GPT
+from maquette.models.gpt2 import GPT2
+from maquette.runs import Run
+from maquette.training import Batches, Total, choose_threads, flat_then_linear, update, warm_cosine
 
 STEPS, ROUNDS = 2000, 6  # of training, where the settings leave them open
 MEASURED = 16_384  # test tokens that the curve is measured on
 MOMENTS = 40  # times that the losses are logged
 SAMPLES = 6  # times that the network writes something while it learns
 SAMPLE_TOKENS = 80
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Text as tokens, and the network that is given, if any; a new one is built where there is none."""
+
+    corpus: Corpus
+    given: GPT | GPT2 | None
+    processing: dict[str, Any]
+    examples: list[str]
 
 
 class Windows:
@@ -27,10 +42,6 @@ class Windows:
     """
 
     def __init__(self, tokens: Tokens, context: int, batch_size: int, run: Run):
-        import torch
-
-        from maquette.training import Batches
-
         self.tokens, self.context = tokens, min(context, len(tokens) - 1)
         slack = (len(tokens) - 1) % self.context
         rows = (len(tokens) - 1) // self.context
@@ -39,12 +50,10 @@ class Windows:
         self.slack, self.offset = slack, 0
         self.device = run.device
 
-    def __iter__(self) -> Windows:
+    def __iter__(self) -> "Windows":
         return self
 
     def __next__(self) -> tuple[Tensor, Tensor]:
-        import torch
-
         if self.batches.position == 0 and self.slack:
             self.offset = int(torch.randint(self.slack + 1, (), generator=self.places))
         rows = next(self.batches).numpy()
@@ -70,7 +79,7 @@ class Windows:
 
 
 class Samples:
-    """What the network wrote at some moments of training, kept with the run."""
+    """What the network wrote at some moments of training, [step, text] each; kept with the run."""
 
     def __init__(self) -> None:
         self.rows: list[list[Any]] = []
@@ -85,21 +94,18 @@ class Samples:
         self.rows = [list(row) for row in state["rows"]]
 
 
-def optimizers_for(model: Any, kind: str, rate: float) -> Together:
+def optimizers_for(model: GPT | GPT2, kind: str, rate: float) -> Together:
     """AdamW for all weights, or Muon for the matrices of the blocks and AdamW for the others.
 
     Embeddings take larger steps than matrices, since few of their rows have a gradient; the head takes smaller ones.
     """
-    from maquette.methods.optimizers import AdamW, Muon, Together
-
     inside = [weight for weight in model.blocks.parameters() if weight.dim() > 1]
     if kind == "adamw":
         weights = list(model.parameters())
         decays = [0.1 if weight.dim() > 1 else 0.0 for weight in weights]
         return Together(AdamW(weights, rate, betas=(0.9, 0.99), weight_decay=decays))
     known = {id(weight) for weight in inside}
-    is_ours = hasattr(model, "head")
-    tables = [model.embedding.weight] if is_ours else []
+    tables = list(model.embedding.parameters()) if isinstance(model, GPT) else []
     known |= {id(weight) for weight in tables}
     rest = [weight for weight in model.parameters() if id(weight) not in known]
     optimizers = [Muon(inside, rate), AdamW(rest, 0.1 * rate, betas=(0.9, 0.99))]
@@ -108,43 +114,52 @@ def optimizers_for(model: Any, kind: str, rate: float) -> Together:
     return Together(*optimizers)
 
 
-def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context: int, prompt: str = "") -> Samples:
-    """Trained to predict the next token, on `run.device`; logs losses and writes samples on the way, from `prompt` on.
+def train_model(
+    model: GPT | GPT2,
+    corpus: Corpus,
+    run: Run,
+    *,
+    context: int,
+    steps: int | None,
+    batch_size: int,
+    learning_rate: float | None,
+    optimizer: str,
+    shard: bool = False,
+    prompt: str = "",
+) -> list[list[Any]]:
+    """Trained in place to predict the next token, on `run.device`; logs losses.
 
-    Settings: `steps` (or None), `batch_size`, `learning_rate`, `optimizer`, `seed`.
+    Returns what the network wrote on the way, from `prompt` on: [step, text] each. With `shard`, the weights are spread
+    over the processes, where there are several.
     """
-    import torch
-
-    from maquette.families.corpora import held_out_loss
-    from maquette.families.writing import sample_of
-    from maquette.methods.spread import Whole, whole
-    from maquette.training import Total, choose_threads, flat_then_linear, update, warm_cosine
-
-    kind = settings.optimizer
-    rate = settings.learning_rate or {"muon": 0.02, "adamw": 0.001}[kind]
-    trained = spread_over(model, settings, run) or model.to(run.device)
-    windows = Windows(corpus.train, context, settings.batch_size, run)
-    choose_threads(model, settings.batch_size * windows.context)
-    steps = settings.steps or steps_for(len(corpus.train), settings.batch_size * windows.context)
+    rate = learning_rate or {"muon": 0.02, "adamw": 0.001}[optimizer]
+    trained = (spread_over(model, run) if shard else None) or model.to(run.device)
+    windows = Windows(corpus.train, context, batch_size, run)
+    choose_threads(model, batch_size * windows.context)
+    steps = steps or steps_for(len(corpus.train), batch_size * windows.context)
     for name, value, unit in (
-        ("Steps", "by time" if settings.seconds else steps, ""),
-        ("Tokens a step", settings.batch_size * windows.context, ""),
+        ("Steps", "by time" if run.settings.seconds else steps, ""),
+        ("Tokens a step", batch_size * windows.context, ""),
         ("Learning rate", rate, ""),
-        ("Optimizer", "Muon for matrices, AdamW for the rest" if kind == "muon" else "AdamW, weight decay 0.1", ""),
+        (
+            "Optimizer",
+            "Muon for matrices, AdamW for the rest" if optimizer == "muon" else "AdamW, weight decay 0.1",
+            "",
+        ),
     ):
         run.fact(name, value, unit)
-    optimizer, total, samples = optimizers_for(trained, kind, rate), Total(run.device), Samples()
+    stepper, total, samples = optimizers_for(trained, optimizer, rate), Total(run.device), Samples()
     held = Whole if run.is_spread else lambda kept: kept
-    run.keep(model=held(trained), optimizer=held(optimizer), windows=windows, total=total, samples=samples)
+    run.keep(model=held(trained), optimizer=held(stepper), windows=windows, total=total, samples=samples)
     measured = spread_sample(corpus.test, MEASURED)
     interval = max(1, steps // MOMENTS)
     trained.train()
     for step in run.loop(steps):
         inputs, targets = next(windows)
-        optimizer.scale(warm_cosine(step.progress) if kind == "adamw" else flat_then_linear(step.progress))
+        stepper.scale(warm_cosine(step.progress) if optimizer == "adamw" else flat_then_linear(step.progress))
         logits = trained(inputs).flatten(0, 1)
-        loss = torch.nn.functional.cross_entropy(logits, targets.flatten()) * windows.weight
-        update(optimizer, loss, 1.0 if kind == "adamw" else None)
+        loss = functional.cross_entropy(logits, targets.flatten()) * windows.weight
+        update(stepper, loss, 1.0 if optimizer == "adamw" else None)
         total.add(loss, windows.size)
         if step.every(interval):
             valid = held_out_loss(trained, measured, windows.context)
@@ -155,7 +170,7 @@ def train_model(model: Any, corpus: Corpus, settings: Any, run: Run, *, context:
     if trained is not model:
         model.load_state_dict(whole(trained.state_dict()))
     model.eval()
-    return samples
+    return samples.rows
 
 
 def steps_for(tokens: int, tokens_a_step: int) -> int:
@@ -165,22 +180,38 @@ def steps_for(tokens: int, tokens_a_step: int) -> int:
 
 def spread_sample(tokens: Tokens, count: int, pieces: int = 16) -> np.ndarray:
     """About `count` tokens in pieces from all over a part, (N,) int64; all of a part that is no longer."""
-    import numpy as np
-
     if len(tokens) <= count:
         return tokens.take(0, len(tokens))
     starts = np.linspace(0, len(tokens) - count // pieces, pieces).astype(int)
     return np.concatenate([tokens.take(int(start), count // pieces) for start in starts])
 
 
-def spread_over(model: Any, settings: Any, run: Run) -> Any:
-    """A copy whose weights are spread over the processes, where `shard` asks for it and there are several."""
-    from maquette.methods.spread import spread_model
-
-    if not getattr(settings, "shard", False):
-        return None
+def spread_over(model: GPT | GPT2, run: Run) -> GPT | GPT2 | None:
+    """A copy whose weights are spread over the processes; None where there is only one."""
     if run.processes == 1:
         run.warn("--shard spreads the weights over processes, and there is one; start several with torchrun.")
         return None
     run.is_spread = True
     return spread_model(model, run.device)
+
+
+def held_out_loss(model: GPT | GPT2, tokens: np.ndarray, context: int, rows: int = 32) -> float:
+    """Mean -log p of each token but the first (N,), in windows of `context` that begin where the last one ended."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    count = len(tokens) - 1
+    end = count // context * context
+    total = 0.0
+    with torch.no_grad():
+        sets = [(tokens[:end].reshape(-1, context), tokens[1 : end + 1].reshape(-1, context))]
+        if count > end:
+            sets.append((tokens[None, end:-1], tokens[None, end + 1 :]))
+        for inputs, targets in sets:
+            for start in range(0, len(inputs), rows):
+                read = torch.from_numpy(np.ascontiguousarray(inputs[start : start + rows])).to(device)
+                true = torch.from_numpy(np.ascontiguousarray(targets[start : start + rows])).to(device)
+                logits = model(read).flatten(0, 1).float()
+                total += float(functional.cross_entropy(logits, true.flatten(), reduction="sum"))
+    model.train(was_training)
+    return total / count

@@ -1,51 +1,45 @@
 """Steps that the recipes for tables take alike: reading, describing, splitting and encoding a table."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, NamedTuple
 
-from maquette.settings import Settings, UserError, option
-from maquette.steps import Prepared
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from torch import Tensor
+from maquette.data.rows import evenly, shared_rows
+from maquette.data.sets.fetching import resolve
+from maquette.data.tables.columns import (
+    Task,
+    alike_labels,
+    check_target,
+    coordinates,
+    describe,
+    labels_of,
+    warnings_of,
+)
+from maquette.data.tables.encoding import Scaling, TableEncoder
+from maquette.data.tables.missing import missing_words
+from maquette.data.tables.reading import Table, read_table
+from maquette.figures import tables as figures
+from maquette.runs import Run
+from maquette.settings import UserError
 
-    from maquette.data.tables.reading import Table
-    from maquette.runs import Run
-
-Task = Literal["regression", "classification"]
+MOST_GUESSES = 16  # training rows from which values are tried where a new row has none
 MOST_SHOWN = 40  # rows of a table in the report
+SCALINGS = {
+    "quantile": "by their ranks in the training part, to a normal distribution",
+    "standard": "less their mean, over their standard deviation",
+    "minmax": "to 0..1 by their smallest and largest value",
+}
 
 
-class TableSettings(Settings):
-    """What regression and classification have in common."""
+class Targeted(NamedTuple):
+    """A table, and the column of it that is to be predicted."""
 
-    target: str | None = option(None, "column to predict")
-    network: Literal["ensemble", "mlp"] = option("ensemble", "16 small networks in one, or one plain network")
-    scaling: Literal["quantile", "standard", "minmax"] = option("quantile", "how columns of numbers are scaled")
-    epochs: int | None = option(None, "times the training rows are seen; by the number of rows if not set", ge=1)
-    batch_size: int | None = option(None, "rows a step; by the number of rows if not set", "rows", ge=1)
-    learning_rate: float = option(0.006, "size of the steps; the ensemble's is for batches of 256 rows", gt=0)
-    patience: int | None = option(None, "stop when so many epochs brought nothing better on the validation part", ge=1)
-    keep_best: bool = option(True, "keep the weights that did best on the validation part, not the last ones")
-    valid_share: float = option(0.16, "part of the rows for validation", gt=0, lt=0.5)
-    test_share: float = option(0.2, "part of the rows kept for the scores", gt=0, lt=0.5)
-    ordinal: bool = option(
-        False, "categories as one number each, and rows with missing values dropped, as in the course"
-    )
-
-
-COURSE: dict[str, Any] = {
-    "network": "mlp",
-    "scaling": "minmax",
-    "ordinal": True,
-    "epochs": 10,
-    "learning_rate": 0.001,
-    "keep_best": False,
-}  # what the course prints, with a batch size of each recipe's own
+    table: Table
+    target: str
 
 
 @dataclass(frozen=True)
@@ -59,23 +53,47 @@ class Part:
     answers: np.ndarray = field(repr=False)  # what is to be predicted, in its own unit or as class numbers
 
 
-def collect_table(settings: Any, run: Run, default: str, default_target: str, task: Task) -> tuple[Table, str]:
-    """The table, rows without a target left out, and the name of the target."""
-    from maquette.data.sets.sources import resolve
-    from maquette.data.tables.columns import check_target
-    from maquette.data.tables.reading import read_table
+@dataclass(frozen=True)
+class TablePrepared:
+    """The three parts of a table, encoded; `processing` holds the target, the columns and the encoder."""
 
-    found = resolve(settings.data, default)
-    table = read_table(found.path)
-    target = settings.target or (default_target if found.name == default else None)
+    train: Part
+    valid: Part
+    test: Part
+    processing: dict[str, Any]
+    examples: pd.DataFrame
+
+
+def collect_table(
+    data: str | None,
+    target: str | None,
+    run: Run,
+    *,
+    default: tuple[str, str],
+    task: Task,
+    only_whole: bool,
+    missing: str | None = None,
+) -> Targeted:
+    """The table without the rows that lack the target, or with `only_whole` any input.
+
+    default: data set and target where none are given. missing: words for it, by commas; the usual ones where not given.
+    """
+    found = resolve(data, default[0])
+    target = target or (default[1] if found.name == default[0] else None)
+    wanted = [target] if target else []
+    table = read_table(found.path, wanted, target, task == "classification", missing_words(missing))
     check_target(table, target, task)
     assert target is not None
-    missing = int(table.frame[target].isna().sum())
+    lacking = int(table.frame[target].isna().sum())
     run.record_source(found, rows=len(table.frame), columns=len(table.frame.columns), notes=table.notes)
-    if missing:
-        run.warn(f"{missing:,} rows without a {target} were left out.")
+    for told in table.told:
+        run.tell(told)
+    for note in alike_labels(labels_of(table, target)) if task == "classification" else ():
+        run.tell(note)
+    if lacking:
+        run.warn(f"{lacking:,} rows without a {target} were left out.")
         table.frame = table.frame[table.frame[target].notna()].reset_index(drop=True)
-    if settings.ordinal:
+    if only_whole:
         inputs = [name for name, kind in table.kinds.items() if kind != "text"]
         whole = table.frame[inputs].notna().all(axis=1)
         if not whole.all():
@@ -85,14 +103,12 @@ def collect_table(settings: Any, run: Run, default: str, default_target: str, ta
         raise UserError(
             f"{found.path} has {len(table.frame)} usable rows; training, validation and test need at least 5."
         )
-    return table, target
+    return Targeted(table, target)
 
 
-def analyze_table(table: Table, target: str, run: Run, task: Task) -> dict[str, Any]:
+def analyze_table(data: Targeted, run: Run, task: Task) -> dict[str, Any]:
     """The course's analysis: description, missing values, distributions, pairs, correlations and, if any, the map."""
-    from maquette.data.tables.columns import coordinates, describe, warnings_of
-    from maquette.figures import tables as figures
-
+    table, target = data
     frame, kinds = table.frame, table.kinds
     for warning in warnings_of(table, target, task):
         run.warn(warning)
@@ -101,48 +117,58 @@ def analyze_table(table: Table, target: str, run: Run, task: Task) -> dict[str, 
     run.table("Columns", description.head(MOST_SHOWN), more)
     missing = {str(name): int(count) for name, count in frame.isna().sum().items()}
     if any(missing.values()):
-        run.picture("missing", figures.missing_counts(missing, len(frame)), "Missing values")
+        with run.attempt("The picture of missing values"):
+            run.picture("missing", figures.missing_counts(missing, len(frame)), "Missing values")
     order = [target, *(name for name in kinds if name != target and kinds[name] != "text")]
     sample = frame.iloc[run.random("sample").permutation(len(frame))[:100_000]]
     shown = {name: kinds[name] for name in order}
-    run.picture("distributions", figures.distributions(sample[order], shown), "How each column is distributed")
+    with run.attempt("The picture of the distributions"):
+        run.picture("distributions", figures.distributions(sample[order], shown), "How each column is distributed")
     numbers = [name for name in order if kinds[name] in ("number", "boolean")][:200]
     if task == "regression" and len(numbers) > 1:
-        correlation = sample[numbers].corr(method="pearson")
-        strength = correlation[target].drop(target).abs().sort_values(ascending=False, kind="stable")
-        numbers = [target, *strength.index]
-        run.picture("correlations", figures.correlations(correlation.loc[numbers[:24], numbers[:24]]), "Correlations")
+        with run.attempt("The picture of the correlations"):
+            correlation = sample[numbers].corr(method="pearson")
+            strength = correlation[target].drop(target).abs().sort_values(ascending=False, kind="stable")
+            numbers = [target, *strength.index]
+            shown_numbers = correlation.loc[numbers[:24], numbers[:24]]
+            run.picture("correlations", figures.correlations(shown_numbers), "Correlations")
     few = sample.head(1_000)
     pairs, colour = (numbers[:5], None) if task == "regression" else ([n for n in numbers if n != target][:5], target)
     if len(pairs) > 1:
-        run.picture(
-            "pairs",
-            figures.pair_plot(few, pairs, colour),
-            "Pairs of columns",
-            f"{len(few):,} rows drawn at random." if len(few) < len(frame) else "",
-        )
+        with run.attempt("The picture of pairs of columns"):
+            run.picture(
+                "pairs",
+                figures.pair_plot(few, pairs, colour),
+                "Pairs of columns",
+                f"{len(few):,} rows drawn at random." if len(few) < len(frame) else "",
+            )
     place = coordinates(table)
     if place and task == "regression":
-        run.picture(
-            "map", figures.map_of(sample[place[0]], sample[place[1]], sample[target], target), f"{target} on the map"
-        )
+        with run.attempt("The map"):
+            drawn = figures.map_of(sample[place[0]], sample[place[1]], sample[target], target)
+            run.picture("map", drawn, f"{target} on the map")
     return {"rows": len(frame), "columns": len(kinds), "missing": missing}
 
 
 def prepare_parts(
-    table: Table, target: str, answers: np.ndarray, targets: Tensor, settings: Any, run: Run, strata: np.ndarray | None
-) -> Prepared:
-    """Split, fit the encoder on the training part, and encode; `targets` has a row for each row of the table."""
-    import numpy as np
-    import torch
+    data: Targeted,
+    answers: np.ndarray,
+    targets: Tensor,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    run: Run,
+    *,
+    scaling: Scaling,
+    ordinal: bool,
+    missing: str | None = None,
+) -> TablePrepared:
+    """The encoder fitted on the training part, and all parts encoded.
 
-    from maquette.data.rows import shared_rows
-    from maquette.data.tables.encoding import TableEncoder
-
+    answers, targets: a row for each row of the table. parts: the row numbers of training, validation and test.
+    """
+    table, target = data
     frame = table.frame
-    parts = split(len(frame), settings, strata)
     kinds = {name: kind for name, kind in table.kinds.items() if name != target}
-    encoder = TableEncoder.fit(frame.iloc[parts[0]], kinds, settings.scaling, ordinal=settings.ordinal)
+    encoder = TableEncoder.fit(frame.iloc[parts[0]], kinds, scaling, ordinal=ordinal)
     if not encoder.number_names and not encoder.category_names:
         raise UserError(f"No column besides {target} tells anything: all are constant, empty or ids.")
     made = []
@@ -153,8 +179,7 @@ def prepare_parts(
         run.fact(f"{name} rows", len(part.answers))
     run.fact("Inputs", len(encoder.number_names) + len(encoder.category_names))
     run.say(
-        "Split by the seed; everything is fitted on the training part only. "
-        f"Numbers are scaled: {SCALINGS[settings.scaling]}."
+        f"Split by the seed; everything is fitted on the training part only. Numbers are scaled: {SCALINGS[scaling]}."
     )
     for note in encoder.notes:
         run.say(note)
@@ -162,26 +187,35 @@ def prepare_parts(
     if twins:
         run.warn(f"{twins:,} rows of the test part stand in the training part as well: its scores may flatter.")
     columns = encoder.columns
+    train, valid, test = made
+    few = evenly(len(train.answers), MOST_GUESSES)
     processing = {
         "target": target,
         "columns": columns,
         "formats": {name: form for name, form in table.formats.items() if name in columns},
         "encoder": encoder.state(),
+        "habits": {
+            name: table.habits.get(name, {}) | range_of(train.frame[name], encoder.levels.get(name)) for name in columns
+        },
+        "missing": missing_words(missing),
+        "names": list(map(str, frame)),
+        "guesses": {"numbers": train.numbers[few].numpy(), "categories": train.categories[few].numpy()},
     }
-    train, valid, test = made
     order = [target, *(name for name in table.frame if name != target)]
-    some = np.unique(np.linspace(0, len(test.answers) - 1, 5).astype(int))
-    return Prepared(train, valid, test, processing, test.frame[order].iloc[some])
+    return TablePrepared(train, valid, test, processing, test.frame[order].iloc[evenly(len(test.answers), 5)])
 
 
-SCALINGS = {
-    "quantile": "by their ranks in the training part, to a normal distribution",
-    "standard": "less their mean, over their standard deviation",
-    "minmax": "to 0..1 by their smallest and largest value",
-}
+def range_of(column: pd.Series, levels: list[str] | None) -> dict[str, Any]:
+    """Of a column of the training part: where its values lie (dates in microseconds), whether any were not known.
 
-
-def split(rows: int, settings: Any, strata: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    from maquette.data.rows import split_rows
-
-    return split_rows(rows, settings.seed, settings.valid_share, settings.test_share, strata)
+    levels: the words that are told apart in it, if it is a column of words.
+    """
+    if levels is not None:
+        return {"gaps": not column.isin(levels).all()}
+    there = column.dropna()
+    if not len(there):
+        return {"gaps": True}
+    low, high = there.min(), there.max()
+    if isinstance(low, pd.Timestamp):
+        low, high = low.value / 1000, high.value / 1000
+    return {"gaps": len(there) < len(column), "low": float(low), "high": float(high)}

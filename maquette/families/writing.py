@@ -1,38 +1,22 @@
 """Text that a language model writes: as it comes, several continuations at once, and how each token was chosen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
 
-from maquette.settings import Options, UserError, option
+import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from maquette.data.text.tokenizers import Tokenizer
-    from maquette.methods.sampling import Beams
+from maquette.data.text.tokenizers import Streamed, Tokenizer, readable, unknown_parts
+from maquette.families.blocks import Block, fact, picture, table
+from maquette.families.settings import WritingOptions
+from maquette.figures.generation import alternatives, beam_tree
+from maquette.methods.sampling import Beams, Choose, Reading, Sampler, beam_search, going_on, greedy, penalised
+from maquette.models.attention import LanguageModel
+from maquette.models.reading import for_writing
+from maquette.settings import UserError
+from maquette.training import set_threads
 
 EXPLAINED = 60  # tokens whose alternatives a page shows
 ALTERNATIVES = 5
-
-
-class WritingOptions(Options):
-    """How `maquette predict` writes."""
-
-    strategy: Literal["sample", "greedy", "beam"] = option("sample", "draw tokens, take the likeliest, or search beams")
-    tokens: int = option(200, "most tokens to write", "tokens", ge=1, le=1_000_000)
-    temperature: float = option(0.8, "below 1 bolder, above 1 more surprising; for sample", gt=0, le=10)
-    top_k: int | None = option(None, "draw from the k likeliest only", ge=1)
-    top_p: float = option(1.0, "draw from the likeliest that together reach this probability", gt=0, le=1)
-    min_p: float = option(0.0, "draw only what is at least this part as likely as the likeliest", ge=0, lt=1)
-    repetition_penalty: float = option(1.0, "above 1: what was said becomes less likely", gt=0, le=10)
-    beams: int = option(4, "continuations that beam search follows", ge=1, le=256)
-    length_penalty: float = option(1.0, "above 1 beam search likes longer texts", ge=-10, le=10)
-    stop: str | None = option(None, "end before this text")
-    samples: int = option(1, "continuations", ge=1, le=1024)
-    seed: int = option(0, "where chance begins", ge=0, lt=2**32)
-    explain: bool = option(False, "write a page on how each token was chosen, to --out or explained.html")
 
 
 class Stopped:
@@ -60,7 +44,7 @@ class Stopped:
 class Recorded:
     """A way to choose that remembers, for the first continuation, what it chose from."""
 
-    def __init__(self, choose: Any):
+    def __init__(self, choose: Choose):
         self.choose = choose
         self.steps: list[tuple[int, float, list[tuple[int, float]]]] = []
 
@@ -77,8 +61,6 @@ class Recorded:
 
 def prompt_tokens(tokenizer: Tokenizer, prompt: str) -> list[int]:
     """The prompt as tokens; the end of a document where there is none, so that a new one begins."""
-    from maquette.data.text.tokenizers import unknown_parts
-
     missing = unknown_parts(tokenizer, prompt)
     if missing:
         shown = ", ".join(map(repr, missing[:5]))
@@ -94,56 +76,50 @@ def prompt_tokens(tokenizer: Tokenizer, prompt: str) -> list[int]:
     return [tokenizer.end]
 
 
-def chooser(options: dict[str, Any]) -> Any:
+def chooser(options: WritingOptions) -> Choose:
     """How the next token is chosen."""
-    import torch
-
-    from maquette.methods.sampling import Sampler, greedy, penalised
-
-    penalty = options["repetition_penalty"]
-    if options["strategy"] == "greedy":
+    penalty = options.repetition_penalty
+    if options.strategy == "greedy":
         return greedy if penalty == 1 else lambda logits, seen: penalised(logits, seen, penalty).argmax(-1)
-    names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
-    generator = torch.Generator().manual_seed(options["seed"])
-    return Sampler(generator, **{name: options[name] for name in names})
+    return Sampler(
+        torch.Generator().manual_seed(options.seed),
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        min_p=options.min_p,
+        repetition_penalty=penalty,
+    )
 
 
+@torch.inference_mode()
 def written(
-    model: Any,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt: str,
-    options: dict[str, Any],
+    options: WritingOptions,
     notes: list[str],
-    choose: Any = None,
+    choose: Choose | None = None,
 ) -> Iterator[list[str]]:
-    """What follows the prompt, as it comes: a piece for each continuation at a time, often an empty one.
+    """What follows the prompt, as it comes: a piece of each continuation at a time, often an empty one.
 
-    `notes` gains a sentence where the text outgrew the network's context.
+    Beam search has all of each at once. `notes` gains a sentence where the text outgrew the network's context.
     """
-    from maquette.data.text.tokenizers import Streamed
-    from maquette.methods.sampling import Reading, going_on
-    from maquette.models.reading import for_writing
-    from maquette.training import set_threads
-
-    beams = max(options["beams"], options["samples"]) if options["strategy"] == "beam" else options["samples"]
-    set_threads(beams * sum(weight.numel() for weight in model.parameters()))
-    model = for_writing(model, beams, options["tokens"])
+    copies = max(options.beams, options.samples) if options.strategy == "beam" else options.samples
+    set_threads(copies * sum(weight.numel() for weight in model.parameters()))
+    writer = for_writing(model, copies, options.tokens)
     tokens = prompt_tokens(tokenizer, prompt)
-    if options["strategy"] == "beam":
-        result = searched(model, tokenizer, tokens, options)
-        for beam in result.found[: options["samples"]]:
-            stopped = Stopped(options["stop"])
-            text = continuation(tokenizer, tokens, beam.tokens)
-            yield [stopped.add(text, is_end=True)]
+    if options.strategy == "beam":
+        result = searched(writer, tokenizer, tokens, options)
+        texts = [continuation(tokenizer, tokens, beam.tokens) for beam in result.found[: options.samples]]
+        yield [Stopped(options.stop).add(text, is_end=True) for text in texts]
         tell_slides(result.slides, model, notes)
         return
-    reading = Reading(model, tokens, options["samples"], options["tokens"])
-    streams = [Streamed(tokenizer, tokens) for _ in range(options["samples"])]
-    ends = [Stopped(options["stop"]) for _ in streams]
-    chosen: list[int] = []
-    for step in going_on(reading, options["tokens"], choose or chooser(options)):
-        said, chosen = [], step.tolist()
-        for token, stream, end in zip(chosen, streams, ends, strict=True):
+    reading = Reading(writer, tokens, options.samples, options.tokens)
+    streams = [Streamed(tokenizer, tokens) for _ in range(options.samples)]
+    ends = [Stopped(options.stop) for _ in streams]
+    for step in going_on(reading, options.tokens, choose or chooser(options)):
+        said = []
+        for token, stream, end in zip(step.tolist(), streams, ends, strict=True):
             if end.is_over:
                 said.append("")
             elif token == tokenizer.end:
@@ -159,21 +135,23 @@ def written(
 
 def continuation(tokenizer: Tokenizer, before: list[int], tokens: list[int]) -> str:
     """The text of tokens as they follow others."""
-    from maquette.data.text.tokenizers import Streamed
-
     stream = Streamed(tokenizer, before)
     return "".join(stream.add(token) for token in tokens if token != tokenizer.end) + stream.rest()
 
 
-def searched(model: Any, tokenizer: Tokenizer, tokens: list[int], options: dict[str, Any]) -> Beams:
-    from maquette.methods.sampling import beam_search
+def searched(model: LanguageModel, tokenizer: Tokenizer, tokens: list[int], options: WritingOptions) -> Beams:
+    return beam_search(
+        model,
+        tokens,
+        tokens=options.tokens,
+        beams=max(options.beams, options.samples),
+        length_penalty=options.length_penalty,
+        repetition_penalty=options.repetition_penalty,
+        end=tokenizer.end,
+    )
 
-    names = ("tokens", "length_penalty", "repetition_penalty")
-    beams = max(options["beams"], options["samples"])
-    return beam_search(model, tokens, beams=beams, end=tokenizer.end, **{name: options[name] for name in names})
 
-
-def tell_slides(slides: int, model: Any, notes: list[str]) -> None:
+def tell_slides(slides: int, model: LanguageModel, notes: list[str]) -> None:
     if slides:
         notes.append(
             f"The text is longer than the {model.context:,} tokens that this network looks back on: "
@@ -181,39 +159,24 @@ def tell_slides(slides: int, model: Any, notes: list[str]) -> None:
         )
 
 
-def continuations(model: Any, tokenizer: Tokenizer, prompt: str, options: dict[str, Any]) -> list[str]:
-    """All of each continuation."""
-    pieces = list(written(model, tokenizer, prompt, options, []))
-    if options["strategy"] == "beam":
-        return ["".join(piece) for piece in pieces]
-    return ["".join(parts) for parts in zip(*pieces, strict=True)]
-
-
-def sample_of(model: Any, tokenizer: Tokenizer, prompt: str, tokens: int, seed: int) -> str:
+def sample_of(model: LanguageModel, tokenizer: Tokenizer, prompt: str, tokens: int, seed: int) -> str:
     """A short sample while a network learns, which leaves its mode, threads and the global chance as they were."""
-    import torch
-
     was_training, threads = model.training, torch.get_num_threads()
-    options = WritingOptions(tokens=tokens, seed=seed).model_dump()
     model.eval()
-    text = continuations(model, tokenizer, prompt, options)[0]
+    pieces = written(model, tokenizer, prompt, WritingOptions(tokens=tokens, seed=seed), [])
+    text = "".join(piece[0] for piece in pieces)
     model.train(was_training)
     torch.set_num_threads(threads)
     return text
 
 
-def explained(model: Any, tokenizer: Tokenizer, prompt: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+@torch.inference_mode()
+def explained(model: LanguageModel, tokenizer: Tokenizer, prompt: str, options: WritingOptions) -> list[Block]:
     """Blocks of a page on how the continuation of a prompt came about."""
-    from maquette.data.text.tokenizers import readable
-    from maquette.figures.generation import alternatives, beam_tree
-
     tokens = prompt_tokens(tokenizer, prompt)
     names = [readable(tokenizer, number) for number in range(len(tokenizer.vocabulary))]
-    blocks: list[dict[str, Any]] = [
-        {"kind": "fact", "name": "Strategy", "value": options["strategy"]},
-        {"kind": "fact", "name": "Prompt", "value": prompt},
-    ]
-    if options["strategy"] == "beam":
+    blocks = [fact("Strategy", options.strategy), fact("Prompt", prompt)]
+    if options.strategy == "beam":
         beams = searched(model, tokenizer, tokens, options)
         rows = [
             [place, continuation(tokenizer, tokens, beam.tokens), beam.score, len(beam.tokens)]
@@ -221,24 +184,22 @@ def explained(model: Any, tokenizer: Tokenizer, prompt: str, options: dict[str, 
         ]
         return [
             *blocks,
-            {
-                "kind": "table",
-                "title": "What was found, best first",
-                "columns": ["place", "text", "score", "tokens"],
-                "rows": rows,
-                "caption": f"score = log probability / length ^ {options['length_penalty']:g}",
-            },
-            {
-                "kind": "picture",
-                "figure": beam_tree(beams, names),
-                "title": "The beam tree",
-                "caption": "From left to right, a column a token. At each step the beams are continued in every way; "
-                "the best stay (blue, the thicker the likelier), the next best are dropped (grey). The orange path is "
-                "the answer.",
-            },
+            table(
+                "What was found, best first",
+                ["place", "text", "score", "tokens"],
+                rows,
+                f"score = log probability / length ^ {options.length_penalty:g}",
+            ),
+            picture(
+                beam_tree(beams, names),
+                "The beam tree",
+                "From left to right, a column a token. At each step the beams are continued in every way; the best "
+                "stay (blue, the thicker the likelier), the next best are dropped (grey). The orange path is the "
+                "answer.",
+            ),
         ]
     recorded = Recorded(chooser(options))
-    pieces = list(written(model, tokenizer, prompt, {**options, "samples": 1}, [], recorded))
+    pieces = written(model, tokenizer, prompt, options.model_copy(update={"samples": 1}), [], recorded)
     text = "".join(piece[0] for piece in pieces)
     rows = [
         [number, names[token], probability, ", ".join(f"{names[other]} {p:.1%}" for other, p in others)]
@@ -246,19 +207,17 @@ def explained(model: Any, tokenizer: Tokenizer, prompt: str, options: dict[str, 
     ]
     return [
         *blocks,
-        {"kind": "fact", "name": "Written", "value": text},
-        {
-            "kind": "picture",
-            "figure": alternatives(recorded.steps, names),
-            "title": "Each token among its alternatives",
-            "caption": "A column a token, the likeliest on top; the darker, the more probable before temperature and "
-            "filters. What was chosen has a frame; below a gap it was not among the likeliest five.",
-        },
-        {
-            "kind": "table",
-            "title": "The same in numbers",
-            "columns": ["", "token", "probability", "likeliest"],
-            "rows": rows,
-            "caption": f"The first {EXPLAINED} tokens." if options["tokens"] > EXPLAINED else "",
-        },
+        fact("Written", text),
+        picture(
+            alternatives(recorded.steps, names),
+            "Each token among its alternatives",
+            "A column a token, the likeliest on top; the darker, the more probable before temperature and filters. "
+            "What was chosen has a frame; below a gap it was not among the likeliest five.",
+        ),
+        table(
+            "The same in numbers",
+            ["", "token", "probability", "likeliest"],
+            rows,
+            f"The first {EXPLAINED} tokens." if options.tokens > EXPLAINED else "",
+        ),
     ]

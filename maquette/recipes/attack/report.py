@@ -1,29 +1,25 @@
 """Pictures of attacks for the report: accuracy over epsilon, triptychs, slopes, and a ladder of epsilons."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from typing import TYPE_CHECKING, Any
+import numpy as np
+from torch import Tensor, nn
 
 from maquette.families import classifiers
-from maquette.recipes.attack.data import accuracy, reached
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from torch import Tensor, nn
-
-    from maquette.recipes.attack.data import Attacks
-    from maquette.runs import Run
+from maquette.figures.images import rows as figure_of_rows
+from maquette.methods.attacks import slope
+from maquette.models.classifiers import AttackedClassifier
+from maquette.recipes.attack.data import Attacks, Plan, accuracy, reached
+from maquette.recipes.attack.figures import robustness, triptychs
+from maquette.runs import Run
 
 MOST_CURVED = 300  # test pictures for accuracy over epsilon
 REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # of epsilon
 SHOWN = 6  # triptychs
 
 
-def show(model: Any, attacks: Attacks, plan: dict[str, Any], run: Run) -> None:
-    """All of them; `plan` has epsilon, steps, step_size and the names of the classes."""
-    networks = {"undefended": model.victim, "defended": model.defended}
+def show(model: AttackedClassifier, attacks: Attacks, plan: Plan, classes: Sequence[str], run: Run) -> None:
+    networks: dict[str, nn.Module] = {"undefended": model.victim, "defended": model.defended}
     show_accuracy(networks, attacks, plan, run)
     right = classifiers.logits_of(model.victim, attacks.pictures).argmax(1) == attacks.classes
     order = one_of_each(attacks.classes.numpy(), right.numpy())
@@ -32,40 +28,43 @@ def show(model: Any, attacks: Attacks, plan: dict[str, Any], run: Run) -> None:
         ("undefended targeted", "Many small steps towards a chosen class"),
         ("defended PGD", "What it takes after the defence"),
     ):
-        show_triptychs(networks[key.split()[0]], key, title, attacks, order[:SHOWN], plan, run)
+        show_triptychs(networks[key.split()[0]], key, title, attacks, order[:SHOWN], plan, classes, run)
     show_slopes(networks, attacks, order[:8], run)
     falls, stands = (
         classifiers.logits_of(networks[name], attacks.fooled[f"{name} PGD"]).argmax(1) == attacks.classes
         for name in networks
     )
     telling = [row for row in order if stands[row] and not falls[row]]
-    show_ladder(networks, attacks, (telling or order)[:1], plan, run)
+    show_ladder(networks, attacks, (telling or order)[:1], plan, classes, run)
 
 
-def show_accuracy(networks: dict[str, nn.Module], attacks: Attacks, plan: dict[str, Any], run: Run) -> None:
-    from maquette.recipes.attack.figures import robustness
-
+def show_accuracy(networks: dict[str, nn.Module], attacks: Attacks, plan: Plan, run: Run) -> None:
     pictures, known = attacks.pictures[:MOST_CURVED], attacks.classes[:MOST_CURVED]
     panels: dict[str, dict[str, list[float]]] = {name: {"FGSM": [], "PGD": []} for name in networks}
     for name, lines in panels.items():
         for method, values in lines.items():
             for share in REACHES:
-                found = reached(networks[name], method, pictures, known, scaled(plan, share))
+                found = reached(networks[name], method, pictures, known, plan.scaled(share))
                 values.append(accuracy(networks[name], found, known))
     run.picture(
         "robustness",
-        robustness([share * plan["epsilon"] for share in REACHES], panels, plan["epsilon"], attacks.chance),
+        robustness([share * plan.epsilon for share in REACHES], panels, plan.epsilon, attacks.chance),
         "Accuracy over the size of the attack",
         f"Of {len(known):,} test pictures.",
     )
 
 
 def show_triptychs(
-    network: nn.Module, key: str, title: str, attacks: Attacks, rows: list[int], plan: dict[str, Any], run: Run
+    network: nn.Module,
+    key: str,
+    title: str,
+    attacks: Attacks,
+    rows: list[int],
+    plan: Plan,
+    names: Sequence[str],
+    run: Run,
 ) -> None:
-    from maquette.recipes.attack.figures import triptychs
-
-    pictures, fooled, names = attacks.pictures[rows], attacks.fooled[key][rows], plan["classes"]
+    pictures, fooled = attacks.pictures[rows], attacks.fooled[key][rows]
     before, after = said_of(network, pictures, names), said_of(network, fooled, names)
     truth = [names[number] for number in attacks.classes[rows]]
     run.picture(
@@ -76,7 +75,7 @@ def show_triptychs(
             [text for _, text in before],
             [text for _, text in after],
             [name != true for (name, _), true in zip(after, truth, strict=True)],
-            1 / plan["epsilon"],
+            1 / plan.epsilon,
         ),
         title,
         "What the classifier says of each, with the probability; orange: fooled.",
@@ -84,9 +83,6 @@ def show_triptychs(
 
 
 def show_slopes(networks: dict[str, nn.Module], attacks: Attacks, rows: list[int], run: Run) -> None:
-    from maquette.figures.images import rows as figure_of_rows
-    from maquette.methods.attacks import slope
-
     pictures = attacks.pictures[rows]
     made = {"picture": as_arrays(pictures)}
     for name, network in networks.items():
@@ -102,35 +98,27 @@ def show_slopes(networks: dict[str, nn.Module], attacks: Attacks, rows: list[int
 
 
 def show_ladder(
-    networks: dict[str, nn.Module], attacks: Attacks, row: list[int], plan: dict[str, Any], run: Run
+    networks: dict[str, nn.Module], attacks: Attacks, row: list[int], plan: Plan, names: Sequence[str], run: Run
 ) -> None:
-    from maquette.figures.images import rows
-
-    ladder: dict[str, list[Any]] = {name: [] for name in networks}
+    ladder: dict[str, list[np.ndarray]] = {name: [] for name in networks}
     answers: dict[str, list[str]] = {name: [] for name in networks}
     for name, network in networks.items():
         for share in REACHES:
-            found = reached(network, "PGD", attacks.pictures[row], attacks.classes[row], scaled(plan, share))
+            found = reached(network, "PGD", attacks.pictures[row], attacks.classes[row], plan.scaled(share))
             ladder[name] += as_arrays(found)
-            answers[name].append(said_of(network, found, plan["classes"])[0][1])
+            answers[name].append(said_of(network, found, names)[0][1])
     run.picture(
         "ladder",
-        rows(
-            ladder, [f"epsilon {share * plan['epsilon']:.3g}" for share in REACHES], captions=answers, most_height=1.2
+        figure_of_rows(
+            ladder, [f"epsilon {share * plan.epsilon:.3g}" for share in REACHES], captions=answers, most_height=1.2
         ),
         "One picture under ever larger attacks",
         "PGD against each of the two, with its answer.",
     )
 
 
-def scaled(plan: dict[str, Any], share: float) -> dict[str, Any]:
-    return {**plan, "epsilon": share * plan["epsilon"], "step_size": share * plan["step_size"]}
-
-
 def one_of_each(classes: np.ndarray, right: np.ndarray) -> list[int]:
     """Rows that are right, one of each class in turn."""
-    import numpy as np
-
     found: list[tuple[int, int, int]] = []
     for number in np.unique(classes):
         its = np.flatnonzero((classes == number) & right)

@@ -1,1 +1,1 @@
-"""One sentence on its way through a Transformer, with every number and formula."""
+"""The Transformer up close: one sentence on its way through a network, with every number, formula and picture."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from maquette.figures.style import BLUE, COLOURS, SMALL, figure, label, plain, tint, write
 
@@ -90,8 +91,6 @@ def _apart(places: np.ndarray, distance: float) -> np.ndarray:
 
 def _thumbnail(picture: np.ndarray, colour: str, edge: int) -> np.ndarray:
     """(edge, edge, 4): strokes in a colour on nothing, or the picture in a frame of that colour."""
-    from PIL import Image
-
     coded = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     coded = coded[..., 0] if coded.ndim == 3 and coded.shape[2] == 1 else coded
     image = Image.fromarray(coded).resize((edge, edge), Image.Resampling.LANCZOS)

@@ -1,54 +1,50 @@
-"""Pictures through a few numbers and back, and the space of those numbers, where like lies near like."""
+"""Pictures through a few numbers and back, and the space of those numbers, where like lies near like.
 
-from __future__ import annotations
+A network is trained to give back the picture that it is given, though only a few numbers, the latents, pass through its
+middle: a convolutional one, or the course's two dense layers. It is judged by the mean squared error of pictures that
+it has not seen, beside as many principal components.
+"""
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from maquette.recipes.autoencoder import report as latent_pictures
-from maquette.settings import Settings as BaseSettings
-from maquette.settings import UserError, option
-from maquette.steps import Framing, Prepared, Scores
+import numpy as np
+import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor
-
-    from maquette.data.pictures.folders import SmallImages
-    from maquette.runs import Run
+from maquette.data.pictures.small import SmallImages, small_images, split_images
+from maquette.data.sets.fetching import resolve
+from maquette.figures.training import losses
+from maquette.methods.losses import SquaredError
+from maquette.methods.optimizers import Adamax, Muon, flat_parameter
+from maquette.methods.projections import principal_components
+from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder, floats
+from maquette.recipes.autoencoder import report
+from maquette.recipes.autoencoder.settings import Settings
+from maquette.recipes.autoencoder.uses import AT_ONCE
+from maquette.runs import Run, Step
+from maquette.settings import UserError
+from maquette.steps import Fitted, Framing, Scores
+from maquette.training import Batches, Total, advance, choose_threads, evaluate, update, warm_cosine
 
 SOURCE = "mnist"
 PATCH = 4  # pixels; sizes are multiples of it
 SEEN = 60_000  # pictures that the convolutional network looks at, unless `epochs` is set
 MOST_MEASURED = 20_000  # training pictures that `training_mse` is measured on
-AT_ONCE = 250  # pictures asked together: more no longer fit the processor's cache
+
+Autoencoder = ConvAutoencoder | DenseAutoencoder
 
 
-class Settings(BaseSettings):
-    network: Literal["conv", "dense"] = option("conv", "a convolutional network, or the course's two dense layers")
-    latents: int = option(32, "numbers that a picture is brought down to", ge=1, le=4096)
-    width: int = option(32, "channels of the convolutional network", ge=1, le=1024)
-    depth: int = option(1, "3x3 convolutions on each side of the convolutional network", ge=1, le=16)
-    size: int | None = option(None, "side to which pictures are cropped and shrunk; 28 or 32", "px", ge=8, le=256)
-    most_pictures: int | None = option(None, "use at most so many pictures, drawn at random", ge=12)
-    epochs: int | None = option(None, "times the training pictures are seen; by their number if not set", ge=1)
-    batch_size: int = option(64, "pictures a step", "pictures", ge=1)
-    learning_rate: float | None = option(None, "size of the steps; 0.03 for conv, 0.001 for dense", gt=0)
-    valid_share: float = option(0.01, "part of the training pictures for the validation loss", ge=0, lt=0.5)
-    test_share: float = option(0.15, "part kept for the scores, where the publisher keeps none", gt=0, lt=0.5)
+@dataclass(frozen=True)
+class Prepared:
+    """Three parts of the pictures, uint8 (N, C, H, W), and the classes of the test part (N,), if there are any."""
 
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"most_pictures": 1200, "epochs": 8, "width": 16, "batch_size": 32},
-    "course": {"network": "dense", "epochs": 10, "batch_size": 32, "valid_share": 0.0},
-    "full": {"width": 256, "depth": 4, "epochs": 100, "batch_size": 256},
-}
-
-
-class Part(NamedTuple):
-    """Pictures, uint8 (N, C, H, W), and their classes (N,) if there are any."""
-
-    pictures: Tensor
+    train: Tensor
+    valid: Tensor
+    test: Tensor
     labels: np.ndarray | None
+    processing: dict[str, Any]
+    examples: list[np.ndarray]
 
 
 def frame(settings: Settings) -> Framing:
@@ -61,11 +57,10 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> SmallImages:
-    from maquette.data.pictures.folders import small_images
-    from maquette.data.sets.sources import resolve
-
     found = resolve(settings.data, SOURCE)
-    images = small_images(found, size=settings.size, most=settings.most_pictures, seed=settings.seed)
+    images = small_images(
+        found.path, name=found.name, size=settings.size, most=settings.most_pictures, seed=settings.seed
+    )
     count, size, _, channels = images.pixels.shape
     if settings.network == "conv" and size % PATCH:
         raise UserError(
@@ -79,139 +74,146 @@ def collect(settings: Settings, run: Run) -> SmallImages:
 
 
 def analyze(images: SmallImages, settings: Settings, run: Run) -> dict[str, Any]:
-    return latent_pictures.show_data(images, run)
+    return report.show_data(images, run)
 
 
 def process(images: SmallImages, settings: Settings, run: Run) -> Prepared:
-    import numpy as np
-    import torch
-
-    from maquette.data.pictures.folders import split_images
-
     _, size, _, channels = images.pixels.shape
     rows, told = split_images(images, settings.seed, settings.valid_share, settings.test_share)
     run.say(told)
     pictures = torch.from_numpy(np.ascontiguousarray(images.pixels.transpose(0, 3, 1, 2)))
-    labels = images.labels
-    train, valid, test = (Part(pictures[part], None if labels is None else labels[part]) for part in rows)
+    train, valid, test = (pictures[part] for part in rows)
     for name, part in (("Training", train), ("Validation", valid), ("Test", test)):
-        run.fact(f"{name} pictures", len(part.pictures))
+        run.fact(f"{name} pictures", len(part))
     run.say("Pixels stay whole numbers from 0 to 255 in memory; each batch is divided by 255 when its turn comes.")
-    if not len(rows[1]):
+    if not len(valid):
         run.say("There is no validation part, as in the course: nothing is chosen by it.")
     processing = {"size": size, "channels": channels, "latents": settings.latents, "classes": list(images.classes)}
-    return Prepared(train, valid, test, processing, [images.pixels[row] for row in rows[2][:3]])
+    processing |= images.known
+    labels = None if images.labels is None else images.labels[rows[2]]
+    return Prepared(train, valid, test, labels, processing, [images.pixels[row] for row in rows[2][:3]])
 
 
-def build(prepared: Prepared, settings: Settings) -> Any:
-    from maquette.models import ConvAutoencoder, DenseAutoencoder
-
+def build(prepared: Prepared, settings: Settings) -> Autoencoder:
     size, channels = prepared.processing["size"], prepared.processing["channels"]
-    common = {"size": size, "channels": channels, "latent": settings.latents}
     if settings.network == "dense":
-        return DenseAutoencoder(**common)
-    model = ConvAutoencoder(**common, width=settings.width, depth=settings.depth, patch=PATCH)
-    model.start_from(min(max(float(prepared.train.pictures.float().mean()) / 255, 0.01), 0.99))
+        return DenseAutoencoder(size=size, channels=channels, latent=settings.latents)
+    model = ConvAutoencoder(
+        size=size,
+        channels=channels,
+        latent=settings.latents,
+        width=settings.width,
+        depth=settings.depth,
+        patch=PATCH,
+    )
+    model.start_from(min(max(float(prepared.train.float().mean()) / 255, 0.01), 0.99))
     return model
 
 
-def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
-    import numpy as np
-
-    from maquette.figures.training import losses
-    from maquette.methods.projections import principal_components
-
+def train(model: Autoencoder, prepared: Prepared, settings: Settings, run: Run) -> Fitted:
     with run.section("build"):
-        latent_pictures.show_idea(prepared.processing, settings.network, run)
-    model = learn(model, prepared, settings, run).to("cpu")
-    if not run.is_main:
-        return Scores({})
-    curves = {"loss": "training"} | ({"valid_loss": "validation"} if len(prepared.valid.pictures) else {})
+        report.show_idea(prepared.processing, settings.network, run)
+    model.to(run.device)
+    choose_threads(model, settings.batch_size)
+    if isinstance(model, DenseAutoencoder):
+        train_course(model, prepared, settings, run)
+    else:
+        train_ours(model, prepared, settings, run)
+    return Fitted()
+
+
+def train_course(model: DenseAutoencoder, prepared: Prepared, settings: Settings, run: Run) -> None:
+    """As in the course: Adamax with one learning rate, over all weights as one vector, the gradient written out."""
+    rate, epochs, loss = settings.learning_rate or 0.001, settings.epochs or 10, SquaredError()
+    show_facts(epochs, settings.batch_size, rate, "Adamax", run)
+    pictures, unseen = prepared.train.to(run.device), prepared.valid.to(run.device)
+    weights = flat_parameter(model.parameters())
+    assert weights.grad is not None
+    optimizer, total = Adamax([weights], rate), Total(run.device)
+    batches = Batches(len(pictures), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
+    run.keep(model=model, optimizer=optimizer, batches=batches, total=total)
+    for step in run.loop(epochs * len(batches)):
+        batch = floats(pictures[next(batches)])
+        value = model.learn(batch, batch, loss.slope)
+        if run.processes > 1:  # each one's share of the batch counts by its rows
+            value.mul_(batches.weight)
+            weights.grad.mul_(batches.weight)
+        advance(optimizer)
+        total.add(value, batches.size)
+        if is_time_to_log(step, epochs, len(batches)):
+            log(step, len(batches), total, model, unseen, run)
+
+
+def train_ours(model: ConvAutoencoder, prepared: Prepared, settings: Settings, run: Run) -> None:
+    """Orthogonal steps (Muon), warmed up and led to 0 as a cosine; fewer epochs the more pictures there are."""
+    rate, loss = settings.learning_rate or 0.03, SquaredError()
+    epochs = settings.epochs or max(1, min(200, round(SEEN / len(prepared.train))))
+    show_facts(epochs, settings.batch_size, rate, "Muon, warm-up and cosine", run)
+    pictures, unseen = prepared.train.to(run.device), prepared.valid.to(run.device)
+    optimizer, total = Muon(model.parameters(), rate), Total(run.device)
+    batches = Batches(len(pictures), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
+    run.keep(model=model, optimizer=optimizer, batches=batches, total=total)
+    for step in run.loop(epochs * len(batches)):
+        optimizer.learning_rate = rate * warm_cosine(step.progress)
+        batch = floats(pictures[next(batches)])
+        value = loss(model(batch), batch) * batches.weight
+        update(optimizer, value)
+        total.add(value, batches.size)
+        if is_time_to_log(step, epochs, len(batches)):
+            log(step, len(batches), total, model, unseen, run)
+
+
+def show_facts(epochs: int, batch_size: int, learning_rate: float, optimizer: str, run: Run) -> None:
+    run.fact("Epochs", epochs)
+    run.fact("Batch size", batch_size, "pictures")
+    run.fact("Learning rate", learning_rate)
+    run.fact("Optimizer", optimizer)
+
+
+def is_time_to_log(step: Step, epochs: int, per_epoch: int) -> bool:
+    """After each epoch, or at twenty moments where there are few epochs."""
+    return step.every(per_epoch if epochs >= 10 else max(1, epochs * per_epoch // 20))
+
+
+def log(step: Step, per_epoch: int, total: Total, model: Autoencoder, unseen: Tensor, run: Run) -> None:
+    """The mean squared error since the last time, and that of pictures that are not trained on, if there are any."""
+    values = {"loss": total.mean()}
+    if len(unseen):
+        values["valid_loss"] = evaluate(model, SquaredError(), ((unseen,), floats(unseen)), AT_ONCE)
+    run.log(step, epoch=step.number / per_epoch, **values)
+
+
+@torch.no_grad()
+def score(model: Autoencoder, prepared: Prepared, fitted: Fitted, settings: Settings, run: Run) -> Scores:
+    model.to("cpu")
+    curves = {"loss": "training"} | ({"valid_loss": "validation"} if len(prepared.valid) else {})
     run.picture("losses", losses(run.metrics(), curves, over="epoch"), "Mean squared error")
-    seen = np.concatenate([flat(prepared.train.pictures), flat(prepared.valid.pictures)])
+    seen = np.concatenate([flat(prepared.train), flat(prepared.valid)])
     components = principal_components(seen, settings.latents, settings.seed)
-    mean = components.mean.clip(0, 1)
-    test = prepared.test.pictures
-    true = flat(test) / np.float32(255)
-    drawn = flat(decoded(model, encoded(model, test)))
+    true, drawn = flat(prepared.test) / np.float32(255), again(model, prepared.test)
     by_components = components.decode(components.encode(true)).clip(0, 1)
-    sample = prepared.train.pictures
+    sample = prepared.train
     if len(sample) > MOST_MEASURED:
         sample = sample[np.sort(run.random("measured").choice(len(sample), MOST_MEASURED, replace=False))]
         run.say(f"training_mse is measured on {MOST_MEASURED:,} training pictures, drawn at random.")
-    again = flat(decoded(model, encoded(model, sample)))
-    values = scores_of(true, drawn)
-    values["training_mse"] = float(np.mean((again - flat(sample) / np.float32(255)) ** 2, dtype=np.float64))
+    errors = again(model, sample) - flat(sample) / np.float32(255)
+    values = scores_of(true, drawn) | {"training_mse": float(np.mean(errors**2, dtype=np.float64))}
     baselines = {
-        "mean picture": scores_of(true, np.broadcast_to(mean, true.shape)),
+        "mean picture": scores_of(true, np.broadcast_to(components.mean.clip(0, 1), true.shape)),
         f"PCA, {len(components.directions)} components": scores_of(true, by_components),
     }
     with run.section("predict"):
-        latent_pictures.show_answers(prepared, drawn, by_components, run)
-        latent_pictures.show_space(model, prepared, run)
-        latent_pictures.show_features(model, prepared, run)
+        report.show_answers(prepared.test, drawn, by_components, settings.latents, run)
+        report.show_space(model, prepared.test, prepared.labels, prepared.processing["classes"], settings.seed, run)
+        report.show_features(model, prepared.test, run)
     return Scores(values, baselines, {"psnr": "dB"})
 
 
-def learn(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Any:
-    """Trained to give back what it is given; logs the mean squared error, each epoch or at twenty moments of a few."""
-    from maquette.methods.losses import SquaredError
-    from maquette.methods.optimizers import Adamax, Muon, flat_parameter
-    from maquette.models.autoencoder import floats
-    from maquette.training import Batches, Total, advance, choose_threads, evaluate, update, warm_cosine
-
-    is_dense = settings.network == "dense"
-    rate = settings.learning_rate or (0.001 if is_dense else 0.03)
-    pictures, unseen = prepared.train.pictures, prepared.valid.pictures
-    epochs = settings.epochs or (10 if is_dense else max(1, min(200, round(SEEN / len(pictures)))))
-    model = model.to(run.device)
-    choose_threads(model, settings.batch_size)
-    run.fact("Epochs", epochs)
-    run.fact("Batch size", settings.batch_size, "pictures")
-    run.fact("Learning rate", rate)
-    run.fact("Optimizer", "Adamax" if is_dense else "Muon, warm-up and cosine")
-    pictures, unseen = pictures.to(run.device), unseen.to(run.device)
-    loss, total = SquaredError(), Total(run.device)
-    by_hand = is_dense and run.processes == 1
-    optimizer = Adamax([flat_parameter(model.parameters())], rate) if is_dense else Muon(model.parameters(), rate)
-    batches = Batches(len(pictures), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
-    run.keep(model=model, optimizer=optimizer, batches=batches, total=total)
-    steps = epochs * len(batches)
-    interval = len(batches) if epochs >= 10 else max(1, steps // 20)
-    for step in run.loop(steps):
-        batch = floats(pictures[next(batches)])
-        if by_hand:
-            value = model.learn(batch, batch, loss.slope)
-            advance(optimizer)
-        else:
-            if not is_dense:
-                optimizer.learning_rate = rate * warm_cosine(step.progress)
-            value = loss(model(batch), batch) * batches.weight
-            update(optimizer, value)
-        total.add(value, batches.size)
-        if step.every(interval):
-            values = {"loss": total.mean()}
-            if len(unseen):
-                values["valid_loss"] = evaluate(model, loss, ((unseen,), floats(unseen)), AT_ONCE)
-            run.log(step, epoch=step.number / len(batches), **values)
-    return model.eval()
-
-
-def encoded(model: Any, pictures: Tensor) -> Tensor:
-    """Pictures, uint8 or 0..1, (N, C, H, W), to latents (N, latents)."""
-    return in_pieces(model.encode, pictures)
-
-
-def decoded(model: Any, latents: Tensor) -> Tensor:
-    """Latents (N, latents) to pictures (N, C, H, W) in 0..1."""
-    return in_pieces(model.decode, latents)
-
-
-def in_pieces(function: Any, rows: Tensor) -> Tensor:
-    import torch
-
-    with torch.no_grad():
-        return torch.cat([function(rows[start : start + AT_ONCE]) for start in range(0, max(len(rows), 1), AT_ONCE)])
+def again(model: Autoencoder, pictures: Tensor) -> np.ndarray:
+    """Pictures (N, C, H, W) through the latents and back, in pieces: (N, C H W) in 0..1."""
+    return np.concatenate(
+        [flat(model(pictures[start : start + AT_ONCE])) for start in range(0, len(pictures), AT_ONCE)]
+    )
 
 
 def flat(pictures: Tensor) -> np.ndarray:
@@ -221,35 +223,5 @@ def flat(pictures: Tensor) -> np.ndarray:
 
 def scores_of(true: np.ndarray, drawn: np.ndarray) -> dict[str, float]:
     """mse over all pixels, and psnr as the mean over pictures; both (N, D) in 0..1."""
-    import numpy as np
-
     errors = np.mean((drawn - true) ** 2, axis=1, dtype=np.float64)
     return {"mse": float(errors.mean()), "psnr": float(np.mean(-10 * np.log10(np.maximum(errors, 1e-10))))}
-
-
-def predict(model: Any, processing: dict[str, Any], inputs: Any) -> Any:
-    """Pictures to a table of latents, `latent_1` and so on; such a table to pictures (H, W, C) in 0..1."""
-    import numpy as np
-    import pandas as pd
-    import torch
-
-    from maquette.data.pictures.files import as_pixels, to_channels
-    from maquette.data.pictures.folders import fit_square
-    from maquette.data.tables.columns import check_columns
-    from maquette.data.tables.kinds import convert
-
-    names = [f"latent_{number + 1}" for number in range(processing["latents"])]
-    if isinstance(inputs, pd.DataFrame):
-        check_columns([str(name) for name in inputs.columns], names)
-        latents = convert(inputs, dict.fromkeys(names, "number")).to_numpy(np.float32)
-        missing = np.argwhere(~np.isfinite(latents))
-        if len(missing):
-            row, column = missing[0]
-            raise UserError(
-                f"Row {row + 1} of the column {names[column]!r} is no finite number; every latent needs one."
-            )
-        return list(decoded(model, torch.from_numpy(latents.copy())).permute(0, 2, 3, 1).numpy())
-    size, channels = processing["size"], processing["channels"]
-    fitted = [fit_square(to_channels(as_pixels(one), channels), size).transpose(2, 0, 1) for one in inputs]
-    pictures = torch.from_numpy(np.stack(fitted)) if fitted else torch.zeros(0, channels, size, size)
-    return pd.DataFrame(encoded(model, pictures).numpy(), columns=names)

@@ -1,17 +1,19 @@
 """What the report shows of an autoencoder: its idea, its answers, its space of latents, what each latent draws."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-
-    from maquette.data.pictures.folders import SmallImages
-    from maquette.runs import Run
-    from maquette.steps import Prepared
+from maquette.data.pictures.small import SmallImages
+from maquette.figures.images import grid, rows
+from maquette.methods.projections import neighbours_kept, principal_components
+from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
+from maquette.recipes.autoencoder.figures import maps
+from maquette.runs import Run
 
 SHOWN = 10  # test pictures in a row, as in the course
 MAPPED = 1000  # test pictures on the maps of the latent space
@@ -21,10 +23,6 @@ STEPS = 9  # pictures from one to another
 
 def show_data(images: SmallImages, run: Run) -> dict[str, Any]:
     """Some pictures, of each class if there are classes, and the mean of all."""
-    import numpy as np
-
-    from maquette.figures.images import grid, rows
-
     order = run.random("shown").permutation(len(images.pixels))
     if images.labels is not None and 1 < len(images.classes) <= 12:
         drawn = {}
@@ -72,26 +70,23 @@ def show_idea(processing: dict[str, Any], network: str, run: Run) -> None:
         )
 
 
-def show_answers(prepared: Prepared, drawn: np.ndarray, by_components: np.ndarray, run: Run) -> None:
-    """Test pictures over what the network and principal components make of them: the first, and the worst."""
-    import numpy as np
+def show_answers(test: Tensor, drawn: np.ndarray, by_components: np.ndarray, latents: int, run: Run) -> None:
+    """Test pictures over what the network and principal components make of them: the first, and the worst.
 
-    from maquette.figures.images import rows
+    drawn, by_components: (N, C H W), the answers to test (N, C, H, W) uint8.
+    """
+    pca, true = f"PCA, {latents}", test.flatten(1).numpy() / np.float32(255)
+    errors = {
+        name: np.mean((each - true) ** 2, axis=1) for name, each in (("autoencoder", drawn), (pca, by_components))
+    }
 
-    test, pca = prepared.test.pictures, f"PCA, {prepared.processing['latents']}"
-    errors = np.mean((drawn - test.flatten(1).numpy() / np.float32(255)) ** 2, axis=1)
-    compared = np.mean((by_components - test.flatten(1).numpy() / np.float32(255)) ** 2, axis=1)
-
-    def picked(chosen: np.ndarray) -> Any:
+    def picked(chosen: np.ndarray) -> Figure:
         made = {
             "original": test[chosen].numpy() / np.float32(255),
             "autoencoder": drawn[chosen].reshape(-1, *test.shape[1:]),
             pca: by_components[chosen].reshape(-1, *test.shape[1:]),
         }
-        told = {
-            "autoencoder": [f"{errors[row]:.4f}" for row in chosen],
-            pca: [f"{compared[row]:.4f}" for row in chosen],
-        }
+        told = {name: [f"{each[row]:.4f}" for row in chosen] for name, each in errors.items()}
         return rows({name: list(each.transpose(0, 2, 3, 1)) for name, each in made.items()}, captions=told)
 
     run.picture(
@@ -100,47 +95,46 @@ def show_answers(prepared: Prepared, drawn: np.ndarray, by_components: np.ndarra
         "Originals and reconstructions",
         "The first test pictures; below each reconstruction its mean squared error.",
     )
-    worst = np.argsort(-errors, kind="stable")[:SHOWN]
+    worst = np.argsort(-errors["autoencoder"], kind="stable")[:SHOWN]
     run.picture("worst", picked(worst), "The worst", "The test pictures with the largest error, the worst first.")
 
 
-def show_space(model: Any, prepared: Prepared, run: Run) -> None:
-    """Maps of the latent space, and the way from one picture to another, through it and past it."""
-    import numpy as np
-    import torch
+def show_space(
+    model: ConvAutoencoder | DenseAutoencoder,
+    pictures: Tensor,
+    labels: np.ndarray | None,
+    classes: Sequence[str],
+    seed: int,
+    run: Run,
+) -> None:
+    """Maps of the latent space, and the way from one picture to another, through it and past it.
 
-    from maquette.figures.images import rows
-    from maquette.methods.projections import neighbours_kept, principal_components
-    from maquette.recipes.autoencoder.figures import maps
-
-    pictures, labels = prepared.test
+    pictures (N, C, H, W) uint8; labels (N,): places in `classes`.
+    """
     chosen = np.sort(run.random("maps").permutation(len(pictures))[:MAPPED])
     order = run.random("maps again").permutation(chosen)
-    with torch.no_grad():
-        latents = model.encode(pictures[order])
+    latents = model.encode(pictures[order])
     points, numbers = {}, latents.numpy()
     if len(order) >= 3 and numbers.shape[1] >= 2:
         components = principal_components(numbers, 2)
         share = components.variances.sum() / max(numbers.var(axis=0, ddof=1).sum(), 1e-12)
         points[f"PCA: {share:.0%} of the variance"] = components.encode(numbers)
     if len(order) >= 5:
-        points["t-SNE: neighbours stay neighbours"] = neighbours_kept(numbers, run.settings.seed)
+        points["t-SNE: neighbours stay neighbours"] = neighbours_kept(numbers, seed)
     shown = pictures[order].permute(0, 2, 3, 1).numpy() / np.float32(255)
-    names = prepared.processing["classes"]
     if points:
         run.picture(
             "latents",
-            maps(points, list(shown), None if labels is None else labels[order], names),
+            maps(points, list(shown), None if labels is None else labels[order], classes),
             "The latent space in two dimensions",
             f"{len(order):,} test pictures by their latents, of which the network was told no class. In the map of "
             "t-SNE only what lies near each other counts, not how far apart the rest is.",
         )
     first, second = a_pair(labels, len(pictures))
     ways = torch.linspace(0, 1, STEPS)[:, None]
-    with torch.no_grad():
-        ends = model.encode(pictures[[first, second]])
-        through = model.decode(torch.lerp(ends[:1], ends[1:], ways)).permute(0, 2, 3, 1).numpy()
-        drawn = model.decode(ends).permute(0, 2, 3, 1).numpy()
+    ends = model.encode(pictures[[first, second]])
+    through = model.decode(torch.lerp(ends[:1], ends[1:], ways)).permute(0, 2, 3, 1).numpy()
+    drawn = model.decode(ends).permute(0, 2, 3, 1).numpy()
     shares = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None, None, None]
     past = (1 - shares) * drawn[0] + shares * drawn[1]
     run.picture(
@@ -165,16 +159,12 @@ def a_pair(labels: np.ndarray | None, count: int) -> tuple[int, int]:
     return 0, count - 1
 
 
-def show_features(model: Any, prepared: Prepared, run: Run) -> None:
+def show_features(model: ConvAutoencoder | DenseAutoencoder, pictures: Tensor, run: Run) -> None:
     """What each latent adds to the picture, and for dense layers the weights by which it looks at one."""
-    import numpy as np
-    import torch
-
-    with torch.no_grad():
-        latents = model.encode(prepared.test.pictures[:MAPPED])
-        mean, deviation = latents.mean(0), latents.std(0, unbiased=False)
-        moved = torch.cat([mean[None], mean + 2 * torch.diag(deviation)])
-        drawn = model.decode(moved).permute(0, 2, 3, 1).numpy()
+    latents = model.encode(pictures[:MAPPED])
+    mean, deviation = latents.mean(0), latents.std(0, unbiased=False)
+    moved = torch.cat([mean[None], mean + 2 * torch.diag(deviation)])
+    drawn = model.decode(moved).permute(0, 2, 3, 1).numpy()
     added = (drawn[1:] - drawn[0])[:FEATURES]
     many = f"The first {FEATURES} of {len(deviation)}. " if len(deviation) > FEATURES else ""
     show_signed(
@@ -185,12 +175,11 @@ def show_features(model: Any, prepared: Prepared, run: Run) -> None:
         "orange becomes brighter, blue darker.",
         run,
     )
-    if hasattr(model, "learn"):
-        side, channels = prepared.processing["size"], prepared.processing["channels"]
-        weights = model.encoder.weight.detach().numpy().reshape(-1, channels, side, side)[:FEATURES].mean(1)
+    if isinstance(model, DenseAutoencoder):
+        weights = model.encoder.weight.detach().numpy().reshape(-1, model.channels, model.size, model.size)
         show_signed(
             "weights",
-            np.asarray(weights),
+            weights[:FEATURES].mean(1),
             "What each latent looks at",
             f"{many}The encoder's weights, one picture a latent: bright pixels under orange make it larger, under blue "
             "smaller.",
@@ -201,10 +190,6 @@ def show_features(model: Any, prepared: Prepared, run: Run) -> None:
             run.say(f"{still} of the {len(deviation)} latents are always 0: relu has cut them off for good.")
 
 
-def show_signed(name: str, pictures: Sequence[np.ndarray] | np.ndarray, title: str, caption: str, run: Run) -> None:
-    import numpy as np
-
-    from maquette.figures.images import grid
-
+def show_signed(name: str, pictures: np.ndarray, title: str, caption: str, run: Run) -> None:
     high = float(np.quantile(np.abs(pictures), 0.998)) or 1.0
     run.picture(name, grid(list(pictures), 8, high=high, signed=True, most_height=1.0), title, caption)

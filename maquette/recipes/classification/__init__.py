@@ -1,1 +1,1 @@
-"""A class predicted from the columns of a table."""
+"""A class predicted from the columns of a table, with the probability of each class."""

@@ -1,1 +1,1 @@
-"""Plain and residual networks of 2 to 50 layers, and what becomes of their gradients."""
+"""Whether more layers are better: plain and residual networks of growing depth, with and without normalisation."""

@@ -1,80 +1,45 @@
-"""Whether more layers are better: plain and residual networks of growing depth, with and without normalisation."""
+"""Whether more layers are better: plain and residual networks of growing depth, with and without normalisation.
 
-from __future__ import annotations
+Networks of each kind and depth learn side by side from the same batches of pictures. What counts is how well they learn
+at all, so it is their error on training pictures that is compared (He et al. 2016).
+"""
 
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import torch
+from torch import nn
+
+from maquette.data.pictures.small import SmallImages
 from maquette.families import classifiers
-from maquette.recipes.depth import report as depth_pictures
-from maquette.settings import Options as BaseOptions
-from maquette.settings import Settings as BaseSettings
-from maquette.settings import UserError, option
-from maquette.steps import Framing, Prepared, Scores
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from maquette.data.pictures.folders import SmallImages
-    from maquette.families.classifiers import Part
-    from maquette.runs import Run
+from maquette.families.classifiers import ClassifierParts, Part
+from maquette.measures.classes import class_scores
+from maquette.methods.optimizers import AdamW, flat_parameter
+from maquette.models.deep import KINDS, DeepNetworks
+from maquette.recipes.depth import report
+from maquette.recipes.depth.report import Sizes
+from maquette.recipes.depth.settings import Settings
+from maquette.runs import Run
+from maquette.settings import UserError
+from maquette.steps import Fitted, Framing, Scores
+from maquette.training import Batches, set_threads, share, update, warm_cosine
 
 WATCHED = 2_000  # training pictures on which the error is measured while training
 MOST_MEASURED = 10_000  # training pictures on which it is measured at the end
 MOMENTS = 32  # at which it is measured
 
 
-class Settings(BaseSettings):
-    width: int = option(64, "nodes of each layer", ge=1, le=4096)
-    shallow: int = option(2, "layers of the shallowest networks", ge=2, le=1000)
-    depth: int = option(50, "layers of the deepest networks", ge=2, le=1000)
-    depths: int = option(5, "how many depths from the shallowest to the deepest", ge=2, le=12)
-    scale: float | None = option(
-        None,
-        "of the change by a residual block without norm; 1 / sqrt(blocks) if not set, 1 as the course writes it",
-        gt=0,
-    )
-    steps: int = option(800, "batches that every network learns from", ge=1)
-    batch_size: int = option(128, "pictures a step", "pictures", ge=2)
-    learning_rate: float = option(0.001, "size of the steps", gt=0)
-    size: int | None = option(None, "side to which own pictures are cropped and shrunk", "px", ge=8, le=512)
-    most_pictures: int | None = option(None, "use at most so many pictures, drawn at random", ge=12)
-    valid_share: float = option(0.05, "part of the pictures for validation", gt=0, lt=0.5)
-    test_share: float = option(0.2, "part kept for the scores, where the publisher keeps none", gt=0, lt=0.5)
-
-
-class Options(BaseOptions):
-    """What `predict` can be told."""
-
-    kind: Literal["best", "plain", "plain_batch", "residual", "residual_batch", "residual_layer"] = option(
-        "best", "which networks to ask; the best is the kind that did best at full depth"
-    )
-    depth: int | None = option(None, "layers of the network to ask; the deepest if not set", ge=2)
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "small": {
-        "most_pictures": 1200,
-        "width": 16,
-        "depth": 12,
-        "depths": 3,
-        "steps": 60,
-        "batch_size": 32,
-        "learning_rate": 0.003,
-    },
-    "course": {"shallow": 20, "depth": 56, "depths": 2, "scale": 1.0},
-    "full": {"width": 512, "depth": 200, "depths": 6, "steps": 20_000, "batch_size": 256},
-}
-
-
 def frame(settings: Settings) -> Framing:
+    shallow, deep = settings.shallow, settings.depth
     return Framing(
-        question=f"Are {settings.depth} layers better than {settings.shallow}?",
+        question=f"Are {deep} layers better than {shallow}?",
         inputs="a picture, cropped square and shrunk",
         outputs="its class, with the probability of each class",
         score="accuracy",
         higher_is_better=True,
+        headline=f"Training error: {{plain, {shallow} layers|training_error}} with {shallow} plain layers, "
+        f"{{plain, {deep} layers|training_error}} with {deep}, and {{training_error}} with {deep} of the best kind.",
     )
 
 
@@ -83,15 +48,16 @@ def collect(settings: Settings, run: Run) -> SmallImages:
         raise UserError(
             f"--shallow {settings.shallow} must be less than --depth {settings.depth}: the recipe compares the two."
         )
-    return classifiers.collect_pictures(settings, run)
+    return classifiers.collect_pictures(settings.data, settings.size, settings.most_pictures, settings.seed, run)
 
 
 def analyze(images: SmallImages, settings: Settings, run: Run) -> dict[str, Any]:
     return classifiers.analyze_pictures(images, run)
 
 
-def process(images: SmallImages, settings: Settings, run: Run) -> Prepared:
-    return classifiers.prepare_pictures(images, settings, run)
+def process(images: SmallImages, settings: Settings, run: Run) -> ClassifierParts:
+    shares = {"valid_share": settings.valid_share, "test_share": settings.test_share}
+    return classifiers.prepare_pictures(images, run, **shares, seed=settings.seed)
 
 
 def depths_of(settings: Settings) -> list[int]:
@@ -100,9 +66,7 @@ def depths_of(settings: Settings) -> list[int]:
     return sorted({round(settings.shallow * ratio**number) for number in range(settings.depths)})
 
 
-def build(prepared: Prepared, settings: Settings) -> Any:
-    from maquette.models import DeepNetworks
-
+def build(prepared: ClassifierParts, settings: Settings) -> DeepNetworks:
     height, width, channels = (prepared.processing[name] for name in ("height", "width", "channels"))
     return DeepNetworks(
         inputs=height * width * channels,
@@ -113,53 +77,30 @@ def build(prepared: Prepared, settings: Settings) -> Any:
     )
 
 
-def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
-    import numpy as np
+@dataclass(frozen=True, kw_only=True)
+class Learnt(Fitted):
+    """`start`: signals and gradients of the deepest networks before they learnt."""
 
-    from maquette.measures.classes import class_scores
-    from maquette.models.deep import KINDS
-    from maquette.training import set_threads
+    start: dict[str, Sizes]
 
+
+def train(model: DeepNetworks, prepared: ClassifierParts, settings: Settings, run: Run) -> Learnt:
+    """All networks side by side on the same batches; the kind that does best at full depth is to answer."""
     set_threads(3 * settings.batch_size * settings.width * max(settings.width, model.inputs))
-    if run.is_main:
-        with run.section("build"):
-            depth_pictures.show_start(model, prepared.train, run)
-    model = learn(model, prepared.train, settings, run).to("cpu").eval()
-    if not run.is_main:
-        return Scores({})
-    rows = run.random("measured").permutation(len(prepared.train))[:MOST_MEASURED]
-    sample, test = prepared.train.some(np.sort(rows)), prepared.test
-    errors = errors_of(model, sample)
-    depth = model.depths[-1]
-    at_depth = {kind: f"{kind}_{depth}" for kind in model.kinds}
+    start = report.sizes_at_start(model, prepared.train)
+    learn(model, prepared.train, settings, run)
+    model.to("cpu").eval()
     unseen = errors_of(model, prepared.valid)
-    model.answering = min(at_depth.values(), key=lambda name: unseen[name])
-    depth_pictures.show_errors(model, errors, run)
-    tell(model, errors, len(sample), run)
-    with run.section("predict"):
-        depth_pictures.show_paths(model, test.pictures[:1], run)
-
-    def scores(name: str) -> dict[str, float]:
-        answers = classifiers.probabilities_of(model.networks[name], test.pictures)
-        return {**class_scores(test.classes.numpy(), answers), "training_error": errors[name]}
-
-    others = {f"{KINDS[kind]}, {depth} layers": name for kind, name in at_depth.items() if name != model.answering}
-    others[f"plain, {model.depths[0]} layers"] = f"plain_{model.depths[0]}"
-    baselines = {words: scores(name) for words, name in others.items()}
-    return Scores(scores(model.answering), baselines, {"log_loss": "nats"})
+    model.answering = min((f"{kind}_{model.depths[-1]}" for kind in model.kinds), key=lambda name: unseen[name])
+    return Learnt(start=start)
 
 
-def learn(model: Any, train: Part, settings: Settings, run: Run) -> Any:
-    """All networks trained side by side on the same batches; logs the training error of each."""
-    import numpy as np
-    import torch
-
-    from maquette.methods.optimizers import AdamW, flat_parameter
-    from maquette.training import Batches, share, update, warm_cosine
-
-    model = model.to(run.device)
+def learn(model: DeepNetworks, train: Part, settings: Settings, run: Run) -> None:
+    """The loop, which logs the training error of each network."""
+    model.to(run.device)
+    networks = model.named()
     for name, value, unit in (
-        ("Networks", len(model.networks), ""),
+        ("Networks", len(networks), ""),
         ("Steps", settings.steps, ""),
         ("Batch size", settings.batch_size, "pictures"),
         ("Learning rate", settings.learning_rate, ""),
@@ -179,15 +120,14 @@ def learn(model: Any, train: Part, settings: Settings, run: Run) -> Any:
         mine, weight = share(len(rows), run.rank, run.processes)
         batch, known = classifiers.floats(pictures[rows]).flatten(1), classes[rows][mine]
         loss = torch.zeros((), device=run.device)
-        for network in model.networks.values():
+        for network in networks.values():
             # batch norm needs the whole batch's mean in every process; the others save the work
             logits = network(batch)[mine] if network.kind.endswith("_batch") else network(batch[mine])
-            loss = loss + torch.nn.functional.cross_entropy(logits, known)
+            loss = loss + nn.functional.cross_entropy(logits, known)
         update(optimizer, loss * weight)
         if step.number == 1 or step.every(interval):
             errors = errors_of(model, watched)
             run.log(step, error=sum(errors.values()) / len(errors), **{f"error_{n}": e for n, e in errors.items()})
-    return model
 
 
 def batch_size_for(pictures: int, wanted: int) -> int:
@@ -197,36 +137,34 @@ def batch_size_for(pictures: int, wanted: int) -> int:
     return wanted
 
 
-def errors_of(model: Any, part: Part) -> dict[str, float]:
+def errors_of(model: DeepNetworks, part: Part) -> dict[str, float]:
     """The part of the pictures that each network gets wrong, in evaluation mode."""
     found, pictures = {}, classifiers.floats(part.pictures)
-    for name, network in model.networks.items():
+    for name, network in model.named().items():
         said = classifiers.logits_of(network, pictures).argmax(1)
         found[name] = float((said != part.classes).double().mean())
     return found
 
 
-def tell(model: Any, errors: dict[str, float], pictures: int, run: Run) -> None:
-    """What came out, in a sentence for each kind of network: the deepest beside the best of the others."""
-    from maquette.models.deep import KINDS
+def score(model: DeepNetworks, prepared: ClassifierParts, fitted: Learnt, settings: Settings, run: Run) -> Scores:
+    """Scores of the best kind at full depth, beside the other kinds and the shallowest plain network."""
+    rows = run.random("measured").permutation(len(prepared.train))[:MOST_MEASURED]
+    sample, test = prepared.train.some(np.sort(rows)), prepared.test
+    errors = errors_of(model, sample)
+    with run.section("build"):
+        report.show_start(model, fitted.start, run)
+    report.show_errors(model, errors, run)
+    report.tell(model, errors, len(sample), run)
+    with run.section("predict"):
+        report.show_paths(model, test.pictures[:1], run)
 
-    deep, others = model.depths[-1], ", the best of the shallower" if len(model.depths) > 2 else ""
-    for kind in model.kinds:
-        by_depth = {depth: errors[f"{kind}_{depth}"] for depth in model.depths}
-        best = min(model.depths[:-1], key=lambda depth: by_depth[depth])
-        run.say(
-            f"{KINDS[kind].capitalize()}: {by_depth[deep]:.2%} of the training pictures are wrong with {deep} layers, "
-            f"{by_depth[best]:.2%} with {best}{others}. Deeper is "
-            f"{depth_pictures.verdict(by_depth[best], by_depth[deep], pictures)}."
-        )
+    def scores(name: str) -> dict[str, float]:
+        answers = classifiers.probabilities_of(model.networks[name], test.pictures)
+        return {**class_scores(test.classes.numpy(), answers), "training_error": errors[name]}
 
-
-def predict(
-    model: Any, processing: dict[str, Any], inputs: Sequence[Any], *, kind: str = "best", depth: int | None = None
-) -> pd.DataFrame:
-    """A row for each picture: `class`, `probability`, `next_class`, `next_probability`, `probability_<class>`."""
-    if depth is not None and depth not in model.depths:
-        raise UserError(f"--depth {depth}: the run has networks of {', '.join(map(str, model.depths))} layers.")
-    best, _, deepest = model.answering.rpartition("_")
-    network = model.networks[f"{best if kind == 'best' else kind}_{depth or deepest}"]
-    return classifiers.answers(network, processing, inputs)
+    depth = model.depths[-1]
+    others = {f"{KINDS[kind]}, {depth} layers": f"{kind}_{depth}" for kind in model.kinds}
+    others = {words: name for words, name in others.items() if name != model.answering}
+    others[f"plain, {model.depths[0]} layers"] = f"plain_{model.depths[0]}"
+    baselines = {words: scores(name) for words, name in others.items()}
+    return Scores(scores(model.answering), baselines, {"log_loss": "nats"})

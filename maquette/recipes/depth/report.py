@@ -1,21 +1,29 @@
 """What the report shows of depth: signals and gradients at the start, shattered gradients, eight paths, errors."""
 
-from __future__ import annotations
-
+import copy
 import itertools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
 
 from maquette.families import classifiers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-    from torch import Tensor
-
-    from maquette.families.classifiers import Part
-    from maquette.models.deep import DeepNetworks
-    from maquette.runs import Run
+from maquette.families.classifiers import Part
+from maquette.figures.tables import bars
+from maquette.methods.gradients import (
+    autocorrelation,
+    brown_noise,
+    input_gradients,
+    residual_output,
+    residual_terms,
+    white_noise,
+)
+from maquette.models.deep import KINDS, Block, DeepNetwork, DeepNetworks, Kind, settle, weights_of
+from maquette.recipes.depth import figures
+from maquette.runs import Run
 
 POINTS, LAGS, RUNS = 256, 15, 12  # inputs from -2 to 2, how far they are compared, random networks
 WIDE = 200  # nodes a layer of those networks; points and nodes as in Balduzzi et al. 2017
@@ -23,7 +31,42 @@ FOUR = 6  # layers of a network with four blocks
 MOST_SHOWN = 128  # pictures on which signals and gradients are measured
 
 
-def show_start(model: DeepNetworks, train: Part, run: Run) -> None:
+class Sizes(NamedTuple):
+    """By layer: the root mean square of the signal, and the norm of the loss's gradient by it."""
+
+    signal: list[float]
+    gradient: list[float]
+
+
+def sizes(network: DeepNetwork, pictures: Tensor, classes: Tensor) -> Sizes:
+    """Measured on a batch (N, ...), in training mode, on a copy: batch norm's running means stay as they are."""
+    network = copy.deepcopy(network).train()
+    signals = network.signals(pictures)
+    loss = nn.functional.cross_entropy(network.answer(signals[-1]), classes)
+    slopes = torch.autograd.grad(loss, signals)
+    return Sizes([float(h.detach().square().mean().sqrt()) for h in signals], [float(slope.norm()) for slope in slopes])
+
+
+def sizes_at_start(model: DeepNetworks, train: Part) -> dict[str, Sizes]:
+    """Of the deepest network of each kind, and of a residual one that does not scale its changes."""
+    some, named = train.some(slice(MOST_SHOWN)), model.named()
+    networks = {KINDS[kind]: named[f"{kind}_{model.depths[-1]}"] for kind in model.kinds}
+    if model.scale != 1.0:
+        unscaled = DeepNetwork(
+            inputs=model.inputs,
+            width=model.width,
+            depth=model.depths[-1],
+            classes=model.classes,
+            kind="residual",
+            scale=1.0,
+        )
+        unscaled.load_state_dict(weights_of(networks["residual"]))
+        networks["residual, not scaled"] = unscaled
+    pictures = classifiers.floats(some.pictures)
+    return {name: sizes(network, pictures, some.classes) for name, network in networks.items()}
+
+
+def show_start(model: DeepNetworks, start: Mapping[str, Sizes], run: Run) -> None:
     """The networks as they start: the equations, the size of signal and gradient, and shattered gradients."""
     run.formula(
         "plain:     h' = W relu(h) + b\n"
@@ -41,46 +84,14 @@ def show_start(model: DeepNetworks, train: Part, run: Run) -> None:
         f"Residual blocks without a norm multiply their change {scale}, which the equations leave out. With 1, as the "
         "course writes it, the signal of a deep network grows past all bounds at the start, and it hardly learns."
     )
-    show_sizes(model, train.some(slice(MOST_SHOWN)), run)
+    show_sizes(model.depths[-1], start, run)
     show_shattering(model, run)
 
 
-class Sizes(NamedTuple):
-    """By layer: the root mean square of the signal, and the norm of the loss's gradient by it."""
-
-    signal: list[float]
-    gradient: list[float]
-
-
-def sizes(network: Any, pictures: Tensor, classes: Tensor) -> Sizes:
-    """Measured on a batch (N, ...), in training mode, on a copy: batch norm's running means stay as they are."""
-    import copy
-
-    import torch
-
-    network = copy.deepcopy(network).train()
-    signals = network.signals(pictures)
-    loss = torch.nn.functional.cross_entropy(network.answer(signals[-1]), classes)
-    slopes = torch.autograd.grad(loss, signals)
-    return Sizes([float(h.detach().square().mean().sqrt()) for h in signals], [float(slope.norm()) for slope in slopes])
-
-
-def show_sizes(model: DeepNetworks, some: Part, run: Run) -> None:
-    from maquette.models.deep import KINDS, DeepNetwork, weights_of
-    from maquette.recipes.depth.figures import by_layer
-
-    depth, pictures = model.depths[-1], classifiers.floats(some.pictures)
-    networks = {KINDS[kind]: model.networks[f"{kind}_{depth}"] for kind in model.kinds}
-    if model.scale != 1.0:
-        unscaled = DeepNetwork(
-            inputs=model.inputs, width=model.width, depth=depth, classes=model.classes, kind="residual", scale=1.0
-        )
-        unscaled.load_state_dict(weights_of(networks["residual"]))
-        networks["residual, not scaled"] = unscaled
-    found = {name: sizes(network, pictures, some.classes) for name, network in networks.items()}
+def show_sizes(depth: int, found: Mapping[str, Sizes], run: Run) -> None:
     run.picture(
         "sizes",
-        by_layer(
+        figures.by_layer(
             {
                 "size of the signal": {name: each.signal for name, each in found.items()},
                 "norm of the gradient": {name: each.gradient for name, each in found.items()},
@@ -95,27 +106,17 @@ def show_sizes(model: DeepNetworks, some: Part, run: Run) -> None:
     )
 
 
-def scalar_network(kind: Any, depth: int, seed: int) -> Any:
+def scalar_network(kind: Kind, depth: int, seed: int) -> DeepNetwork:
     """A random network from a number to a number whose first kinks lie all over the inputs."""
-    import torch
-
-    from maquette.models.deep import DeepNetwork
-
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = DeepNetwork(inputs=1, width=WIDE, depth=depth, classes=1, kind=kind)
-        torch.nn.init.normal_(network.first.bias)
+        nn.init.normal_(network.first.bias)
     return network
 
 
-def shattering(kinds: list[Any], depths: list[int], run: Run) -> dict[tuple[Any, int], np.ndarray]:
+def shattering(kinds: Sequence[Kind], depths: Sequence[int], run: Run) -> dict[tuple[Kind, int], np.ndarray]:
     """Gradients over the input of random networks: (kind, depth) -> (RUNS, POINTS)."""
-    import numpy as np
-    import torch
-
-    from maquette.methods.gradients import input_gradients
-    from maquette.models.deep import settle
-
     points = torch.linspace(-2, 2, POINTS)
     found = {}
     for kind in kinds:
@@ -127,13 +128,6 @@ def shattering(kinds: list[Any], depths: list[int], run: Run) -> dict[tuple[Any,
 
 
 def show_shattering(model: DeepNetworks, run: Run) -> None:
-    import numpy as np
-    import pandas as pd
-
-    from maquette.methods.gradients import autocorrelation, brown_noise, white_noise
-    from maquette.models.deep import KINDS
-    from maquette.recipes.depth import figures
-
     deep = model.depths[-1]
     depths = sorted({model.depths[0], (model.depths[0] + deep) // 2, deep})
     found = shattering(model.kinds, depths, run)
@@ -177,22 +171,13 @@ def show_shattering(model: DeepNetworks, run: Run) -> None:
 
 def show_paths(model: DeepNetworks, picture: Tensor, run: Run) -> None:
     """The eight terms of dy/df1 through four blocks of a trained residual network, at one picture (1, C, H, W)."""
-    import copy
-
-    import pandas as pd
-    import torch
-
-    from maquette.figures.tables import bars
-    from maquette.methods.gradients import residual_output, residual_terms
-    from maquette.models.deep import DeepNetwork
-
     trained = next((depth for depth in model.depths if depth >= FOUR), None)
-    network: Any = (
-        copy.deepcopy(model.networks[f"residual_{trained}"])
+    network = (
+        copy.deepcopy(model.named()[f"residual_{trained}"])
         if trained
         else DeepNetwork(inputs=model.inputs, width=model.width, depth=FOUR, classes=model.classes, kind="residual")
     ).double()
-    blocks = list(network.blocks[:4])
+    blocks = [block for block in network.blocks if isinstance(block, Block)][:4]
     with torch.no_grad():
         signal = blocks[0](network.first(classifiers.floats(picture).double().flatten(1)))[0]
     later = [lambda h, block=block: block.scale * block.change(h[None])[0] for block in blocks[1:]]
@@ -239,15 +224,10 @@ def written(name: str) -> str:
 
 def show_errors(model: DeepNetworks, errors: Mapping[str, float], run: Run) -> None:
     """Training error over the steps, and at the end over the depth."""
-    import pandas as pd
-
-    from maquette.models.deep import KINDS
-    from maquette.recipes.depth import figures
-
     records = [record for record in run.metrics() if f"error_{model.answering}" in record]
     steps = [record["step"] for record in records]
 
-    def line(kind: str, depth: int) -> Any:
+    def line(kind: Kind, depth: int) -> figures.Line:
         return steps, [record[f"error_{kind}_{depth}"] for record in records]
 
     run.picture(
@@ -276,6 +256,18 @@ def show_errors(model: DeepNetworks, errors: Mapping[str, float], run: Run) -> N
         {"network": name, **{f"{n} layers": round(e, 4) for n, e in values.items()}} for name, values in last.items()
     ]
     run.table("Training error", pd.DataFrame(rows), "The part of the training pictures that is wrong, at the end.")
+
+
+def tell(model: DeepNetworks, errors: Mapping[str, float], pictures: int, run: Run) -> None:
+    """What came out, in a sentence for each kind of network: the deepest beside the best of the others."""
+    deep, others = model.depths[-1], ", the best of the shallower" if len(model.depths) > 2 else ""
+    for kind in model.kinds:
+        by_depth = {depth: errors[f"{kind}_{depth}"] for depth in model.depths}
+        best = min(model.depths[:-1], key=lambda depth: by_depth[depth])
+        run.say(
+            f"{KINDS[kind].capitalize()}: {by_depth[deep]:.2%} of the training pictures are wrong with {deep} layers, "
+            f"{by_depth[best]:.2%} with {best}{others}. Deeper is {verdict(by_depth[best], by_depth[deep], pictures)}."
+        )
 
 
 def verdict(shallow: float, deep: float, pictures: int) -> str:

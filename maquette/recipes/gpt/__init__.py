@@ -1,1 +1,1 @@
-"""A GPT trained on your own text, that goes on writing."""
+"""A GPT trained on your own text, from scratch or from another one, that goes on writing."""

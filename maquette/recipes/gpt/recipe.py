@@ -1,65 +1,41 @@
-"""A GPT trained on your own text, from scratch or from another one, that goes on writing."""
+"""A GPT: a Transformer that learns to say which token comes next in your own text, and so goes on writing.
 
-from __future__ import annotations
+It begins from nothing, from another run, or from a folder of GPT-2 as Hugging Face has it. What counting tokens reaches
+stands beside its loss.
+"""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from maquette.families.writing import WritingOptions as Options  # what `predict` takes
-from maquette.settings import Settings as BaseSettings
-from maquette.settings import UserError, option
-from maquette.steps import Framing, Prepared, Scores
-
-if TYPE_CHECKING:
-    from maquette.data.text.documents import Texts
-    from maquette.runs import Run
-
-WIDTH_A_LAYER = 32  # numbers a token that each layer of `depth` stands for
-
-
-class Settings(BaseSettings):
-    tokenizer: Literal["characters", "words", "bpe", "wordpiece", "unigram"] = option("bpe", "how text becomes tokens")
-    vocabulary: int = option(1024, "most tokens that the tokenizer learns", "tokens", ge=8, le=1_000_000)
-    field: str | None = option(None, "the field of .jsonl or the column of .csv that holds the text; found if not set")
-    init: str | None = option(None, "start from this run of gpt, or this folder of GPT-2 from Hugging Face")
-    network: Literal["gpt", "gpt2"] = option("gpt", "as they are built today, or exactly GPT-2")
-    depth: int = option(4, "layers; the one dial of size, which also sets the width", ge=1, le=96)
-    width: int | None = option(
-        None, f"numbers a token; {WIDTH_A_LAYER} times the depth if not set", ge=8, multiple_of=4
-    )
-    heads: int | None = option(None, "attention heads a layer; of about 32 numbers if not set", ge=1, le=256)
-    context: int = option(128, "tokens that the network looks back on", "tokens", ge=4, le=65536)
-    dropout: float = option(0.0, "part of the numbers that training leaves out; gpt2 only", ge=0, lt=1)
-    steps: int | None = option(None, "steps of training; 2000, or six rounds over a short text, if not set", ge=1)
-    batch_size: int = option(8, "windows of text a step", "windows", ge=1)
-    learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
-    optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
-    shard: bool = option(False, "spread the weights over the processes of torchrun (FSDP2)")
-    test_share: float = option(0.1, "part of the text kept for the scores", gt=0, lt=0.9)
+from maquette.data.text.documents import Texts
+from maquette.data.text.tokenizers import Tokenizer, load_tokenizer
+from maquette.families.corpora import (
+    analyze_texts,
+    collect_texts,
+    counted_baselines,
+    prepare_corpus,
+    scores_of,
+    starts_of,
+)
+from maquette.families.language_models import Prepared, held_out_loss, train_model
+from maquette.figures.training import losses
+from maquette.huggingface import read_gpt2
+from maquette.models.gpt import GPT, heads_for
+from maquette.models.gpt2 import GPT2
+from maquette.recipes.gpt.report import show_network, show_samples
+from maquette.recipes.gpt.settings import WIDTH_A_LAYER, Settings
+from maquette.runs import Run
+from maquette.settings import UserError
+from maquette.steps import Fitted, Framing, Scores
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"vocabulary": 300, "depth": 2, "width": 32, "context": 32, "steps": 60, "batch_size": 8},
-    "course": {
-        "tokenizer": "characters",
-        "network": "gpt2",
-        "depth": 4,
-        "width": 128,
-        "heads": 4,
-        "context": 64,
-        "batch_size": 12,
-        "steps": 2000,
-        "optimizer": "adamw",
-    },
-    "full": {
-        "vocabulary": 32768,
-        "depth": 12,
-        "width": 768,
-        "context": 1024,
-        "batch_size": 512,
-        "steps": 20_000,
-    },
-}
+@dataclass(frozen=True, kw_only=True)
+class Learnt(Fitted):
+    """The loss before training, where a network was given, and what was written on the way: [step, text] each."""
+
+    before: float | None
+    samples: list[list[Any]]
 
 
 def frame(settings: Settings) -> Framing:
@@ -72,132 +48,94 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> Texts:
-    from maquette.families.corpora import collect_texts
-
-    return collect_texts(settings, run)
+    return collect_texts(settings.data, settings.field, run)
 
 
 def analyze(texts: Texts, settings: Settings, run: Run) -> dict[str, Any]:
-    from maquette.families.corpora import analyze_texts
-
     return analyze_texts(texts, run)
 
 
 def process(texts: Texts, settings: Settings, run: Run) -> Prepared:
-    from maquette.families.corpora import prepare_corpus, starts_of
-
-    given = beginning(settings.init)
+    given, tokenizer = beginning(settings.init, run)
     if given:
         run.say(f"The tokenizer is that of {settings.init}.")
-    corpus = prepare_corpus(texts, settings, run, tokenizer=given[1] if given else None)
-    context = min(settings.context, given[0].context if given else settings.context)
+    corpus = prepare_corpus(
+        texts,
+        run,
+        tokenizer=tokenizer or settings.tokenizer,
+        vocabulary=settings.vocabulary,
+        test_share=settings.test_share,
+        seed=settings.seed,
+    )
+    context = min(settings.context, given.context if given else settings.context)
     if context > len(corpus.train) // 4:
         context = max(2, len(corpus.train) // 4)
         run.warn(f"The text is short: the network looks back on {context} tokens, not on {settings.context}.")
     run.fact("Context", context, "tokens")
     processing = {"tokenizer": corpus.tokenizer.state(), "context": context}
-    starts = starts_of(texts, corpus.tokenizer, settings, 4)
-    return Prepared((corpus, texts, given[0] if given else None), None, corpus, processing, starts)
+    return Prepared(corpus, given, processing, starts_of(corpus, 4))
 
 
-def beginning(init: str | None) -> tuple[Any, Any] | None:
-    """Network and tokenizer to start from, of a run folder or of a folder of Hugging Face's."""
+def beginning(init: str | None, run: Run) -> tuple[GPT | GPT2 | None, Tokenizer | None]:
+    """Network and tokenizer to start from, of a run or of a folder of Hugging Face's; neither if `init` names none."""
     if init is None:
-        return None
-    from pathlib import Path
-
-    from maquette.families.corpora import language_model
-    from maquette.huggingface import read_gpt2
-
+        return None, None
+    if "init" in run.needed:
+        other = run.needed["init"]
+        return other.model, load_tokenizer(other.processing["tokenizer"])
     folder = Path(init).expanduser()
     if not folder.is_dir():
         raise UserError(f"--init {init}: there is no such folder.")
-    if not (folder / "settings.json").exists():
-        return read_gpt2(folder)
-    if not (folder / "model.json").exists():
-        raise UserError(f"--init {init} is a run without a trained network; finish it with: maquette resume {init}")
-    found = language_model(folder)
-    if found is None:
-        raise UserError(f"--init {init} is no run of gpt.")
-    return found
+    return read_gpt2(folder)
 
 
-def build(prepared: Prepared, settings: Settings) -> Any:
-    from maquette.models import GPT, GPT2
-    from maquette.models.gpt import heads_for
-
-    corpus, _, given = prepared.train
-    if given is not None:
-        return given
+def build(prepared: Prepared, settings: Settings) -> GPT | GPT2:
+    if prepared.given is not None:
+        return prepared.given
     width = settings.width or WIDTH_A_LAYER * settings.depth
     heads = settings.heads or heads_for(width)
     if width % heads or width // heads % 2:
         raise UserError(
             f"--heads {heads} does not part the width {width} into equal, even pieces; try {heads_for(width)}."
         )
-    common = {
-        "vocabulary": len(corpus.tokenizer.vocabulary),
-        "context": prepared.processing["context"],
-        "depth": settings.depth,
-        "width": width,
-        "heads": heads,
-    }
-    return GPT2(**common, dropout=settings.dropout) if settings.network == "gpt2" else GPT(**common)
+    vocabulary, context = len(prepared.corpus.tokenizer.vocabulary), prepared.processing["context"]
+    sizes = {"vocabulary": vocabulary, "context": context, "depth": settings.depth, "width": width, "heads": heads}
+    return GPT2(**sizes, dropout=settings.dropout) if settings.network == "gpt2" else GPT(**sizes)
 
 
-def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
-    from maquette.families import corpora as texts
-    from maquette.families.language_models import train_model
-    from maquette.figures.training import losses
-    from maquette.recipes.gpt.report import show_network
+def train(model: GPT | GPT2, prepared: Prepared, settings: Settings, run: Run) -> Learnt:
+    corpus, context = prepared.corpus, prepared.processing["context"]
+    before = None
+    if prepared.given is not None and run.is_main:
+        before = held_out_loss(model.to(run.device), corpus.test.take(0, len(corpus.test)), context)
+    samples = train_model(
+        model,
+        corpus,
+        run,
+        context=context,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        optimizer=settings.optimizer,
+        shard=settings.shard,
+        prompt=prepared.examples[0],
+    )
+    return Learnt(before=before, samples=samples)
 
-    (corpus, documents, given), context = prepared.train, prepared.processing["context"]
-    test = corpus.test.take(0, len(corpus.test))
-    before = texts.held_out_loss(model.to(run.device), test, context) if given is not None and run.is_main else None
-    samples = train_model(model, corpus, settings, run, context=context, prompt=prepared.examples[0])
-    if not run.is_main:
-        return Scores({})
-    loss = texts.held_out_loss(model, test, context)
-    values = texts.scores_of(loss, len(test), corpus.test_bytes)
-    baselines = texts.counted_baselines(corpus, documents, settings)
-    if before is not None:
-        baselines["before fine-tuning"] = texts.scores_of(before, len(test), corpus.test_bytes)
+
+def score(model: GPT | GPT2, prepared: Prepared, fitted: Learnt, settings: Settings, run: Run) -> Scores:
+    corpus, prompt = prepared.corpus, prepared.examples[0]
+    loss = held_out_loss(model, corpus.test.take(0, len(corpus.test)), prepared.processing["context"])
+    baselines = counted_baselines(corpus)
+    if fitted.before is not None:
+        baselines["before fine-tuning"] = scores_of(fitted.before, corpus)
     run.picture(
         "losses",
         losses(run.metrics(), {"loss": "training", "valid_loss": "test part"}, quantity="nats a token"),
         "Cross entropy",
         "The curve of the test part is measured on a sample from all over it; nothing is chosen by it.",
     )
-    show_network(model.to("cpu").eval(), corpus, prepared.examples, samples.rows, run)
-    return Scores(values, baselines, {"loss": "nats a token", "bits_per_byte": "bits"})
-
-
-def predict(model: Any, processing: dict[str, Any], inputs: Any, **options: Any) -> Any:
-    """What follows a prompt: a text, or a list of `samples` texts above 1; for a list of prompts, a list of answers."""
-    from maquette.data.text.tokenizers import load_tokenizer
-    from maquette.families.writing import continuations
-
-    chosen = {**Options().model_dump(), **options}
-    tokenizer = load_tokenizer(processing["tokenizer"])
-    prompts = [inputs] if isinstance(inputs, str) else list(inputs)
-    found = [continuations(model, tokenizer, str(prompt), chosen) for prompt in prompts]
-    answers = [texts if chosen["samples"] > 1 else texts[0] for texts in found]
-    return answers[0] if isinstance(inputs, str) else answers
-
-
-def stream(
-    model: Any, processing: dict[str, Any], prompt: str, notes: list[str], **options: Any
-) -> Iterator[list[str]]:
-    """The same as it comes, a piece for each continuation at a time."""
-    from maquette.data.text.tokenizers import load_tokenizer
-    from maquette.families.writing import written
-
-    return written(model, load_tokenizer(processing["tokenizer"]), prompt, {**Options().model_dump(), **options}, notes)
-
-
-def explain(model: Any, processing: dict[str, Any], prompt: str, **options: Any) -> list[dict[str, Any]]:
-    """Blocks of a page on how each token of a continuation was chosen."""
-    from maquette.data.text.tokenizers import load_tokenizer
-    from maquette.families.writing import explained
-
-    return explained(model, load_tokenizer(processing["tokenizer"]), prompt, {**Options().model_dump(), **options})
+    show_samples(fitted.samples, prompt, run)
+    with run.section("predict"):
+        show_network(model.to("cpu"), corpus, prompt, run)
+    return Scores(scores_of(loss, corpus), baselines, {"loss": "nats a token", "bits_per_byte": "bits"})

@@ -1,13 +1,19 @@
 """The report's pictures of a trained language model."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import numpy as np
+import pandas as pd
+import torch
 
-if TYPE_CHECKING:
-    from maquette.data.text.tokenizers import Tokenizer
-    from maquette.families.corpora import Corpus
-    from maquette.runs import Run
+from maquette.data.text.tokenizers import Tokenizer, readable
+from maquette.families.corpora import Corpus
+from maquette.figures import text as figures
+from maquette.methods.projections import neighbours_kept
+from maquette.methods.walking import attention_maps
+from maquette.models.gpt import GPT
+from maquette.models.gpt2 import GPT2
+from maquette.runs import Run
 
 MOST_MAPPED = 200  # tokens on the map of embeddings
 COUNTED = 1_000_000  # training tokens by which the commonest are told
@@ -15,20 +21,14 @@ MOST_READ = 24  # tokens of the sentence whose attention is drawn
 MOST_LAYERS, MOST_HEADS = 6, 6  # of the grid of attention maps
 
 
-def show_network(model: Any, corpus: Corpus, prompts: list[str], samples: list[list[Any]], run: Run) -> None:
-    """Samples as training went on, the next token of a prompt, attention, and the tokens on a map."""
-    import pandas as pd
-
+def show_samples(samples: list[list[Any]], prompt: str, run: Run) -> None:
+    """What was written as training went on; samples: [step, text] each."""
     if samples:
         run.table(
             "What it wrote as training went on",
             pd.DataFrame([[step, one_line(text)] for step, text in samples], columns=["step", "text"]),
-            f"From the prompt {prompts[0]!r} on, drawn at temperature 0.8.",
+            f"From the prompt {prompt!r} on, drawn at temperature 0.8.",
         )
-    with run.section("predict"):
-        show_next_token(model, corpus.tokenizer, prompts[0], run)
-        show_attention(model, corpus.tokenizer, prompts[0], run)
-        show_embeddings(model, corpus, run)
 
 
 def one_line(text: str) -> str:
@@ -36,12 +36,14 @@ def one_line(text: str) -> str:
     return "".join(sign if sign.isprintable() else " ⏎ " if sign == "\n" else "·" for sign in text)
 
 
-def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
-    import torch
+def show_network(model: GPT | GPT2, corpus: Corpus, prompt: str, run: Run) -> None:
+    """The next token of a prompt, attention, and the tokens on a map."""
+    show_next_token(model, corpus.tokenizer, prompt, run)
+    show_attention(model, corpus.tokenizer, prompt, run)
+    show_embeddings(model, corpus, run)
 
-    from maquette.data.text.tokenizers import readable
-    from maquette.figures.text import next_token
 
+def show_next_token(model: GPT | GPT2, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
     tokens = tokenizer.encode(prompt)[-model.context :]
     if not len(tokens):
         return
@@ -49,7 +51,7 @@ def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> 
         probabilities = model(torch.from_numpy(tokens).long()[None])[0, -1].double().softmax(-1)
     run.picture(
         "next_token",
-        next_token(
+        figures.next_token(
             [readable(tokenizer, n) for n in range(len(tokenizer.vocabulary))],
             probabilities.numpy()[: len(tokenizer.vocabulary)],
         ),
@@ -58,20 +60,14 @@ def show_next_token(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> 
     )
 
 
-def show_attention(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
-    import torch
-
-    from maquette.data.text.tokenizers import readable
-    from maquette.figures.text import attention_maps
-    from maquette.methods import walking
-
+def show_attention(model: GPT | GPT2, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
     tokens = tokenizer.encode(prompt)[: min(MOST_READ, model.context)]
     if len(tokens) < 2:
         return
-    maps = walking.attention_maps(model, torch.from_numpy(tokens).long())[:MOST_LAYERS, :MOST_HEADS]
+    maps = attention_maps(model, torch.from_numpy(tokens).long())[:MOST_LAYERS, :MOST_HEADS]
     run.picture(
         "attention",
-        attention_maps(maps.numpy(), [readable(tokenizer, token) for token in tokens]),
+        figures.attention_maps(maps.numpy(), [readable(tokenizer, token) for token in tokens]),
         "Where each token looks",
         "Each row is a token that reads, each column one that is read; the darker, the more of it is taken over. Rows "
         "add up to 1, and nothing is read from the right of the diagonal: that is still to come."
@@ -79,14 +75,8 @@ def show_attention(model: Any, tokenizer: Tokenizer, prompt: str, run: Run) -> N
     )
 
 
-def show_embeddings(model: Any, corpus: Corpus, run: Run) -> None:
+def show_embeddings(model: GPT | GPT2, corpus: Corpus, run: Run) -> None:
     """The commonest tokens as their embeddings put them on a map."""
-    import numpy as np
-
-    from maquette.data.text.tokenizers import readable
-    from maquette.figures.text import token_map
-    from maquette.methods.projections import neighbours_kept
-
     tokenizer = corpus.tokenizer
     table = model.embedding.weight.detach().numpy()
     counts = np.bincount(corpus.train.take(0, COUNTED), minlength=len(tokenizer.vocabulary))
@@ -97,7 +87,7 @@ def show_embeddings(model: Any, corpus: Corpus, run: Run) -> None:
     places = neighbours_kept(np.ascontiguousarray(table[named], dtype=np.float32), run.settings.seed)
     run.picture(
         "embeddings",
-        token_map(places, [readable(tokenizer, number) for number in named]),
+        figures.token_map(places, [readable(tokenizer, number) for number in named]),
         "The embeddings of the commonest tokens in two dimensions (t-SNE)",
         "Tokens that are followed by alike ones come to lie together. Blue: they begin a word; orange: with a capital "
         "letter. Distances far apart mean little on such a map.",

@@ -1,1 +1,1 @@
-"""A class predicted from a picture."""
+"""A class predicted from a picture, with the probability of each class and the next most likely one."""

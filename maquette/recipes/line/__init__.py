@@ -1,1 +1,1 @@
-"""A line, and polynomials, through measured points."""
+"""A line through measured points: least squares in closed form and by gradient descent, and polynomials beside it."""

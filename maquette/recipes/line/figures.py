@@ -1,11 +1,12 @@
-"""Figures of a line through points: fits, residuals, the cost and the ways down it, polynomials and their errors."""
+"""Figures of a line: fits, residuals, the cost and the ways down it, polynomials and their errors, small networks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from matplotlib.collections import LineCollection
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from maquette.figures.numbers import number
@@ -18,7 +19,10 @@ from maquette.figures.style import (
     ORANGE,
     SEQUENCE,
     SIZE,
+    SMALL,
+    VIOLET,
     People,
+    bare,
     figure,
     finite,
     label,
@@ -26,16 +30,19 @@ from maquette.figures.style import (
     note,
     plain,
     span,
+    tint,
     title,
+    width_of,
     write,
 )
 
 Curve = Callable[[np.ndarray], np.ndarray] | tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
 Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 FEW = 800
+MOST_NODES = 9
 
 
-def _points(axes: Any, x: np.ndarray, y: np.ndarray) -> None:
+def _points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     """The data: ink when few; grey when many, because dots drawn as a picture cannot follow the page's colour."""
     if len(x) <= FEW:
         axes.plot(x, y, "o", color=INK, markersize=4.5, markeredgewidth=0, zorder=3)
@@ -109,7 +116,7 @@ def _around(paths: Sequence[np.ndarray], best: np.ndarray) -> tuple[tuple[float,
 
 
 def _bowl(
-    axes: Any, cost: Cost, x_limits: tuple[float, float], y_limits: tuple[float, float], best: np.ndarray, fine: int
+    axes: Axes, cost: Cost, x_limits: tuple[float, float], y_limits: tuple[float, float], best: np.ndarray, fine: int
 ) -> None:
     slopes, intercepts = np.meshgrid(np.linspace(*x_limits, fine), np.linspace(*y_limits, fine))
     heights = np.asarray(cost(slopes, intercepts), dtype=np.float64)
@@ -122,7 +129,7 @@ def _bowl(
     axes.set(xlim=x_limits, ylim=y_limits)
 
 
-def _path(axes: Any, path: np.ndarray, best: np.ndarray) -> None:
+def _path(axes: Axes, path: np.ndarray, best: np.ndarray) -> None:
     limits = np.array([axes.get_xlim(), axes.get_ylim()])
     away = np.flatnonzero(np.abs(path - best).max(axis=1) > 1e4 * np.ptp(limits, axis=1).max())
     far = path[: away[0] + 1] if len(away) else path
@@ -259,3 +266,97 @@ def error_over_degree(
     axes.locator_params(axis="x", integer=True)
     label(axes, "degree of the polynomial", y_label)
     return page
+
+
+def network(
+    sizes: Sequence[int],
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    weights: Sequence[np.ndarray] | None = None,
+    names: Sequence[str] | None = None,
+) -> Figure:
+    """Layers of nodes from left to right; of wide layers nine places are drawn, one of them for all that are left out.
+
+    sizes: nodes of each layer, input first; inputs, outputs: words beside their nodes; names: words below each layer,
+    e.g. `32 relu`. weights: one array (from, to) between two layers; they colour the edges (blue above, orange below
+    zero), up to eight are written on them. A line is `network([2, 1], ["x", "1"], ["y"], [[[slope], [intercept]]])`.
+    """
+    drawn = [_places(size) for size in sizes]
+    most = max(len(places) for places in drawn)
+    left = 0.25 + width_of([plain(name) for name in inputs or []], SIZE)
+    right = 0.25 + width_of([plain(name) for name in outputs or []], SIZE)
+    step = 1.9 if len(sizes) <= 4 else 1.3
+    height = max(0.42 * most, 0.6 if most < 2 else 1.0) + 0.6
+    page, (axes,) = figure(
+        step * (len(sizes) - 1) + left + right + 0.9, height, left=left + 0.4, right=right + 0.4, top=0.1, bottom=0.5
+    )
+    bare(axes)
+    axes.set(xlim=(0, step * (len(sizes) - 1)), ylim=(0, height - 0.6), aspect="equal", clip_on=False)
+    pitch = (height - 0.6) / max(most, 1)
+    middle = (height - 0.6) / 2
+    spots = [
+        [(layer * step, middle + (len(p) - 1) * pitch / 2 - row * pitch) for row in range(len(p))]
+        for layer, p in enumerate(drawn)
+    ]
+    for layer in range(len(sizes) - 1):
+        _edges(
+            axes,
+            drawn[layer],
+            drawn[layer + 1],
+            spots[layer],
+            spots[layer + 1],
+            None if weights is None else weights[layer],
+        )
+    radius = min(0.16, pitch * 0.36)
+    for layer, (places, points) in enumerate(zip(drawn, spots, strict=True)):
+        colour = BLUE if layer == 0 else GREEN if layer == len(sizes) - 1 else VIOLET
+        circles = [Circle(point, radius) for place, point in zip(places, points, strict=True) if place is not None]
+        axes.add_collection(PatchCollection(circles, facecolor=colour, edgecolor="none", zorder=3, clip_on=False))
+        for place, (x, y) in zip(places, points, strict=True):
+            if place is None:
+                write(axes, x, y, "⋮", ha="center", va="center", fontsize=SIZE + 4)
+            elif layer == 0 and inputs is not None and place < len(inputs):
+                write(axes, x - radius - 0.08, y, plain(inputs[place]), ha="right", va="center", fontsize=SIZE)
+            elif layer == len(sizes) - 1 and outputs is not None and place < len(outputs):
+                write(axes, x + radius + 0.08, y, plain(outputs[place]), ha="left", va="center", fontsize=SIZE)
+        words = names[layer] if names is not None else f"{sizes[layer]:,}"
+        write(axes, layer * step, -0.16, plain(words), ha="center", va="top", fontsize=SMALL)
+    return page
+
+
+def _places(size: int) -> list[int | None]:
+    """Which nodes are drawn, top to bottom; `None` stands for those left out."""
+    if size <= MOST_NODES:
+        return list(range(size))
+    return [*range(MOST_NODES - 2), None, size - 1]
+
+
+def _edges(
+    axes: Axes,
+    before: list[int | None],
+    after: list[int | None],
+    starts: list[tuple[float, float]],
+    ends: list[tuple[float, float]],
+    weights: np.ndarray | None,
+) -> None:
+    table = None if weights is None else np.nan_to_num(np.asarray(weights, dtype=np.float64))
+    lines, colours, widths, words = [], [], [], []
+    largest = max(float(np.abs(table).max()), 1e-30) if table is not None and table.size else 1.0
+    for i, start in zip(before, starts, strict=True):
+        for j, end in zip(after, ends, strict=True):
+            if i is None or j is None:
+                continue
+            lines.append([start, end])
+            value = 0.0 if table is None else float(table[i, j])
+            strength = abs(value) / largest
+            colours.append(
+                tint(GREY, np.array(0.4))
+                if table is None
+                else tint(BLUE if value >= 0 else ORANGE, np.array(0.25 + 0.75 * strength))
+            )
+            widths.append(0.7 if table is None else 0.5 + 1.8 * strength)
+            words.append((0.55 * start[0] + 0.45 * end[0], 0.55 * start[1] + 0.45 * end[1], value))
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=widths, zorder=1, clip_on=False))
+    if table is not None and len(lines) <= 8:
+        for x, y, value in words:
+            write(axes, x, y + 0.07, number(value), ha="center", va="bottom", fontsize=SIZE, fontweight="bold")

@@ -1,26 +1,44 @@
-"""What restoring pictures needs beside its seven steps: pictures and their partners, spoiling, classical methods."""
+"""Pictures to restore: clean ones with spoiled partners or with a way to spoil them, and those held out of training."""
 
-from __future__ import annotations
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+import numpy as np
 
+from maquette.data.pictures.files import to_channels
+from maquette.data.pictures.folders import Entry, Images, open_images
+from maquette.data.pictures.patches import Patches
+from maquette.data.pictures.ranges import Range
+from maquette.methods.spoiling import Spoiling
 from maquette.settings import UserError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-
-    from maquette.data.pictures.folders import Images
-    from maquette.runs import Run
-
-MOST_VALID = 8  # pictures
-VALID_SIDE = 192  # pixels of the middle of a validation picture
 LARGE = 2_000_000  # pixels; of a larger test picture the middle TEST_SIDE x TEST_SIDE are scored
 TEST_SIDE = 1024
 MOST_TEST_PIXELS = 12_000_000
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Clean pictures, and the spoiled ones that belong to them or the way to spoil them; read with so many channels."""
+
+    clean: Images
+    partners: Images | None
+    spoiling: Spoiling
+    channels: int
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    def size(self, number: int) -> tuple[int, int, int]:
+        entry = self.clean.entries[number]
+        return entry.height, entry.width, self.channels
+
+    def read(self, number: int) -> tuple[np.ndarray, ...]:
+        """The clean picture, and its partner where there are partners."""
+        sets = [self.clean, *([self.partners] if self.partners else [])]
+        return tuple(to_channels(each.read(number), self.channels) for each in sets)
 
 
 class Pair(NamedTuple):
@@ -32,84 +50,43 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Clean pictures, the spoiled ones that belong to them (or None), and pictures for the test (or None)."""
+class HeldOut(Sequence[Pair]):
+    """Pictures held out of training, read when asked for, each spoiled in its own way for good, by its number.
 
-    clean: Images
-    partners: Images | None
-    test: Images | None
-    channels: int
+    random: `run.random`; side: of the middle that is taken, in pixels; None: the whole, but of large ones TEST_SIDE.
+    """
 
-    def sizes(self) -> list[tuple[int, int, int]]:
-        return [(entry.height, entry.width, self.channels) for entry in self.clean.entries]
+    pictures: Pictures
+    numbers: list[int]
+    random: Callable[[str], np.random.Generator]
+    side: int | None = None
 
-    def read(self, number: int) -> tuple[np.ndarray, ...]:
-        """The clean picture, and its partner where there are partners, in the run's number of channels."""
-        from maquette.data.pictures.files import to_channels
+    def __len__(self) -> int:
+        return len(self.numbers)
 
-        sets = [self.clean, *([self.partners] if self.partners else [])]
-        return tuple(to_channels(each.read(number), self.channels) for each in sets)
-
-
-def task_of(settings: Any) -> str:
-    """What is to be undone: `pairs`, or one of the tasks."""
-    return "pairs" if settings.pairs else settings.task
-
-
-def spoil(pixels: np.ndarray, settings: Any, sigma: float | np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Pictures (N, H, W, C) as the task spoils them; `sigma` one for all or (N, 1, 1, 1)."""
-    import numpy as np
-
-    from maquette.methods import spoiling
-
-    if settings.task == "noise":
-        spoiled = spoiling.add_noise(pixels, sigma, generator)
-    elif settings.task == "poisson":
-        spoiled = spoiling.add_photon_noise(pixels, sigma, generator)
-    elif settings.task == "downres":
-        spoiled = spoiling.reduce_resolution(pixels, settings.factor)
-    elif settings.task == "saturate":
-        spoiled = spoiling.saturate(pixels, settings.saturation)
-    else:
-        spoiled = np.stack([spoiling.compress(each, settings.quality) for each in pixels])
-    return np.clip(spoiled, 0, 1) if settings.clip else spoiled
-
-
-def spoil_one(clean: np.ndarray, settings: Any, sigma: float, generator: np.random.Generator) -> np.ndarray:
-    return spoil(clean[None], settings, sigma, generator)[0]
-
-
-def noise_levels(settings: Any) -> tuple[float, float]:
-    """The lowest and the highest standard deviation of `--sigma`."""
-    low, _, high = settings.sigma.partition("..")
-    return float(low), float(high or low)
-
-
-def middle_sigma(settings: Any) -> float:
-    return sum(noise_levels(settings)) / 2
-
-
-def held_out(
-    pictures: Pictures, numbers: list[int], settings: Any, run: Run, side: int | None = None
-) -> Iterator[Pair]:
-    """Pictures held out of training, each spoiled in its own way for good: by the seed and its place."""
-    source = pictures.clean
-    if pictures.test is not None and side is None:
-        source = pictures.test
-    for number in numbers:
-        if source is pictures.clean:
-            clean, *partner = pictures.read(number)
-        else:
-            from maquette.data.pictures.files import to_channels
-
-            clean, partner = to_channels(source.read(number), pictures.channels), []
-        area = middle(clean.shape, side or (TEST_SIDE if clean.shape[0] * clean.shape[1] > LARGE else 0))
+    def __getitem__(self, place: int) -> Pair:  # type: ignore[override]
+        number = self.numbers[place]
+        clean, *partner = self.pictures.read(number)
+        area = middle(clean.shape, self.side or (TEST_SIDE if clean.shape[0] * clean.shape[1] > LARGE else 0))
         clean = clean[area]
         if partner:
             spoiled = partner[0][area]
         else:
-            spoiled = spoil_one(clean, settings, middle_sigma(settings), run.random(f"spoil {side} {number}"))
-        yield Pair(source.names[number], clean, spoiled)
+            spoiling, generator = self.pictures.spoiling, self.random(f"spoil {self.side} {number}")
+            spoiled = spoiling(clean[None], sum(spoiling.levels) / 2, generator)[0]
+        return Pair(self.pictures.clean.names[number], clean, spoiled)
+
+    def first(self, count: int) -> "HeldOut":
+        return replace(self, numbers=self.numbers[:count])
+
+
+def spoiled_batch(patches: Patches, spoiling: Spoiling) -> tuple[np.ndarray, np.ndarray]:
+    """The next patches (N, size, size, C), spoiled, each at a level of its own, and clean."""
+    clean, *partner = next(patches)
+    if partner:
+        return partner[0], clean
+    sigma = patches.generator.uniform(*spoiling.levels, (len(clean), 1, 1, 1))
+    return spoiling(clean, sigma, patches.generator), clean
 
 
 def middle(shape: tuple[int, ...], side: int) -> tuple[slice, slice]:
@@ -120,104 +97,34 @@ def middle(shape: tuple[int, ...], side: int) -> tuple[slice, slice]:
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
-def choose_test(entries: list[Any], order: list[int]) -> list[int]:
+def choose_test(entries: list[Entry], order: list[int]) -> list[int]:
     """As many of the pictures, in this order, as MOST_TEST_PIXELS hold; at least one."""
     chosen: list[int] = []
     pixels = 0
     for number in order:
-        entry = entries[number]
-        size = entry.height * entry.width
-        pixels += TEST_SIDE**2 if size > LARGE else size
+        pixels += TEST_SIDE**2 if is_large(entries[number]) else entries[number].height * entries[number].width
         if chosen and pixels > MOST_TEST_PIXELS:
             break
         chosen.append(number)
     return sorted(chosen)
 
 
-def matched(clean: Images, spoiled: Images, run: Run, folder: str) -> tuple[Images, Images]:
-    """Both sets, only with pictures of the same name (whatever the ending) and size in both."""
-    from pathlib import PurePosixPath
-
-    def stems(images: Images) -> dict[str, int]:
-        return {str(PurePosixPath(name).with_suffix("")): number for number, name in enumerate(images.names)}
-
-    here, there = stems(clean), stems(spoiled)
-    alone = [name for name in here if name not in there] + [name for name in there if name not in here]
-    if alone:
-        run.warn(f"{len(alone)} pictures have no partner and were left out: {listed(alone)}.")
-    both = [name for name in here if name in there]
-
-    def size(images: Images, number: int) -> tuple[int, int]:
-        return images.entries[number].height, images.entries[number].width
-
-    fitting = [name for name in both if size(clean, here[name]) == size(spoiled, there[name])]
-    unequal = [name for name in both if name not in set(fitting)]
-    if unequal:
-        run.warn(f"{len(unequal)} pictures differ in size from their partner and were left out: {listed(unequal)}.")
-    if not fitting:
-        why = f"they differ in size: {listed(unequal)}" if unequal else f"none has the same name: {listed(alone)}"
-        raise UserError(f"--pairs {folder} holds no picture that fits one of the clean ones; {why}.")
-    return only(clean, [here[name] for name in fitting]), only(spoiled, [there[name] for name in fitting])
+def is_large(entry: Entry) -> bool:
+    return entry.height * entry.width > LARGE
 
 
-def only(images: Images, numbers: list[int]) -> Images:
-    """The set with those of its pictures, in that order."""
-    return type(images)([images.entries[number] for number in numbers], images.left_out, images.most_pixels)
+def open_set(path: Path, smallest: int, counts: Range | None = None) -> Images:
+    """The pictures of a folder, a zip file or a file, without those that have a side below `smallest`.
 
-
-def listed(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-# -- what one would use instead ----------------------------------------------------------------------------------------
-
-
-def classical(settings: Any, task: str) -> dict[str, Any]:
-    """Methods without training: name -> function of a spoiled picture and a strength; see `tuned`."""
-    from functools import partial
-
-    from maquette.methods import classic_restoring as classic
-
-    methods: dict[str, Any] = {
-        "non-local means": classic.non_local_means,
-        "wavelet": classic.wavelet,
-        "total variation": classic.total_variation,
-    }
-    if task == "downres":
-        return {"bicubic": partial(classic.bicubic, factor=settings.factor), **methods}
-    if task == "saturate":
-        return {"saturation divided again": partial(classic.desaturate, factor=settings.saturation)}
-    return methods
-
-
-def tuned(method: Any, valid: list[Pair]) -> float:
-    """The strength with which a method does best on two validation pictures, of multiples of the error in them."""
-    import numpy as np
-
-    from maquette.measures.pictures import psnr
-
-    some = valid[:2]
-    error = float(np.sqrt(np.mean([np.mean((pair.spoiled - pair.clean) ** 2) for pair in some]))) or 0.01
-
-    def score(strength: float) -> float:
-        return float(np.mean([psnr(pair.clean, np.clip(method(pair.spoiled, strength), 0, 1)) for pair in some]))
-
-    return max((error * factor for factor in (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)), key=score)
-
-
-def open_set(path: Path, smallest: int) -> Images:
-    """The pictures of a folder, a zip file or a file, without those that have a side below `smallest`."""
-    from maquette.data.pictures.folders import open_images
-
+    counts: the range of counts, if another set has it already.
+    """
     try:
-        return open_images(path, smallest=smallest)
+        return open_images(path, smallest=smallest, counts=counts)
     except UserError as error:
         hint = " A smaller --patch takes smaller pictures." if "too small" in str(error) else ""
         raise UserError(f"{error}{hint}") from None
 
 
-def kept_as(entry: Any) -> np.dtype:
+def kept_as(entry: Entry) -> np.dtype:
     """The numbers in which a picture is kept in memory: those of its file."""
-    import numpy as np
-
     return np.dtype({"uint8": np.uint8, "uint16": np.uint16}.get(entry.depth, np.float32))

@@ -1,98 +1,99 @@
-"""Pictures restored: a network learns the way back from spoiled pictures to clean ones."""
+"""Pictures restored: a network learns the way back from spoiled pictures to clean ones.
 
-from __future__ import annotations
+Clean pictures are spoiled anew each time by a task (noise, photon noise, loss of resolution, too strong colours, JPEG),
+or come with spoiled partners of one's own. A UNet, a DnCNN or the course's three layers learn from random patches, and
+are judged by PSNR and SSIM of whole pictures, beside classical methods whose one number is tuned.
+"""
 
-import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
 
-from maquette.recipes.restore import data as restoring
-from maquette.recipes.restore import networks as restorers
-from maquette.recipes.restore import report as restored
-from maquette.settings import Options as BaseOptions
-from maquette.settings import Settings as BaseSettings
-from maquette.settings import UserError, option
-from maquette.steps import Framing, Prepared, Scores
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from maquette.recipes.restore.data import Pictures
-    from maquette.runs import Run
+from maquette.data.pictures.pairs import matched
+from maquette.data.pictures.patches import Patches
+from maquette.data.rows import evenly
+from maquette.data.sets.fetching import resolve
+from maquette.figures.images import rows
+from maquette.figures.training import losses
+from maquette.measures.pictures import picture_scores, psnr
+from maquette.methods import classic_restoring as classic
+from maquette.methods.classic_restoring import Method, tuned
+from maquette.methods.optimizers import Adamax, Muon
+from maquette.methods.spoiling import Spoiling
+from maquette.models.denoisers import CourseCNN, DnCNN
+from maquette.models.unet import UNet
+from maquette.progress import Progress
+from maquette.recipes.restore import report
+from maquette.recipes.restore.data import (
+    TEST_SIDE,
+    HeldOut,
+    Pair,
+    Pictures,
+    choose_test,
+    is_large,
+    kept_as,
+    open_set,
+    spoiled_batch,
+)
+from maquette.recipes.restore.settings import Settings
+from maquette.recipes.restore.uses import run_network
+from maquette.runs import Run
+from maquette.settings import UserError
+from maquette.steps import Fitted, Framing, Scores
+from maquette.training import Total, advance, choose_threads, share, warm_cosine
 
 SOURCE = "denoise"
+MOST_VALID, VALID_SIDE = 8, 192  # validation pictures, and pixels of their middle
+CACHED = 2**21  # numbers of a layer's answer that stay in a processor's cache
 
-
-def check_levels(text: str) -> str:
-    """`0.1` or `0.02..0.2`, standard deviations above 0 and at most 1."""
-    number = r"(\d+\.?\d*(?:e-?\d+)?|\.\d+)"
-    found = re.fullmatch(rf"{number}(?:(?:-|\.\.|:){number})?", text.replace(" ", "").lower())
-    try:
-        low, high = (float(part) for part in (found[1], found[2] or found[1])) if found else (0.0, 0.0)
-    except ValueError:
-        low = high = 0.0
-    if not 0 < low <= high <= 1:
-        raise ValueError("is one number above 0 and at most 1, or a range such as 0.02..0.2; 25 of 255 is 0.098")
-    return f"{low:g}..{high:g}" if high > low else f"{low:g}"
-
-
-class Settings(BaseSettings):
-    task: Literal["noise", "poisson", "downres", "saturate", "jpeg"] = option(
-        "noise", "how clean pictures are spoiled, if no spoiled ones are given"
-    )
-    pairs: str | None = option(None, "a folder of spoiled pictures with the names and sizes of the clean ones in data")
-    sigma: Annotated[str, BeforeValidator(str), AfterValidator(check_levels)] = option(
-        "0.1", "standard deviation of the noise on the 0..1 scale (of photons: at white), one value or a range a..b"
-    )
-    clip: bool = option(True, "clip the spoiled picture to 0..1, as an 8-bit file would")
-    factor: float = option(2.0, "downres: how many times smaller the picture was; the course's is 1.28", gt=1, le=16)
-    saturation: float = option(1.5, "saturate: how many times stronger the colours are", gt=0, le=10)
-    quality: int = option(20, "jpeg: quality of the compression", ge=1, le=100)
-    network: Literal["unet", "dncnn", "cnn"] = option("unet", "UNet, DnCNN, or the course's three layers")
-    width: int = option(32, "unet: channels at the highest resolution", ge=8, le=512, multiple_of=8)
-    colour: Literal["auto", "grey", "colour"] = option("auto", "one channel or three; auto: grey if all pictures are")
-    test: str | None = option(None, "pictures for the scores, a folder or zip; a fifth of the data if not given")
-    patch: int = option(64, "side of the patches it learns from", "pixels", ge=16, le=1024)
-    batch_size: int = option(8, "patches a step", ge=1)
-    steps: int = option(2500, "batches it learns from", ge=1)
-    learning_rate: float = option(0.005, "size of the steps; the UNet's and DnCNN's are orthogonal ones (Muon)", gt=0)
-    cache_mb: int = option(1000, "memory for decoded pictures; of more than fit, windows are kept in turn", "MB", ge=16)
-
-
-class Options(BaseOptions):
-    memory_mb: int = option(500, "memory for the network's work, which bounds the size of the tiles", "MB", ge=50)
-    enlarge: bool = option(False, "downres: enlarge the picture by the factor of training, then restore it")
-    grey: bool = option(False, "turn colour pictures grey for a network that was trained on grey ones")
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"width": 8, "patch": 32, "batch_size": 4, "steps": 30, "learning_rate": 0.01},
-    "course": {
-        "network": "cnn",
-        "patch": 128,
-        "batch_size": 32,
-        "steps": 100,
-        "learning_rate": 0.001,
-        "colour": "colour",
-    },
-    "full": {"width": 96, "patch": 128, "batch_size": 64, "steps": 100_000, "learning_rate": 0.0025},
+TASKS = {  # words, and the formula with settings in it
+    "noise": ("noise", "spoiled = clean + sigma * n,   n ~ N(0, 1) for each pixel and channel,   sigma = {sigma}"),
+    "poisson": ("photon noise", "spoiled = Poisson(clean / sigma^2) * sigma^2,   sigma = {sigma}"),
+    "downres": (
+        "loss of resolution",
+        "spoiled = enlarge(reduce(clean, {factor}), {factor}),   both by the nearest pixel",
+    ),
+    "saturate": (
+        "too strong colours",
+        "S(spoiled) = min(1, {saturation} * S(clean)),   S = (max - min) / max of red, green, blue",
+    ),
+    "jpeg": ("JPEG compression", "spoiled = JPEG(clean),   quality {quality}"),
+    "pairs": ("what was done to it", "spoiled and clean pictures as they were given"),
 }
 
-TASKS = {
-    "noise": "noise",
-    "poisson": "photon noise",
-    "downres": "loss of resolution",
-    "saturate": "too strong colours",
-    "jpeg": "JPEG compression",
-    "pairs": "what was done to it",
-}
+Network = UNet | DnCNN | CourseCNN
+Answering = Callable[[np.ndarray], np.ndarray]
+
+
+class Collected(NamedTuple):
+    """Pictures to learn from, a part of which is the test, unless there are pictures for the test alone."""
+
+    pictures: Pictures
+    test: Pictures | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Pictures of which those with the numbers `train` are learnt from; others held out."""
+
+    pictures: Pictures
+    train: list[int]
+    valid: HeldOut
+    test: HeldOut
+    processing: dict[str, Any]
+    examples: list[np.ndarray]
 
 
 def frame(settings: Settings) -> Framing:
     return Framing(
-        question=f"What did a picture look like before {TASKS[restoring.task_of(settings)]}?",
+        question=f"What did a picture look like before {TASKS[settings.undone][0]}?",
         inputs="a spoiled picture of any size",
         outputs="the picture restored, of the same size",
         score="psnr",
@@ -100,24 +101,23 @@ def frame(settings: Settings) -> Framing:
     )
 
 
-def collect(settings: Settings, run: Run) -> Pictures:
-    from dataclasses import replace
-
-    from maquette.data.sets.sources import resolve
-
+def collect(settings: Settings, run: Run) -> Collected:
     if settings.pairs and settings.test:
         raise UserError("--test cannot go with --pairs: its pictures would need partners; leave one of them out.")
     found = resolve(settings.data, SOURCE)
     path, test_path = found.path, None if settings.test is None else resolve(settings.test, SOURCE).path
     if (path / "Train400").is_dir() and (path / "BSD68").is_dir():
         path, test_path = path / "Train400", test_path or path / "BSD68"
-    clean, partners = restoring.open_set(path, settings.patch), None
+    clean, partners = open_set(path, settings.patch), None
     if settings.pairs:
         folder = Path(settings.pairs).expanduser()
         if not folder.exists():
             raise UserError(f"--pairs {settings.pairs}: there is no such folder.")
-        clean, partners = restoring.matched(clean, restoring.open_set(folder, settings.patch), run, settings.pairs)
-    test = restoring.open_set(test_path, 16) if test_path else None
+        spoiled = open_set(folder, settings.patch, clean.counts)
+        clean, partners, told = matched(clean, spoiled, f"--pairs {settings.pairs}")
+        for note in told:
+            run.warn(note)
+    test = open_set(test_path, 16, clean.counts) if test_path else None
     if len(clean) < (3 if test is None else 2):
         raise UserError(
             f"{path} has {len(clean)} usable picture(s) of at least {settings.patch} pixels a side; training, "
@@ -128,26 +128,25 @@ def collect(settings: Settings, run: Run) -> Pictures:
         channels = max(entry.channels for entry in clean.entries)
     if settings.task == "saturate" and not settings.pairs and channels == 1:
         raise UserError("--task saturate needs pictures in colour, and these are grey.")
-    digests = [each.digest() for each in (clean, partners, test) if each is not None]
-    notes = [note for each in (clean, partners, test) if each is not None for note in each.notes()]
-    run.record_source(replace(found, sha256="+".join(digests)), pictures=len(clean), channels=channels)
+    sets = [each for each in (clean, partners, test) if each is not None]
+    digest = "+".join(each.digest() for each in sets)
+    notes = [note for each in sets for note in each.notes()]
+    run.record_source(replace(found, sha256=digest), pictures=len(clean), channels=channels)
     for note in notes:
         run.warn(note)
-    return restoring.Pictures(clean, partners, test, channels)
+    way = Spoiling(
+        settings.task, settings.levels, settings.factor, settings.saturation, settings.quality, settings.clip
+    )
+    return Collected(Pictures(clean, partners, way, channels), Pictures(test, None, way, channels) if test else None)
 
 
-def analyze(pictures: Pictures, settings: Settings, run: Run) -> dict[str, Any]:
-    import numpy as np
-    import pandas as pd
-
-    from maquette.figures.images import rows
-
-    entries = pictures.clean.entries
+def analyze(data: Collected, settings: Settings, run: Run) -> dict[str, Any]:
+    entries = data.pictures.clean.entries
     sizes = pd.Series([f"{entry.width} x {entry.height}" for entry in entries]).value_counts()
     table = sizes.rename_axis("size").reset_index(name="pictures")
     run.table("Sizes", table.head(12), f"The 12 commonest of {len(table)} sizes." if len(table) > 12 else "")
-    some = np.unique(np.linspace(0, len(entries) - 1, 5).astype(int))
-    shown = list(restoring.held_out(pictures, [int(n) for n in some], settings, run, 192))
+    some = [int(number) for number in evenly(len(entries), 5)]
+    shown = list(HeldOut(data.pictures, some, run.random, VALID_SIDE))
     spoiled = [np.clip(pair.spoiled, 0, 1) for pair in shown]
     run.picture(
         "task",
@@ -155,30 +154,19 @@ def analyze(pictures: Pictures, settings: Settings, run: Run) -> dict[str, Any]:
         "What is to be undone",
         "The middle of some pictures, as they are and as they are spoiled.",
     )
-    run.formula(FORMULAS[restoring.task_of(settings)].format(**settings.model_dump()))
+    run.formula(TASKS[settings.undone][1].format(**settings.model_dump()))
     return {"pictures": len(entries), "pixels": sum(entry.height * entry.width for entry in entries)}
 
 
-FORMULAS = {
-    "noise": "spoiled = clean + sigma * n,   n ~ N(0, 1) for each pixel and channel,   sigma = {sigma}",
-    "poisson": "spoiled = Poisson(clean / sigma^2) * sigma^2,   sigma = {sigma}",
-    "downres": "spoiled = enlarge(reduce(clean, {factor}), {factor}),   both by the nearest pixel",
-    "saturate": "S(spoiled) = min(1, {saturation} * S(clean)),   S = (max - min) / max of red, green, blue",
-    "jpeg": "spoiled = JPEG(clean),   quality {quality}",
-    "pairs": "spoiled and clean pictures as they were given",
-}
-
-
-def process(pictures: Pictures, settings: Settings, run: Run) -> Prepared:
-    count = len(pictures.clean)
+def process(data: Collected, settings: Settings, run: Run) -> Prepared:
+    count, source = len(data.pictures), data.test or data.pictures
     order = [int(number) for number in run.random("split").permutation(count)]
-    tested = 0 if pictures.test is not None else max(1, round(0.2 * count))
-    checked = max(1, min(restoring.MOST_VALID, count // 5))
+    tested = 0 if data.test is not None else max(1, round(0.2 * count))
+    checked = max(1, min(MOST_VALID, count // 5))
     test, valid, train = order[:tested], order[tested : tested + checked], order[tested + checked :]
-    if pictures.test is not None:
-        test = [int(number) for number in run.random("test").permutation(len(pictures.test))]
-    source = pictures.test or pictures.clean
-    test = restoring.choose_test(source.entries, test)
+    if data.test is not None:
+        test = [int(number) for number in run.random("test").permutation(len(data.test))]
+    test = choose_test(source.clean.entries, test)
     run.fact("Training pictures", len(train))
     run.fact("Validation pictures", len(valid))
     run.fact("Test pictures", len(test))
@@ -186,107 +174,186 @@ def process(pictures: Pictures, settings: Settings, run: Run) -> Prepared:
         "Pictures are whole in one part only. Training sees random patches of "
         f"{settings.patch} x {settings.patch} pixels, turned and mirrored, spoiled anew each time."
     )
-    large = [n for n in test if source.entries[n].height * source.entries[n].width > restoring.LARGE]
+    large = sum(is_large(source.clean.entries[number]) for number in test)
     if large:
-        run.say(
-            f"Of {len(large)} large test pictures the middle {restoring.TEST_SIDE} x {restoring.TEST_SIDE} is scored."
-        )
-    processing = {
-        "channels": pictures.channels,
-        "task": restoring.task_of(settings),
-        "factor": settings.factor,
-        "network": settings.network,
-    }
-    examples = [pair.spoiled[:256, :256] for pair in restoring.held_out(pictures, test[:4], settings, run)]
-    return Prepared(train, valid, (pictures, test), processing, examples)
+        run.say(f"Of {large} large test pictures the middle {TEST_SIDE} x {TEST_SIDE} is scored.")
+    known: dict[str, Any] = {"channels": source.channels, "task": settings.undone}
+    if counts := data.pictures.clean.counts:
+        known["counts"] = list(counts)
+    processing = known | settings.model_dump(include={"factor", "network"})
+    validation = HeldOut(data.pictures, valid, run.random, VALID_SIDE)
+    scored = HeldOut(source, test, run.random)
+    examples = [pair.spoiled[:256, :256] for pair in scored.first(4)]
+    return Prepared(data.pictures, train, validation, scored, processing, examples)
 
 
-def build(prepared: Prepared, settings: Settings) -> Any:
-    return restorers.build_network(prepared.processing["channels"], settings)
+def build(prepared: Prepared, settings: Settings) -> Network:
+    channels, (low, high), width = prepared.pictures.channels, settings.levels, settings.width
+    if settings.network == "cnn":
+        return CourseCNN(channels=channels)
+    if settings.network == "dncnn":
+        return DnCNN(channels=channels, depth=17 if low == high else 20)
+    return UNet(channels=channels, widths=(width, 2 * width), blocks=(2, 3), ups=(2,))
 
 
-def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
-    import torch
-
-    from maquette.data.pictures.patches import Patches
-    from maquette.figures.training import losses
-
-    pictures, test = prepared.test
-    sizes, entries = pictures.sizes(), pictures.clean.entries
+def train(model: Network, prepared: Prepared, settings: Settings, run: Run) -> Fitted:
+    pictures, entries = prepared.pictures, prepared.pictures.clean.entries
     patches = Patches(
         lambda number: pictures.read(prepared.train[number]),
-        [sizes[number] for number in prepared.train],
+        [pictures.size(number) for number in prepared.train],
         size=settings.patch,
         batch_size=settings.batch_size,
         seed=settings.seed,
         cache_mb=settings.cache_mb / (2 if pictures.partners else 1),
-        dtypes=[restoring.kept_as(entries[number]) for number in prepared.train],
+        dtypes=[kept_as(entries[number]) for number in prepared.train],
     )
     if not patches.all_fit:
         run.say(
             f"The pictures do not fit into {settings.cache_mb} MB: windows of {len(patches.kept)} of them are kept "
             "at a time, one replaced every few batches."
         )
-    valid = list(restoring.held_out(pictures, prepared.valid, settings, run, restoring.VALID_SIDE))
-    restorers.fit(model, patches, valid, settings, run)
-    if not run.is_main:
-        return Scores({})
-    model = model.to("cpu").eval()
-    run.picture("losses", losses(run.metrics(), {"loss": "loss"}), restorers.LOSS[settings.network])
+    choose_threads(model, settings.batch_size * settings.patch**2)
+    if isinstance(model, CourseCNN):
+        train_course(model, patches, prepared, settings, run)
+    else:
+        train_ours(model, patches, prepared, settings, run)
+    return Fitted()
+
+
+def train_course(model: CourseCNN, patches: Patches, prepared: Prepared, settings: Settings, run: Run) -> None:
+    """As in the course: Adamax with one learning rate makes the mean absolute error small."""
+    model.to(run.device).train()
+    optimizer = Adamax(model.parameters(), settings.learning_rate)
+    total, valid = Total(run.device), list(prepared.valid)
+    run.keep(model=model, optimizer=optimizer, patches=patches, total=total)
+    together = fitting(max(model.widths), settings.patch, settings.batch_size, run.device)
+    for step in run.loop(settings.steps):
+        spoiled, clean, weight = next_batch(patches, prepared.pictures.spoiling, torch.contiguous_format, run)
+        optimizer.clear()
+        loss = backward(model, spoiled, clean, torch.abs, weight, together)
+        advance(optimizer)
+        total.add(loss, settings.batch_size)
+        if step.every(log_interval(settings)):
+            run.log(step, loss=total.mean(), valid_psnr=mean_psnr(model, valid, run.device))
+
+
+def train_ours(model: UNet | DnCNN, patches: Patches, prepared: Prepared, settings: Settings, run: Run) -> None:
+    """Orthogonal steps (Muon), warmed up and led to 0 as a cosine, make the mean squared error small."""
+    model.to(device=run.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # faster so
+    optimizer = Muon(model.parameters(), settings.learning_rate)
+    total, valid = Total(run.device), list(prepared.valid)
+    run.keep(model=model, optimizer=optimizer, patches=patches, total=total)
+    together = settings.batch_size  # batch norm must see them all
+    if isinstance(model, UNet):
+        together = fitting(max(model.widths), settings.patch // model.shuffle, settings.batch_size, run.device)
+    for step in run.loop(settings.steps):
+        optimizer.learning_rate = settings.learning_rate * warm_cosine(step.progress)
+        spoiled, clean, weight = next_batch(patches, prepared.pictures.spoiling, torch.channels_last, run)
+        optimizer.clear()
+        loss = backward(model, spoiled, clean, torch.square, weight, together)
+        advance(optimizer)
+        total.add(loss, settings.batch_size)
+        if step.every(log_interval(settings)):
+            model.eval()
+            valid_psnr = mean_psnr(model, valid, run.device)
+            model.train()
+            run.log(step, loss=total.mean(), valid_psnr=valid_psnr)
+
+
+def next_batch(
+    patches: Patches, spoiling: Spoiling, layout: torch.memory_format, run: Run
+) -> tuple[Tensor, Tensor, float]:
+    """This process's part of spoiled patches and clean ones (N, C, H, W), and the weight of their mean loss."""
+    pair = spoiled_batch(patches, spoiling)
+    mine, weight = share(len(pair[1]), run.rank, run.processes)
+    given, wanted = (torch.from_numpy(each[mine]).permute(0, 3, 1, 2).to(run.device) for each in pair)
+    return given.contiguous(memory_format=layout), wanted.contiguous(memory_format=layout), weight
+
+
+def backward(
+    model: nn.Module,
+    spoiled: Tensor,
+    clean: Tensor,
+    measure: Callable[[Tensor], Tensor],
+    weight: float,
+    together: int,
+) -> Tensor:
+    """The mean of `measure` of the errors, times `weight`; its gradients add up, over `together` patches at a time."""
+    loss = torch.zeros((), device=clean.device)
+    for start in range(0, len(clean), together):
+        some = slice(start, start + together)
+        part = measure(model(spoiled[some]) - clean[some]).sum() * (weight / clean.numel())
+        part.backward()
+        loss += part.detach()
+    return loss
+
+
+def fitting(widest: int, side: int, batch_size: int, device: torch.device) -> int:
+    """How many patches go through the network at once: on a processor as many as a layer's answers fit its cache."""
+    return max(1, CACHED // (widest * side**2)) if device.type == "cpu" else batch_size
+
+
+def log_interval(settings: Settings) -> int:
+    return max(5, min(200, settings.steps // 20))
+
+
+@torch.no_grad()
+def mean_psnr(model: nn.Module, valid: list[Pair], device: torch.device) -> float:
+    reached = []
+    for pair in valid:
+        batch = torch.from_numpy(pair.spoiled).permute(2, 0, 1)[None].to(device)
+        reached.append(psnr(pair.clean, model(batch)[0].permute(1, 2, 0).cpu().numpy().clip(0, 1)))
+    return float(np.mean(reached))
+
+
+@torch.no_grad()
+def score(model: Network, prepared: Prepared, fitted: Fitted, settings: Settings, run: Run) -> Scores:
+    """psnr and ssim of the test pictures: of the network, of the spoiled pictures, and of classical methods."""
+    model.to("cpu")
+    kind = "absolute" if isinstance(model, CourseCNN) else "squared"
+    run.picture("losses", losses(run.metrics(), {"loss": "loss"}), f"Mean {kind} error")
     run.picture(
         "validation",
         losses(run.metrics(), {"valid_psnr": "psnr"}, unit="dB", higher_is_better=True),
         "PSNR of the validation pictures",
     )
-    with torch.inference_mode(), run.section("predict"):
-        return restored.score(model, pictures, test, valid, settings, run)
-
-
-def predict(
-    model: Any,
-    processing: dict[str, Any],
-    inputs: list[Any],
-    *,
-    memory_mb: int = 500,
-    enlarge: bool = False,
-    grey: bool = False,
-) -> list[np.ndarray]:
-    """Each picture restored: (H, W, C) float32 of its own size, or larger with `enlarge`.
-
-    inputs: pictures of any size, as `data.pictures.files.as_pixels` takes them. A network trained on grey pictures
-    restores each colour channel by itself; one trained in colour sees a grey picture as three equal channels.
-    """
-    import numpy as np
-
-    from maquette.data.pictures.files import as_pixels, to_channels
-    from maquette.methods.spoiling import nearest
-    from maquette.progress import Progress
-
-    if enlarge and processing["task"] != "downres":
-        raise UserError(
-            "--enlarge needs a run with --task downres; this one learned to undo " + processing["task"] + "."
-        )
-    channels, answers = processing["channels"], []
-    tile = restorers.tile_side(model, memory_mb)
-    for each in inputs:
-        pixels = as_pixels(each)
-        if enlarge:
-            factor = processing["factor"]
-            pixels = nearest(pixels, round(pixels.shape[0] * factor), round(pixels.shape[1] * factor))
-        given = pixels.shape[2]
-        progress = Progress("restoring", "tile")
-        if channels == given:
-            answer = restorers.run_network(model, pixels, tile, progress.update)
-        elif channels == 1 and grey:
-            answer = restorers.run_network(model, to_channels(pixels, 1), tile, progress.update)
-        elif channels == 1:
-            restorers.say_once(
-                "A picture in colour, a network for grey ones: each colour channel is restored by itself."
+    test, few = prepared.test, [(pair.clean, pair.spoiled) for pair in prepared.valid.first(2)]
+    methods = {name: tuned(method, few, psnr) for name, method in classical(settings).items()}
+    answering: dict[str, Answering] = {"this model": partial(run_network, model), "spoiled": np.asarray, **methods}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in answering}
+    names, progress = [], Progress("scoring", "picture")
+    for place, pair in enumerate(test):
+        for name, answer in answering.items():
+            found[name].append(picture_scores(pair.clean, answer(pair.spoiled)))
+        names.append(pair.name)
+        progress.update(place + 1, len(test))
+    progress.close()
+    scores = {name: pd.DataFrame(each) for name, each in found.items()}
+    means = {name: each.mean().to_dict() for name, each in scores.items()}
+    with run.section("predict"):
+        report.show_extremes(model, test, scores["this model"]["psnr"].to_numpy(), run)
+        report.show_rows(model, test, run)
+        if settings.undone in ("noise", "poisson"):
+            report.show_levels(model, test, run)
+        report.show_hardest(names, scores["this model"], scores["spoiled"], run)
+        if methods:
+            run.say(
+                "The classical methods know the pictures spoiled likewise only by one number, their strength, which "
+                "was chosen on two validation pictures."
             )
-            parts = [restorers.run_network(model, pixels[..., c : c + 1], tile, progress.update) for c in range(3)]
-            answer = np.concatenate(parts, axis=2)
-        else:
-            answer = to_channels(restorers.run_network(model, to_channels(pixels, 3), tile, progress.update), 1)
-        progress.close()
-        answers.append(answer)
-    return answers
+    report.show_inside(model, test, run)
+    return Scores(means.pop("this model"), means, {"psnr": "dB"})
+
+
+def classical(settings: Settings) -> dict[str, Method]:
+    """What one would use instead, without training."""
+    methods: dict[str, Method] = {
+        "non-local means": classic.non_local_means,
+        "wavelet": classic.wavelet,
+        "total variation": classic.total_variation,
+    }
+    if settings.undone == "downres":
+        return {"bicubic": partial(classic.bicubic, factor=settings.factor), **methods}
+    if settings.undone == "saturate":
+        return {"saturation divided again": partial(classic.desaturate, factor=settings.saturation)}
+    return methods

@@ -1,92 +1,48 @@
-"""What a restoring network reached on whole pictures, beside classical methods, in numbers and pictures."""
+"""What a restoring network does to whole pictures, at other levels of noise, and inside."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from maquette.recipes.restore import data as restoring
-from maquette.recipes.restore import networks as restorers
-from maquette.steps import Scores
+import numpy as np
+import pandas as pd
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from maquette.recipes.restore.data import Pair, Pictures
-    from maquette.runs import Run
+from maquette.figures.images import details, grid, rows
+from maquette.figures.training import overlaid
+from maquette.measures.pictures import psnr, ssim
+from maquette.recipes.restore.data import HeldOut, middle
+from maquette.recipes.restore.uses import run_network
+from maquette.runs import Run
 
 MOST_SHOWN = 40  # rows of the table of pictures
 SHOWN_SIDE = 640  # pixels; larger pictures are shown smaller
 CURVE_PICTURES, CURVE_SIDE = 4, 256
 
 
-def score(model: Any, pictures: Pictures, test: list[int], valid: list[Pair], settings: Any, run: Run) -> Scores:
-    """psnr and ssim of the test pictures: of the network, of the spoiled pictures, and of classical methods."""
-    import pandas as pd
-
-    from maquette.measures.pictures import picture_scores
-    from maquette.progress import Progress
-
-    task = restoring.task_of(settings)
-    methods = restoring.classical(settings, task)
-    strengths = {name: restoring.tuned(method, valid) for name, method in methods.items()}
-    found: dict[str, list[dict[str, float]]] = {"this model": [], "spoiled": [], **{name: [] for name in methods}}
-    names, progress = [], Progress("scoring", "picture")
-    for place, pair in enumerate(restoring.held_out(pictures, test, settings, run)):
-        answers = {
-            "this model": answer_of(model, pair.spoiled),
-            "spoiled": pair.spoiled,
-            **{name: method(pair.spoiled, strengths[name]) for name, method in methods.items()},
-        }
-        for name, answer in answers.items():
-            found[name].append(picture_scores(pair.clean, answer))
-        names.append(pair.name)
-        progress.update(place + 1, len(test))
-    progress.close()
-    means = {name: pd.DataFrame(rows).mean().to_dict() for name, rows in found.items()}
-    ours, spoiled = (pd.DataFrame(found[name]) for name in ("this model", "spoiled"))
+def show_hardest(names: Sequence[str], restored: pd.DataFrame, spoiled: pd.DataFrame, run: Run) -> None:
+    """psnr and ssim of each test picture, in the columns of both tables."""
     table = pd.DataFrame(
         {
             "picture": names,
             "psnr, spoiled": spoiled["psnr"].round(2),
-            "psnr": ours["psnr"].round(2),
+            "psnr": restored["psnr"].round(2),
             "ssim, spoiled": spoiled["ssim"].round(4),
-            "ssim": ours["ssim"].round(4),
+            "ssim": restored["ssim"].round(4),
         }
     ).sort_values("psnr", kind="stable")
-    show_extremes(model, pictures, test, ours["psnr"].to_numpy(), settings, run)
-    show_rows(model, pictures, test, settings, run)
-    if task in ("noise", "poisson"):
-        show_levels(model, pictures, test, settings, run)
     run.table("Test pictures, the hardest first", table.head(MOST_SHOWN), "Of a peak of 1; psnr in dB, after clipping.")
-    if methods:
-        run.say(
-            "The classical methods know the pictures spoiled likewise only by one number, their strength, which was "
-            "chosen on two validation pictures."
-        )
-    with run.section("train"):
-        show_inside(model, pictures, test, settings, run)
-    return Scores(means.pop("this model"), means, {"psnr": "dB"})
 
 
-def answer_of(model: Any, spoiled: np.ndarray) -> np.ndarray:
-    return restorers.run_network(model, spoiled, restorers.tile_side(model, 500))
-
-
-def show_extremes(model: Any, pictures: Pictures, test: list[int], psnrs: np.ndarray, settings: Any, run: Run) -> None:
+def show_extremes(model: nn.Module, test: HeldOut, psnrs: np.ndarray, run: Run) -> None:
     """The pictures with the best, the middle and the worst score, whole and in detail, with the error."""
-    import numpy as np
-
-    from maquette.figures.images import details
-    from maquette.measures.pictures import psnr
-
     order = np.argsort(psnrs, kind="stable")
     places = {"worst": order[0], "middle": order[len(order) // 2], "best": order[-1]}
     if len(order) < 3:
         places = {"best": order[-1]}
     for words, place in places.items():
-        (pair,) = restoring.held_out(pictures, [test[place]], settings, run)
-        answer = answer_of(model, pair.spoiled).clip(0, 1)
+        pair = test[int(place)]
+        answer = run_network(model, pair.spoiled).clip(0, 1)
         box = liveliest(pair.clean, min(64, *pair.clean.shape[:2]))
         error = np.abs(answer - pair.clean).mean(-1)
         top = float(np.quantile(error, 0.995))
@@ -103,7 +59,7 @@ def show_extremes(model: Any, pictures: Pictures, test: list[int], psnrs: np.nda
             f"restored_{words}",
             details(
                 {name: reduced(each, step) for name, each in shown.items()},
-                tuple(n // step for n in box),
+                (box[0] // step, box[1] // step, box[2] // step),
                 captions,
                 error="error",
             ),
@@ -123,8 +79,6 @@ def reduced(pixels: np.ndarray, step: int) -> np.ndarray:
 
 def liveliest(pixels: np.ndarray, side: int) -> tuple[int, int, int]:
     """(top, left, side) of the square with the most contrast between neighbouring pixels."""
-    import numpy as np
-
     grey = pixels.mean(-1)
     change = np.zeros_like(grey)
     change[1:] += np.abs(np.diff(grey, axis=0))
@@ -137,15 +91,12 @@ def liveliest(pixels: np.ndarray, side: int) -> tuple[int, int, int]:
     return (*best, side)
 
 
-def show_rows(model: Any, pictures: Pictures, test: list[int], settings: Any, run: Run) -> None:
+def show_rows(model: nn.Module, test: HeldOut, run: Run) -> None:
     """The course's four rows: spoiled, restored, truth, difference."""
-    from maquette.figures.images import rows
-    from maquette.measures.pictures import ssim
-
     shown = []
-    for pair in restoring.held_out(pictures, test[:5], settings, run):
-        area = restoring.middle(pair.clean.shape, 128)
-        shown.append((pair, answer_of(model, pair.spoiled).clip(0, 1), area))
+    for pair in test.first(5):
+        area = middle(pair.clean.shape, 128)
+        shown.append((pair, run_network(model, pair.spoiled).clip(0, 1), area))
     run.picture(
         "rows",
         rows(
@@ -166,26 +117,22 @@ def show_rows(model: Any, pictures: Pictures, test: list[int], settings: Any, ru
     )
 
 
-def show_levels(model: Any, pictures: Pictures, test: list[int], settings: Any, run: Run) -> None:
+def show_levels(model: nn.Module, test: HeldOut, run: Run) -> None:
     """PSNR over the level of the noise, also beyond what was trained."""
-    import numpy as np
-
-    from maquette.figures.training import overlaid
-    from maquette.measures.pictures import psnr
-
-    low, high = restoring.noise_levels(settings)
+    spoiling = test.pictures.spoiling
+    low, high = spoiling.levels
     levels = np.unique(np.concatenate([np.geomspace(low / 4, min(1, 3 * high), 9), [low, high]]))
-    clean = [pair.clean for pair in restoring.held_out(pictures, test[:CURVE_PICTURES], settings, run)]
-    clean = [picture[restoring.middle(picture.shape, CURVE_SIDE)] for picture in clean]
+    clean = [pair.clean[middle(pair.clean.shape, CURVE_SIDE)] for pair in test.first(CURVE_PICTURES)]
     lines: dict[str, list[float]] = {"restored": [], "spoiled": []}
     for level in levels:
-        reached: dict[str, list[float]] = {"restored": [], "spoiled": []}
-        for place, picture in enumerate(clean):
-            spoiled = restoring.spoil_one(picture, settings, float(level), run.random(f"level {place}"))
-            reached["spoiled"].append(psnr(picture, spoiled.clip(0, 1)))
-            reached["restored"].append(psnr(picture, answer_of(model, spoiled).clip(0, 1)))
-        for name, values in reached.items():
-            lines[name].append(float(np.mean(values)))
+        spoiled = [
+            spoiling(picture[None], float(level), run.random(f"level {place}"))[0]
+            for place, picture in enumerate(clean)
+        ]
+        answers = {"restored": [run_network(model, each) for each in spoiled], "spoiled": spoiled}
+        for name, made in answers.items():
+            reached = [psnr(picture, each.clip(0, 1)) for picture, each in zip(clean, made, strict=True)]
+            lines[name].append(float(np.mean(reached)))
     trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     run.picture(
         "levels",
@@ -197,15 +144,10 @@ def show_levels(model: Any, pictures: Pictures, test: list[int], settings: Any, 
     )
 
 
-def show_inside(model: Any, pictures: Pictures, test: list[int], settings: Any, run: Run) -> None:
+def show_inside(model: nn.Module, test: HeldOut, run: Run) -> None:
     """The kernels that the first layer learned, and what the first and a middle layer make of a picture."""
-    from torch import nn
-    from torch.nn import functional as F
-
-    from maquette.figures.images import grid
-
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-    first, middle = layers[0], layers[len(layers) // 2]
+    first, middle_layer = layers[0], layers[len(layers) // 2]
     kernels = first.weight.detach()
     shuffle = getattr(model, "shuffle", 1)
     kernels = F.pixel_shuffle(kernels, shuffle) if shuffle > 1 else kernels  # as they lie on the picture's own pixels
@@ -213,29 +155,24 @@ def show_inside(model: Any, pictures: Pictures, test: list[int], settings: Any, 
     if kernels.shape[1] not in (1, 3):
         kernels = kernels.mean(1, keepdim=True)
     grey = kernels.shape[1] == 1
-    shown = [
-        kernel.permute(1, 2, 0).numpy() if grey else (kernel.permute(1, 2, 0).numpy() + 1) / 2
-        for kernel in kernels[:32]
-    ]
+    shown = kernels[:32].permute(0, 2, 3, 1).numpy()
     run.picture(
         "kernels",
-        grid(shown, 16, signed=grey, most_height=0.55),
+        grid(list(shown if grey else (shown + 1) / 2), 16, signed=grey, most_height=0.55),
         "The kernels of the first layer",
         f"{len(shown)} of {len(kernels)}, {kernels.shape[-1]} x {kernels.shape[-2]} pixels each, random at first; "
         + ("blue is negative, orange positive." if grey else "grey is zero."),
     )
-    (pair,) = restoring.held_out(pictures, test[:1], settings, run)
-    spoiled = pair.spoiled[restoring.middle(pair.clean.shape, 128)]
-    seen: dict[str, Any] = {}
+    pair = test[0]
+    seen: dict[str, Tensor] = {}
     hooks = [
-        layer.register_forward_hook(lambda _, __, output, name=name: seen.__setitem__(name, output.detach()))
-        for name, layer in (("first", first), ("middle", middle))
+        layer.register_forward_hook(lambda _, __, output, name=name: seen.__setitem__(name, output[0].detach()))
+        for name, layer in (("first", first), ("middle", middle_layer))
     ]
-    answer_of(model, spoiled)
+    run_network(model, pair.spoiled[middle(pair.clean.shape, 128)])
     for hook in hooks:
         hook.remove()
     for name, maps in seen.items():
-        maps = maps[0]
         strongest = maps.flatten(1).std(1).argsort(descending=True, stable=True)[:16]
         chosen = maps[strongest] / maps[strongest].abs().flatten(1).quantile(0.99, dim=1)[:, None, None].clamp_min(1e-8)
         run.picture(

@@ -1,64 +1,53 @@
-"""Photographs to a scene of 3D Gaussians that one can fly through; Kerbl et al. 2023."""
+"""Photographs to a scene of 3D Gaussians that one can fly through; Kerbl et al. 2023.
 
-from __future__ import annotations
+Each step draws the Gaussians for one photograph's camera and moves them along the derivatives of the difference; now
+and then the cloud grows, in one of three ways.
+"""
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from maquette.families.flights import FlyingOptions as Options  # noqa: F401  what `predict` takes
-from maquette.settings import Settings as BaseSettings
-from maquette.settings import UserError, option
-from maquette.steps import Framing, Prepared, Scores
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from maquette.data.scenes.reading import Scene
+from maquette.families.flights import drawer
+from maquette.families.views import Judge, Seen, means_of, score_nearest
+from maquette.figures.images import grid
+from maquette.figures.scenes import points_and_cameras
+from maquette.kernels import choosing
+from maquette.methods import densification
+from maquette.methods.densification import Cloud, Growth, Moment
+from maquette.methods.exposure import STEP_SIZE, Exposures
+from maquette.models import Gaussians
+from maquette.recipes.splat.data import Prepared, collect_scene, prepare, rows_to_start_from
+from maquette.recipes.splat.report import show_scene
+from maquette.recipes.splat.settings import Settings
+from maquette.runs import Run
+from maquette.settings import UserError
+from maquette.steps import Fitted, Framing, Scores
+from maquette.training import Batches
 
-    from maquette.data.scenes.reading import Scene
-    from maquette.runs import Run
-
-SOURCE = "nerf_fox"
-
-
-class Settings(BaseSettings):
-    longest: int = option(480, "longer side of the pictures it learns from; larger ones are reduced", "px", ge=16)
-    hold_out: int = option(8, "every so many views by name, one is kept for the scores", ge=2)
-    masks: str | None = option(None, "a folder of pictures named like the photographs, white where pixels count")
-    background: Literal["white", "black", "grey"] = option("white", "what transparent pictures are laid on")
-    single_camera: bool = option(True, "all photographs of a size come from one lens, where cameras must be solved")
-    features: int = option(2048, "points looked for in each photograph, where cameras must be solved", ge=256)
-    init: str | None = option(None, "start from this scene: a run of splat, or a .ply or .splat file")
-    gaussians: int | None = option(
-        None, "how many Gaussians the scene may grow to; if not set, 75,000, and more for longer training", ge=1
-    )
-    degree: int = option(2, "how finely colours change with direction: degree of the harmonics", ge=0, le=3)
-    steps: int = option(4000, "views it learns from, one a step", ge=1)
-    growth: Literal["budget", "threshold", "mcmc"] = option(
-        "budget",
-        "grow to `gaussians` where pictures pull most; as in the paper, where they pull more than a threshold; or as "
-        "a Markov chain, which moves faint Gaussians to where others are",
-    )
-    coarse: float = option(0.25, "part of training that sees pictures of half the size", ge=0, lt=1)
-    exposure: bool = option(True, "each photograph has its own brightness, tint and shadows, learned beside the scene")
-    share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
-    rate: float = option(1.0, "of all step sizes: times those tuned for short training", gt=0, le=100)
-    antialiased: bool = option(
-        True, "thin Gaussians fade instead of growing to a pixel, so that views of any size look alike"
-    )
+GAUSSIANS = 75_000, 4000, 120  # up to so many steps or seconds, beyond with the root of either: fewer would overfit
+GROWS_EVERY, PARTS = 100, 40  # steps between two growths in the published ways, at most such a part of all
+LEFT_OUT = 0.1  # of the Gaussians, by chance, in each step until steps become smaller; Park et al. 2025 (DropGaussian)
+SETTLES_FROM = 0.6  # part of training from which steps become smaller
+SMALLEST = 0.03  # of the step sizes, at the end
+SHRINKING = 0.01  # weight of mean opacity and size in the loss, for Markov chains
+MOMENTS = 24  # at which held-out views are looked at
+WORK = 3.0  # that a Gaussian adds to a step, in pixels
+TIMED = 0.01  # part of --seconds after which the number of steps is known: until then nothing grows
+# sizes of Adam's steps; those of the paper for positions x 3, scales x 4 and colours x 2, since training is short
+POSITION, SCALE, ROTATION, OPACITY, COLOUR = 4.8e-4, 0.02, 0.001, 0.05, 0.005
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"longest": 80, "gaussians": 7000, "degree": 1, "steps": 120},
-    "course": {
-        "growth": "threshold",
-        "gaussians": 3_000_000,
-        "degree": 3,
-        "steps": 30_000,
-        "coarse": 0.0,
-        "exposure": False,
-        "antialiased": False,
-        "longest": 1600,
-    },
-    "full": {"gaussians": 1_000_000, "degree": 3, "steps": 30_000, "longest": 1600},
-}
+@dataclass(frozen=True, kw_only=True)
+class Learned(Fitted):
+    """And who judges the scene, with the exposures of the photographs."""
+
+    judge: Judge
 
 
 def frame(settings: Settings) -> Framing:
@@ -72,42 +61,12 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> Scene:
-    from dataclasses import replace
-    from pathlib import Path
-
-    from maquette.data.scenes.reading import read_scene
-    from maquette.data.sets.sources import cache_folder, resolve
-
     if run.processes > 1:
         raise UserError("splat trains in one process, on all cores of one machine; start it without torchrun.")
-    found = resolve(settings.data, SOURCE)
-    scene = read_scene(
-        found.path,
-        longest=settings.longest,
-        hold_out=settings.hold_out,
-        background=settings.background,
-        masks=Path(settings.masks).expanduser() if settings.masks else None,
-        cache=cache_folder() / "cameras",
-        single_camera=settings.single_camera,
-        features=settings.features,
-        say=lambda line: print(line, flush=True),
-    )
-    shapes = {f"{view.picture.shape[1]} x {view.picture.shape[0]}" for view in scene.views}
-    run.record_source(
-        replace(found, sha256=scene.digest),
-        views=len(scene.views),
-        pixels=", ".join(sorted(shapes)),
-        points=len(scene.points),
-        cameras_from=scene.kind,
-        notes=scene.notes,
-    )
-    return scene
+    return collect_scene(settings, run)
 
 
 def analyze(scene: Scene, settings: Settings, run: Run) -> dict[str, Any]:
-    from maquette.figures.images import grid
-    from maquette.figures.scenes import points_and_cameras
-
     views = scene.views
     shown = views[:: max(1, len(views) // 12)][:12]
     run.picture("views", grid([view.picture / 255 for view in shown], 6), "Some of the views")
@@ -128,91 +87,192 @@ def analyze(scene: Scene, settings: Settings, run: Run) -> dict[str, Any]:
 
 
 def process(scene: Scene, settings: Settings, run: Run) -> Prepared:
-    from maquette.graphics.cameras import described
-    from maquette.recipes.splat.growing import extent_of, views_of
-
-    train, test = (views_of(scene.part(part)) for part in ("train", "test"))
-    background = (0.0, 0.0, 0.0) if scene.background is None else tuple(float(value) for value in scene.background)
-    processing = {
-        "background": list(background),
-        "cameras": [described(view.camera) for view in train],
-        "extent": extent_of([view.camera for view in train]),
-    }
-    run.fact("Training views", len(train))
-    run.fact("Held-out views", len(test))
-    return Prepared((scene, train), None, test, processing)
+    trained = run.needed.get("init")
+    prepared = prepare(scene, None if trained is None else trained.model)
+    run.fact("Training views", len(prepared.train))
+    run.fact("Held-out views", len(prepared.test))
+    return prepared
 
 
-def build(prepared: Prepared, settings: Settings) -> Any:
-    from maquette.methods.densification import rows_of_points
-    from maquette.models import Gaussians
-
-    scene, _ = prepared.train
+def build(prepared: Prepared, settings: Settings) -> Gaussians:
+    rows = rows_to_start_from(prepared, settings.init, settings.degree)
     background = tuple(prepared.processing["background"])
-    if settings.init:
-        rows = rows_to_start_from(settings.init, settings.degree)
-    else:
-        rows = rows_of_points(scene.points, scene.colours / 255, settings.degree)
     return Gaussians.of_rows(rows, background=background, is_antialiased=settings.antialiased)
 
 
-def rows_to_start_from(init: str, degree: int) -> np.ndarray:
-    """The Gaussians of a run or a file, with harmonics up to `degree`."""
-    from pathlib import Path
-
-    import numpy as np
-
-    from maquette.checkpoints import load_model
-    from maquette.data.scenes.splatfiles import read_splats
-
-    path = Path(init).expanduser()
-    if not path.exists():
-        raise UserError(f"--init {init}: there is no such file or run.")
-    if path.is_dir():
-        if not (path / "model.json").exists():
-            raise UserError(f"--init {init} holds no trained scene; give a finished run of splat, or a .ply file.")
-        model: Any = load_model(path)
-        if type(model).__name__ != "Gaussians":
-            raise UserError(f"--init {init} is no run of splat.")
-        found = model.rows()
-    else:
-        found = read_splats(path).rows()
-    rows = np.zeros((len(found), 11 + 3 * (degree + 1) ** 2), np.float32)
-    columns = min(rows.shape[1], found.shape[1])
-    rows[:, :columns] = found[:, :columns]
-    return rows
+# -- training ----------------------------------------------------------------------------------------------------------
 
 
-def train(model: Any, prepared: Prepared, settings: Settings, run: Run) -> Scores:
-    from maquette.kernels import of_splats
-    from maquette.methods.exposure import Exposures
-    from maquette.recipes.splat import report as splat_pictures
-    from maquette.recipes.splat.growing import train_cloud
-    from maquette.recipes.splat.judging import Judge, means_of, score_nearest
-
-    (_, views), test, extent = prepared.train, prepared.test, prepared.processing["extent"]
+def train(model: Gaussians, prepared: Prepared, settings: Settings, run: Run) -> Learned:
+    """The Gaussians moved towards one view after the other, and the exposures of the photographs with them."""
+    views, extent, way = prepared.train, prepared.extent, WAYS[settings.growth]
     exposures = Exposures(len(views)) if settings.exposure else None
-    judge = Judge(of_splats(run.device.type), model, views, test, extent, exposures)
-    cloud = train_cloud(model, views, judge, extent, settings, run)
-    model.hold(cloud.rows)
+    judge = Judge(views, prepared.test, extent, exposures)
+    splats = choosing.of_splats(run.device.type)
+    cloud, studio = Cloud(model.rows()), splats.Studio()
+    growth = Growth(
+        run.random("growth"), begun=len(cloud), most=most_of(settings), extent=extent, pause=pause_of(settings)
+    )
+    batches = Batches(len(views), 1, settings.seed)
+    tell(settings, cloud, views, splats, run)
+    run.keep(cloud=cloud, chance=growth, batches=batches)
     if exposures is not None:
-        prepared.processing["exposures"] = {"matrices": exposures.matrices, "shadings": exposures.shadings}
-        run.fact("Brightness of photographs", f"differs by {exposures.spread():.1%}")
-    scores, nearest = judge.scores(cloud.rows), score_nearest(views, test, extent)
-    splat_pictures.show_training(judge, scores, nearest, run)
-    values = {**means_of(scores), "gaussians": float(len(cloud))}
+        run.keep(exposures=exposures)
+    pixels = float(np.mean([view.truth[0].size for view in views]))
+
+    def cost(progress: float) -> float:
+        """How long a step takes, in pixels: those it sees and what Gaussians add."""
+        return (pixels / 4 if progress < settings.coarse else pixels) + WORK * growth.target(progress)
+
+    interval = max(1, settings.steps // MOMENTS)
+    for step in run.loop(settings.steps, timed=TIMED, cost=cost):
+        number = int(next(batches)[0])
+        view = views[number]
+        is_coarse = step.progress < settings.coarse
+        step_sizes = way.step_sizes(cloud.rows.shape[1], extent, step.progress) * np.float32(settings.step_sizes)
+        if exposures is not None:
+            exposures.step_size = STEP_SIZE * settling(step.progress)
+        few = int(way.left_out * len(cloud)) if step.progress < SETTLES_FROM else 0
+        loss, _ = splats.learn(
+            cloud,
+            view.half_camera if is_coarse else view.camera,
+            view.half_truth if is_coarse else view.truth,
+            view.half_mask if is_coarse else view.mask,
+            step_sizes,
+            studio,
+            background=model.background,
+            degree=min(model.degree, way.degree(step)),
+            ssim_share=settings.ssim_share,
+            is_antialiased=model.is_antialiased,
+            shrinking=way.shrinking / max(1, len(cloud)),
+            exposures=exposures,
+            view=number,
+            # those without which a step does, so that none counts on others; some may be named twice
+            left_out=growth.generator.integers(len(cloud), size=few) if few else None,
+        )
+        way.grow(cloud, step, growth)
+        if way.wanders:
+            away = partial(densification.wandering, step_size=float(step_sizes[0]), chance=growth.generator)
+            splats.move(cloud, densification.WANDERS, away, studio)
+        if step.number == 1 or step.every(interval) or step.is_last:
+            valid_psnr = judge.mean_psnr(partial(splats.draw, studio.rows(cloud), **model.looks))
+            run.log(step, loss=float(loss), valid_psnr=valid_psnr, gaussians=len(cloud))
+    cloud.settle()
+    model.hold(cloud.rows)
+    if exposures is None:
+        return Learned(judge=judge)
+    found = {"matrices": exposures.matrices, "shadings": exposures.shadings}
+    return Learned({"exposures": found}, judge=judge)
+
+
+def tell(settings: Settings, cloud: Cloud, views: list[Seen], splats: ModuleType, run: Run) -> None:
+    """What training will take, said before it begins; `splats` are the kernels."""
+    most = max(most_of(settings), len(cloud))
+    pixels = max(view.truth[0].size for view in views)
+    pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
+    memory = splats.memory(most, cloud.rows.shape[1], pixels, pictures)
+    run.fact("Gaussians at the start", len(cloud))
+    run.fact("Gaussians at most", most)
+    run.fact("Memory for training", round(memory / 2**20), "MB")
+    run.fact("Steps", "by time" if settings.seconds else settings.steps)
+    run.fact("Optimizer", "Adam, for the Gaussians that a view shows")
+    run.fact("Drawn by", splats.DRAWN_BY)
+    if run.device.type == "cuda" and splats.DEVICE == "cpu":
+        run.warn(
+            "Scenes are trained on the processor, and the graphics card stays unused: gsplat, which would draw on it, "
+            'is not installed or does not run here; pip install "maquette[cuda]".'
+        )
+    where = " of the card" if splats.DEVICE == "cuda" else ""
+    print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB{where}.", flush=True)
+
+
+def most_of(settings: Settings) -> int:
+    """How many Gaussians the scene may grow to: as was set, or what `GAUSSIANS` says."""
+    if settings.gaussians is not None:
+        return settings.gaussians
+    most, steps, seconds = GAUSSIANS
+    longer = settings.seconds / seconds if settings.seconds else settings.steps / steps
+    return round(most * max(1.0, longer) ** 0.5)
+
+
+def pause_of(settings: Settings) -> int:
+    """Steps between two growths in the published ways."""
+    return GROWS_EVERY if settings.seconds else max(5, min(GROWS_EVERY, settings.steps // PARTS))
+
+
+# -- ways of growing, and what in training goes with them --------------------------------------------------------------
+
+
+def step_sizes_of(columns: int, extent: float, progress: float) -> np.ndarray:
+    """The size of Adam's step for each number of a row, (11 + 3 K,), when `progress` of training is done."""
+    sizes = np.empty(columns, np.float32)
+    sizes[:3] = POSITION * extent * 0.01**progress
+    sizes[3:6], sizes[6:10], sizes[10] = SCALE, ROTATION, OPACITY
+    sizes[11:14], sizes[14:] = COLOUR, COLOUR / 20
+    return sizes
+
+
+def settling(progress: float) -> float:
+    """What step sizes are multiplied by: 1, and less towards the end of training."""
+    return SMALLEST ** max(0.0, (progress - SETTLES_FROM) / (1 - SETTLES_FROM))
+
+
+def settling_sizes(columns: int, extent: float, progress: float) -> np.ndarray:
+    """Step sizes that become smaller towards the end; those of positions do so all the time."""
+    sizes = step_sizes_of(columns, extent, progress)
+    sizes[3:] *= settling(progress)
+    return sizes
+
+
+def papers_sizes(columns: int, extent: float, progress: float) -> np.ndarray:
+    """Those of the paper."""
+    sizes = step_sizes_of(columns, extent, progress)
+    sizes[:3] /= 3
+    sizes[3:6] /= 4
+    sizes[11:] /= 2
+    return sizes
+
+
+def early_degree(step: Moment) -> int:
+    """The degree of harmonics grows as training goes on."""
+    return int(10 * step.progress)
+
+
+def papers_degree(step: Moment) -> int:
+    """Every 1,000 steps."""
+    return step.number // 1000
+
+
+class Way(NamedTuple):
+    """How the cloud grows after a step, and how the next one goes.
+
+    left_out: part of the Gaussians that a step does without; shrinking: weight of mean opacity and size in the loss;
+    wanders: whether the faint move by chance.
+    """
+
+    grow: Callable[[Cloud, Moment, Growth], None]
+    step_sizes: Callable[[int, float, float], np.ndarray] = settling_sizes
+    degree: Callable[[Moment], int] = early_degree
+    left_out: float = 0.0
+    shrinking: float = 0.0
+    wanders: bool = False
+
+
+WAYS = {
+    "budget": Way(densification.budget, left_out=LEFT_OUT),
+    "threshold": Way(densification.threshold, papers_sizes, papers_degree),
+    "mcmc": Way(densification.mcmc, shrinking=SHRINKING, wanders=True),
+}
+
+
+# -- scores ------------------------------------------------------------------------------------------------------------
+
+
+def score(model: Gaussians, prepared: Prepared, fitted: Learned, settings: Settings, run: Run) -> Scores:
+    judge, draw = fitted.judge, drawer(model, run.device.type)
+    if judge.exposures is not None:
+        run.fact("Brightness of photographs", f"differs by {judge.exposures.spread():.1%}")
+    scores, nearest = judge.scores(draw), score_nearest(prepared.train, prepared.test, prepared.extent)
+    show_scene(model, draw, judge, scores, nearest, run)
+    values = {**means_of(scores), "gaussians": float(model.count)}
     return Scores(values, {"nearest training view": means_of(nearest)}, {"psnr": "dB"})
-
-
-def predict(model: Any, processing: dict[str, Any], inputs: Any, **options: Any) -> Any:
-    """The picture (H, W, 3) in 0..1 that a `Camera` sees; a list of pictures for several cameras."""
-    from maquette.families import flights as flying
-
-    return flying.predict(model, processing, inputs, **options)
-
-
-def frames(model: Any, processing: dict[str, Any], **options: Any) -> Any:
-    """The pictures of a film along a path, one by one."""
-    from maquette.families.flights import frames_of
-
-    return frames_of(model, processing, **options)

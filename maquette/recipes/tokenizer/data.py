@@ -1,31 +1,49 @@
-"""What tokenizers are measured by: bytes a token, bits a byte, what they do not know, speed."""
+"""The text that tokenizers learn from, and what they are measured by: bytes a token, bits a byte, what is lost."""
 
-from __future__ import annotations
-
+import time
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import numpy as np
+import torch
 
-    import numpy as np
-
-    from maquette.data.text.tokenizers import Tokenizer
+from maquette.data.text.documents import Texts
+from maquette.data.text.tokenizers import Tokenizer
+from maquette.models.unigram import Unigram
+from maquette.runs import Run
+from maquette.settings import UserError
 
 AT_ONCE = 16  # stretches encoded together
 
 
-def measured(tokenizer: Tokenizer, model: Any, train: Sequence[str], test: Sequence[str]) -> dict[str, Any]:
-    """Counts the training tokens into `model`, a `Unigram`, and measures tokenizer and model on the test part.
+def read_parts(texts: Texts, run: Run, *, most_mb: int, test_share: float) -> tuple[list[str], list[str]]:
+    """Training and test part in memory, stretch by stretch; of more than `most_mb`, stretches drawn at random."""
+    train: list[str] = []
+    test: list[str] = []
+    megabytes, chance = texts.size / 2**20, run.random("stretches")
+    share = most_mb / megabytes
+    for piece in texts.pieces(test_share, run.settings.seed):
+        held = train if piece.part == "train" else test
+        if share >= 1 or not held or chance.random() < share:
+            held.append(piece.text)
+    for note in texts.notes():
+        if note not in run.source["notes"]:  # what only reading could tell
+            run.say(note)
+    if share < 1:
+        run.say(f"The text has {megabytes:,.0f} MB; about {most_mb:,} MB of it were drawn at random.")
+    for name, held in (("training", train), ("test", test)):
+        if not any(text.strip() for text in held):
+            raise UserError(f"{texts.path} gives no text for the {name} part; give more text, or another --test-share.")
+    return train, test
+
+
+def measured(tokenizer: Tokenizer, model: Unigram, train: Sequence[str], test: Sequence[str]) -> dict[str, Any]:
+    """Counts the training tokens into `model`, and measures tokenizer and model on the test part.
 
     What a tokenizer does not hold would have to be spelled out: each of `lost_bytes` counts as a token, and as 8 bits.
     `speed` is in MB a second.
     """
-    import time
-
-    import numpy as np
-    import torch
-
     count = len(tokenizer.vocabulary)
     seen = np.zeros(count, np.int64)
     began = time.perf_counter()

@@ -1,17 +1,23 @@
 """What the report shows of tokenizers: their costs, strips of tokens, merges in order, the vocabulary."""
 
-from __future__ import annotations
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from matplotlib.figure import Figure
-
-    from maquette.data.text.tokenizers import Subwords, Tokenizer
-    from maquette.recipes.tokenizer.figures import Strip
-    from maquette.runs import Run
+from maquette.data.text.merges import growth, smaller
+from maquette.data.text.tokenizers import Subwords, Tokenizer, readable, spelled
+from maquette.families.blocks import Block, formulas, picture, say, table, warn
+from maquette.figures.training import overlaid
+from maquette.models.unigram import Unigram
+from maquette.recipes.tokenizer.data import bytes_per_token, size_of
+from maquette.recipes.tokenizer.figures import Strip, merges, seen, side_by_side, strips
+from maquette.recipes.tokenizer.settings import MEERKATS
+from maquette.runs import Run
 
 MERGES = 40  # shown in order
 GROWN = 120  # characters of a text that are shown growing
@@ -25,17 +31,12 @@ DECK_CUTS = {
     "words": ("Let 's do tokenization !", 5),
     "bpe": ("Let's</w> do</w> token ization</w> !</w>", 5),
 }  # S:1628-1655
-BERT = "Meerkats are small, social, and always ready for adventures"
 BERT_CUT = "Me ##er ##kat ##s are small , social , and always ready for adventures"  # S:1664-1682
 
 
-def show_comparison(rows: Mapping[str, dict[str, Any]], kept: str, settings: Any, run: Run) -> None:
+def show_comparison(rows: Mapping[str, dict[str, Any]], kept: str, vocabulary: int, run: Run) -> None:
     """The kinds in a table, with what each loses, and as bars with their speed."""
-    import pandas as pd
-
-    from maquette.recipes.tokenizer.figures import side_by_side
-
-    table = [
+    lines = [
         {
             "kind": kind,
             "vocabulary": row["vocabulary"],
@@ -43,13 +44,13 @@ def show_comparison(rows: Mapping[str, dict[str, Any]], kept: str, settings: Any
             "unknown": f"{row['unknown_share']:.2%}",
             "bytes a token": row["bytes_per_token"],
             "bits a byte": row["bits_per_byte"],
-            "remark": remark(row, settings.vocabulary),
+            "remark": remark(row, vocabulary),
         }
         for kind, row in rows.items()
     ]
     run.table(
         "The kinds on the test part",
-        pd.DataFrame(table),
+        pd.DataFrame(lines),
         "Words are what stands between white space. What a kind loses would have to be spelled out: parts that its "
         "vocabulary lacks, and white space that does not come back as it was. Each byte of it counts as a token in the "
         "bytes a token, and as 8 bits in the bits a byte; so no kind gains by losing much.",
@@ -92,12 +93,6 @@ def remark(row: dict[str, Any], asked: int) -> str:
 
 def show_sizes(tokenizers: Mapping[str, Tokenizer], test: Sequence[str], largest: int, run: Run) -> None:
     """Bytes a token over the size of the vocabulary, for the kinds whose smaller vocabularies lie in larger ones."""
-    import numpy as np
-
-    from maquette.data.text.merges import smaller
-    from maquette.figures.training import overlaid
-    from maquette.recipes.tokenizer.data import bytes_per_token
-
     some, left = [], MEASURED
     for text in test:
         some.append(text[:left])
@@ -124,9 +119,6 @@ def show_sizes(tokenizers: Mapping[str, Tokenizer], test: Sequence[str], largest
 
 def strip_of(name: str, tokenizer: Tokenizer, text: str, *, numbered: bool = True) -> Strip:
     """The tokens of a text as boxes; what the vocabulary lacks is shown as it stands in the text."""
-    from maquette.data.text.tokenizers import readable
-    from maquette.recipes.tokenizer.figures import Strip
-
     numbers, spans = tokenizer.encode(text).tolist(), tokenizer.offsets(text)
     unknown = {place for place, number in enumerate(numbers) if number == tokenizer.unknown}
     tokens = [
@@ -138,10 +130,6 @@ def strip_of(name: str, tokenizer: Tokenizer, text: str, *, numbered: bool = Tru
 
 def show_strips(tokenizers: Mapping[str, Tokenizer], sentences: Sequence[str], run: Run) -> None:
     """Every sentence under every kind, and what the course's deck prints beside what comes out here."""
-    import pandas as pd
-
-    from maquette.recipes.tokenizer.figures import strips
-
     for place, sentence in enumerate(sentences, 1):
         run.picture(
             f"strips_{place}",
@@ -157,8 +145,8 @@ def show_strips(tokenizers: Mapping[str, Tokenizer], sentences: Sequence[str], r
         if DECK in sentences and kind in tokenizers:
             tokens = strip_of(kind, tokenizers[kind], DECK).tokens
             rows.append({"kind": kind, "the deck": cut, "tokens there": count, **here(tokens)})
-    if BERT in sentences and "wordpiece" in tokenizers:
-        tokens = strip_of("", tokenizers["wordpiece"], BERT).tokens
+    if MEERKATS in sentences and "wordpiece" in tokenizers:
+        tokens = strip_of("", tokenizers["wordpiece"], MEERKATS).tokens
         rows.append({"kind": "wordpiece (bert-base-cased)", "the deck": BERT_CUT, "tokens there": 14, **here(tokens)})
     if rows:
         run.table(
@@ -170,16 +158,11 @@ def show_strips(tokenizers: Mapping[str, Tokenizer], sentences: Sequence[str], r
 
 
 def here(tokens: Sequence[str]) -> dict[str, Any]:
-    from maquette.recipes.tokenizer.figures import seen
-
     return {"here": " ".join(seen(token) for token in tokens), "tokens here": len(tokens)}
 
 
 def show_merges(tokenizers: Mapping[str, Tokenizer], sentences: Sequence[str], run: Run) -> None:
     """The first merges of byte pair encoding in order, and how they build the tokens of the first sentence."""
-    from maquette.data.text.tokenizers import Subwords, spelled
-    from maquette.recipes.tokenizer.figures import merges
-
     bpe = tokenizers.get("bpe")
     if not isinstance(bpe, Subwords) or not bpe.merges:
         return
@@ -201,10 +184,6 @@ def show_merges(tokenizers: Mapping[str, Tokenizer], sentences: Sequence[str], r
 
 def growing(bpe: Subwords, text: str) -> Figure:
     """The start of a text as bytes and after the merges that change it; of many, some from the first to the last."""
-    from maquette.data.text.merges import growth
-    from maquette.data.text.tokenizers import spelled
-    from maquette.recipes.tokenizer.figures import Strip, strips
-
     stages = growth(bpe, text[:GROWN])
     if len(stages) > STEPS:
         stages = [stages[round(n * (len(stages) - 1) / (STEPS - 1))] for n in range(STEPS)]
@@ -212,13 +191,8 @@ def growing(bpe: Subwords, text: str) -> Figure:
     return strips([Strip(n, [spelled(t) for t in stage.tokens]) for n, stage in zip(names, stages, strict=True)])
 
 
-def show_vocabulary(tokenizer: Tokenizer, model: Any, run: Run) -> None:
+def show_vocabulary(tokenizer: Tokenizer, model: Unigram, run: Run) -> None:
     """The commonest and the longest tokens of the vocabulary that is kept."""
-    import pandas as pd
-
-    from maquette.data.text.tokenizers import readable
-    from maquette.recipes.tokenizer.figures import seen
-
     shares = model.log_probabilities.detach().exp().numpy()
     words = [readable(tokenizer, number) for number in range(len(tokenizer.vocabulary))]
     commonest = sorted(range(len(words)), key=lambda number: (-shares[number], number))[:20]
@@ -231,39 +205,30 @@ def show_vocabulary(tokenizer: Tokenizer, model: Any, run: Run) -> None:
         run.table(title, pd.DataFrame(rows), caption)
 
 
-def explained(model: Any, tokenizer: Tokenizer, text: str) -> list[dict[str, Any]]:
+def explained(model: Unigram, tokenizer: Tokenizer, text: str) -> list[Block]:
     """Blocks of a page on how a text is cut: its strip, its tokens and their probabilities, the merges that made it."""
-    import math
-
-    import torch
-
-    from maquette.data.text.tokenizers import Subwords
-    from maquette.recipes.tokenizer.figures import seen, strips
-
     strip, spans = strip_of(tokenizer.kind, tokenizer, text), tokenizer.offsets(text)
-    numbers, size = list(strip.numbers), len(text.encode("utf-8", "replace"))
+    numbers, size = list(strip.numbers), size_of(text)
     if not numbers:
-        return [{"kind": "text", "text": "This text has no tokens."}]
+        return [say("This text has no tokens.")]
     with torch.no_grad():
         probabilities = model(torch.tensor(numbers)).exp().tolist()
     bits = [-math.log2(p) for p in probabilities]
-    blocks: list[dict[str, Any]] = [
-        {
-            "kind": "text",
-            "text": f"{len(text):,} characters, {size:,} bytes in UTF-8: {len(numbers):,} tokens of the kind "
-            f"{tokenizer.kind}, {size / len(numbers):.2f} bytes each.",
-        },
-        {
-            "kind": "picture",
-            "figure": strips([strip]),
-            "title": "The text as tokens",
-            "caption": "Below each token its number in the vocabulary; ␣ is a space. A red frame: the vocabulary has "
-            "no token for this.",
-        },
+    blocks = [
+        say(
+            f"{len(text):,} characters, {size:,} bytes in UTF-8: {len(numbers):,} tokens of the kind {tokenizer.kind}, "
+            f"{size / len(numbers):.2f} bytes each."
+        ),
+        picture(
+            strips([strip]),
+            "The text as tokens",
+            "Below each token its number in the vocabulary; ␣ is a space. A red frame: the vocabulary has no token "
+            "for this.",
+        ),
     ]
     again = tokenizer.decode(numbers)
     if again != text:
-        blocks.append({"kind": "warning", "text": f"Not all of it comes back: decoded, it reads {again!r}."})
+        blocks.append(warn(f"Not all of it comes back: decoded, it reads {again!r}."))
     rows = [
         [place, seen(token), number, start, end, p, b]
         for place, (token, number, (start, end), p, b) in enumerate(
@@ -271,25 +236,15 @@ def explained(model: Any, tokenizer: Tokenizer, text: str) -> list[dict[str, Any
         )
     ]
     blocks += [
-        {
-            "kind": "table",
-            "title": "Each token",
-            "columns": ["place", "token", "number", "from", "to", "probability", "bits"],
-            "rows": rows,
-            "caption": "Places are in characters. The probability is how often training saw the token, by itself.",
-        },
-        {
-            "kind": "formula",
-            "text": f"- sum of log2 p / bytes = {sum(bits):.1f} / {size} = {sum(bits) / size:.2f} bits a byte",
-        },
+        table(
+            "Each token",
+            ["place", "token", "number", "from", "to", "probability", "bits"],
+            rows,
+            "Places are in characters. The probability is how often training saw the token, by itself.",
+        ),
+        formulas(f"- sum of log2 p / bytes = {sum(bits):.1f} / {size} = {sum(bits) / size:.2f} bits a byte"),
     ]
     if isinstance(tokenizer, Subwords) and tokenizer.kind == "bpe":
-        blocks.append(
-            {
-                "kind": "picture",
-                "figure": growing(tokenizer, text),
-                "title": "How merges built these tokens",
-                "caption": "The text, or its start, as bytes, and after a merge that changes it, with its number.",
-            }
-        )
+        caption = "The text, or its start, as bytes, and after a merge that changes it, with its number."
+        blocks.append(picture(growing(tokenizer, text), "How merges built these tokens", caption))
     return blocks
