@@ -1,5 +1,6 @@
 """Networks and scenes as files for other programs, checked right after writing."""
 
+import json
 import logging
 import shlex
 import shutil
@@ -11,59 +12,142 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from maquette import serving
-from maquette.data.scenes.splatfiles import PARTS, Splats, read_splats, write_ply
+from maquette.data.scenes.splatfiles import PARTS, Splats, write_scene
+from maquette.data.text.tokenizers import load_tokenizer
+from maquette.families.flights import FOREIGN_UP, told_cameras
 from maquette.files import cannot_write, written_whole
+from maquette.graphics.cameras import camera_from
+from maquette.graphics.paths import common_up
+from maquette.huggingface import read_gpt2, write_gpt2
+from maquette.media import check_target
+from maquette.models import (
+    GPT,
+    GPT2,
+    MLP,
+    AttackedClassifier,
+    ConvAutoencoder,
+    CourseCNN,
+    DeepNetworks,
+    DenseAutoencoder,
+    DnCNN,
+    Gaussians,
+    Polynomial,
+    ResNet,
+    SmallCNN,
+    SoftmaxClassifier,
+    TableNetwork,
+    UNet,
+    portable,
+)
+from maquette.models.portable import Port, Portable
 from maquette.settings import UserError
+from maquette.trained import Trained
 
 CLOSE = 1e-4  # the most that an answer of the file may differ from the network's
+LARGEST = 2**31 - 2**22  # bytes of weights that an ONNX file holds
+TOLD = ("classes", "target", "columns", "encoder", "tokenizer")  # what was fitted and is written beside the network
 
 
 def export_onnx(folder: Path, out: Path) -> str:
-    """Write the network as ONNX and run it; returns what was made, in words.
+    """Write the network as ONNX and run it at several sizes; returns what goes in and comes out, in words.
 
-    Input `picture` (batch, channels, height, width) float32 in 0..1, height and width free where the network takes any
-    size. `UserError` where the extra is missing, the run is no network of pictures, or the file's answers differ.
+    The same, with the words for classes, columns or tokens, is in the file's metadata. `UserError` where the extra is
+    missing, the run has no network that ONNX can hold, or the file's answers differ.
     """
+    trained = serving.open(folder).trained
+    made = portable_of(trained)
     try:
         import onnxruntime
         import onnxscript  # noqa: F401  torch's exporter needs it
     except ImportError as error:
         raise UserError(f'maquette export needs {error.name}; install it with: pip install "maquette[onnx]"') from None
-    predictor = serving.open(folder)
-    channels = getattr(predictor.model, "channels", None)
-    if channels is None:
-        raise UserError(
-            f"{folder} is a run of {predictor.recipe_name}; only networks that take pictures can be exported as ONNX."
-        )
     if out.is_dir():
         raise UserError(f"--out {out} is a folder; give the name of a file to write.")
-    size = getattr(predictor.model, "size", None)
-    sizes = [(size, size)] if size else [(33, 47), (40, 56), (7, 130)]
-    free = torch.export.Dim.DYNAMIC
-    axes = {0: free} if size else {0: free, 2: free, 3: free}
-    with written_whole(out) as temporary, quiet():
-        torch.onnx.export(
-            predictor.model,
-            (torch.rand(2, channels, *sizes[0]),),
-            str(temporary),
-            input_names=["picture"],
-            output_names=["answer"],
-            dynamic_shapes=(axes,),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+    if (size := sum(each.numel() * each.element_size() for each in made.network.parameters())) > LARGEST:
+        raise UserError(f"{folder} has {size / 2**30:.1f} GB of weights, and an ONNX file holds at most 2 GB.")
+    with written_whole(out) as temporary, quiet(), torch.no_grad():
+        try:
+            program = torch.onnx.export(
+                made.network,
+                made.examples[0],
+                input_names=[port.name for port in made.inputs],
+                output_names=[port.name for port in made.outputs],
+                dynamic_shapes=tuple(
+                    {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(port.shape) if isinstance(size, str)}
+                    for port in made.inputs
+                ),
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            reason = (str(error.__cause__ or error).strip() or "no reason given").splitlines()[0]
+            raise UserError(f"{folder} cannot be written as ONNX by this PyTorch ({reason}).") from error
+        assert program is not None
+        told = {
+            "recipe": trained.recipe,
+            "inputs": list(map(str, made.inputs)),
+            "outputs": list(map(str, made.outputs)),
+        }
+        told |= {name: trained.processing[name] for name in TOLD if name in trained.processing}
+        program.model.metadata_props.update({key: as_text(value) for key, value in told.items()})
+        program.save(str(temporary), external_data=False)
         session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
-        difference = max(largest_difference(predictor.model, session, (1, channels, *each)) for each in sizes)
+        difference = max(largest_difference(made, session, example) for example in made.examples)
         del session  # Windows renames no open file
         if not difference <= CLOSE:
             raise UserError(f"{out} was not written: its answers differ from the network's by {difference:.2g}.")
-    free_words = f"{size} x {size} pixels" if size else "any height and width"
-    return (
-        f"{out}: input `picture` (batch, {channels}, height, width), {free_words}; largest difference {difference:.1g}"
-    )
+    taken, given = ("; ".join(map(str, ports)) for ports in (made.inputs, made.outputs))
+    return f"{out}: takes {taken}; gives {given}; largest difference {difference:.1g}"
+
+
+def as_text(value: Any) -> str:
+    """A value of the metadata: words as they are, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=lambda array: array.tolist())
+
+
+def portable_of(trained: Trained) -> Portable:
+    """A run's network for other programs; `UserError` where it has none."""
+    model, known = trained.model, trained.processing
+    if isinstance(model, Gaussians):
+        scene = shlex.quote(str(trained.folder))
+        raise UserError(f"A scene is no network; write it with: maquette export {scene} --format ply")
+    if isinstance(model, Polynomial):
+        return portable.of_curve(model, known["x"], known["y"])
+    if isinstance(model, MLP | TableNetwork):
+        return of_table(model, known)
+    if isinstance(model, GPT | GPT2):
+        return portable.of_language_model(model)
+    if isinstance(model, DenseAutoencoder | ConvAutoencoder):
+        return portable.of_autoencoder(model)
+    if isinstance(model, CourseCNN | DnCNN | UNet):
+        return portable.of_pictures(model, model.channels)
+    if isinstance(model, SoftmaxClassifier | SmallCNN | ResNet | AttackedClassifier | DeepNetworks):
+        networks: dict[str, nn.Module] = {"probabilities": model}
+        if isinstance(model, AttackedClassifier):
+            networks = {"victim": model.victim, "defended": model.defended}
+        if isinstance(model, DeepNetworks):
+            networks = {"probabilities": model.named()[model.answering]}
+        shape = known["channels"], known["height"], known["width"]
+        return portable.of_classifiers(networks, len(known["classes"]), shape)
+    raise UserError(f"{trained.folder} is a run of {trained.recipe}, which has no network that ONNX can hold.")
+
+
+def of_table(model: MLP | TableNetwork, known: dict[str, Any]) -> Portable:
+    """A class's probabilities, or a value and the interval around it."""
+    target = known["target"]
+    if "classes" in known:
+        count = len(known["classes"])
+        outputs = [Port("probabilities", ("rows", count), f"float32, of each class of {target!r}")]
+        return portable.of_table(portable.TableProbabilities(model), outputs)
+    words = {"value": f"float64, {target!r}", "low": "float64, where its interval begins", "high": "float64, and ends"}
+    numbers = {name: float(known[name]) for name in ("shift", "scale", "radius")}
+    outputs = [Port(name, ("rows",), about) for name, about in words.items()]
+    return portable.of_table(portable.TableValue(model, **numbers), outputs, numbers["scale"])
 
 
 def export_huggingface(folder: Path, out: Path) -> str:
@@ -71,12 +155,8 @@ def export_huggingface(folder: Path, out: Path) -> str:
 
     `UserError` where the network is no GPT-2, the folder holds something already, or what is read back differs.
     """
-    from maquette.data.text.tokenizers import load_tokenizer
-    from maquette.huggingface import read_gpt2, write_gpt2
-    from maquette.models import GPT2
-
-    predictor = serving.open(folder)
-    model = predictor.model
+    trained = serving.open(folder).trained
+    model = trained.model
     if not isinstance(model, GPT2):
         raise UserError(
             f"{folder} holds a {type(model).__name__}, which Hugging Face's transformers does not have; "
@@ -88,7 +168,7 @@ def export_huggingface(folder: Path, out: Path) -> str:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        write_gpt2(model, load_tokenizer(predictor.processing["tokenizer"]), temporary)
+        write_gpt2(model, load_tokenizer(trained.processing["tokenizer"]), temporary)
         again, _ = read_gpt2(temporary)
         tokens = torch.arange(min(model.vocabulary, model.context))[None]
         with torch.inference_mode():
@@ -105,48 +185,66 @@ def export_huggingface(folder: Path, out: Path) -> str:
     return f"{out}: load it with transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
 
 
-def export_ply(folder: Path, out: Path) -> str:
-    """Write a scene of 3D Gaussians as the PLY that viewers read, and read it back; what was made, in words.
+SCENES = {".ply": "PLY", ".splat": ".splat", ".spz": ".spz", ".glb": "glTF"}  # kinds of scene files, by their ending
 
-    `UserError` where there is no such scene, or what is read back is not the same to the last bit.
+
+def export_scene(folder: Path, out: Path, ending: str = ".ply") -> str:
+    """Write a scene of 3D Gaussians as a file of `SCENES`, and read it back; what was made, in words.
+
+    `UserError` where there is no such scene, or what is read back is not the same; of a PLY, to the last bit.
     """
-    from maquette.models import Gaussians
-
-    predictor = serving.open(folder)
-    model = predictor.model
+    trained = serving.open(folder).trained
+    model = trained.model
     if not isinstance(model, Gaussians):
         raise UserError(
-            f"{folder} is a run of {predictor.recipe_name}; only scenes can be exported as PLY: maquette run splat"
+            f"{folder} is a run of {trained.recipe}; only scenes can be exported as {SCENES[ending]}: "
+            "maquette run splat"
         )
     if out.is_dir():
         raise UserError(f"--out {out} is a folder; give the name of a file to write.")
-    if out.suffix.lower() != ".ply":
-        raise UserError(f"--out {out} does not end with .ply, by which other programs know such a file; name it so.")
-    serving.check_target(out, folder, is_named=True)
-    splats = splats_of(model)
+    if out.suffix.lower() != ending:
+        raise UserError(
+            f"--out {out} does not end with {ending}, by which other programs know such a file; name it so."
+        )
+    check_target(out, folder, is_named=True)
+    splats = splats_of(trained)
     with written_whole(out) as temporary:
-        write_ply(temporary, splats)
-        again = read_splats(temporary)
-        if not all(np.array_equal(getattr(again, name), getattr(splats, name)) for name in PARTS):
-            raise UserError(f"{out} was not written: {folder} holds numbers that a PLY does not; train it again.")
+        try:
+            write_scene(temporary, splats, ending)
+        except UserError as error:
+            raise UserError(f"{out} was not written: {str(error).rstrip('.')}; train {folder} again.") from None
     said = f"{out}: {len(splats):,} Gaussians, for any viewer of them and for: maquette predict {shlex.quote(str(out))}"
-    if model.is_antialiased:
+    if ending == ".splat" and splats.degree:
+        said += "; such a file has no colours that change with direction"
+    if model.is_antialiased and ending != ".spz":
         said += "; it was trained with antialiasing, which other viewers must be told"
     return said
 
 
-def splats_of(model: Any) -> Splats:
-    """The numbers of a scene, as they are."""
+def splats_of(trained: Trained) -> Splats:
+    """The numbers of a scene, as they are, with what films of it need."""
+    model = trained.model
     parts = {name: getattr(model, name).detach().cpu().float().numpy() for name in PARTS}
-    return Splats(**parts, is_antialiased=model.is_antialiased)
+    background = model.background if any(model.background) else None
+    cameras = [camera_from(each) for each in trained.processing.get("cameras", [])]
+    x, y, z = common_up(cameras) if cameras else (trained.processing.get("up") or FOREIGN_UP)
+    up = (float(x), float(y), float(z))
+    return Splats(
+        **parts,
+        is_antialiased=model.is_antialiased,
+        up=None if np.allclose(up, FOREIGN_UP) else up,
+        background=background,
+        cameras=told_cameras(cameras),
+    )
 
 
-def largest_difference(model: Any, session: Any, shape: tuple[int, ...]) -> float:
-    """Between the answers of network and file to a random picture."""
-    picture = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        ours = model(picture).numpy()
-    return float(np.abs(session.run(None, {"picture": picture.numpy()})[0] - ours).max())
+def largest_difference(made: Portable, session: Any, example: tuple[torch.Tensor, ...]) -> float:
+    """Between the answers of network and file to an example, in the unit of `made`."""
+    ours = made.network(*example)
+    ours = ours if isinstance(ours, tuple) else (ours,)
+    theirs = session.run(None, {port.name: one.numpy() for port, one in zip(made.inputs, example, strict=True)})
+    unit = made.unit or max(1.0, *(float(each.abs().max()) for each in ours))
+    return max(float(np.abs(their - our.numpy()).max()) for our, their in zip(ours, theirs, strict=True)) / unit
 
 
 @contextmanager

@@ -12,25 +12,26 @@ from scipy.spatial.transform import Rotation
 from maquette import serving
 from maquette.checkpoints import load_state
 from maquette.data.scenes.splatfiles import is_scene_file
-from maquette.families.flights import FlyingOptions, cameras_around, drawer, pictures_of
+from maquette.families.flights import drawer, known_cameras, pictures_of
+from maquette.families.settings import Shown
 from maquette.graphics import paths
-from maquette.graphics.cameras import Camera, camera_from
+from maquette.graphics.cameras import Camera
+from maquette.models import Gaussians
 from maquette.settings import UserError
-from maquette.spine import read_settings
+from maquette.trained import Trained, read_settings
 
 INSTALL = 'pip install "maquette[view]"'
 LOOKS_EVERY = 1.0  # seconds between two looks at whether training has gone on
 REST = 0.2  # seconds without a move after which the picture is drawn at full size
 MOVING_SECONDS = 0.05  # that a picture may take while the camera moves
 SMALLEST, LARGEST = 160, 1920  # longer side of a picture in pixels
-SHOWN = get_args(FlyingOptions.model_fields["show"].annotation)
+SHOWN = get_args(Shown)
 
 
 class Live:
     """The newest Gaussians of a run of splat, finished or still training, or of a scene file.
 
-    `model` is a `Gaussians`, `draw` draws it, `cameras` are those of the training views, or some
-    around a scene without any.
+    `draw` draws them, `cameras` are those of the training views, or some around a scene without any.
     """
 
     def __init__(self, path: Path):
@@ -40,11 +41,14 @@ class Live:
             raise UserError(f"There is no scene {path}.")
         if not self.is_file and read_settings(path)["recipe"] != "splat":
             raise UserError(f"{path} is no run of splat; view shows scenes.")
-        self.model: Any = None
         if not self.refresh():
             raise UserError(f"{path} has no Gaussians yet; try again half a minute after training has begun.")
-        known = [camera_from(each) for each in self._processing.get("cameras", [])]
-        self.cameras = known or cameras_around(self.model)
+        self.cameras = known_cameras(self.model, self._trained.processing)
+
+    @property
+    def model(self) -> Gaussians:
+        model: Gaussians = self._trained.model
+        return model
 
     def refresh(self) -> bool:
         """Take what is new since the last time; whether there was something."""
@@ -56,11 +60,7 @@ class Live:
             stamp = found, found.stat().st_mtime_ns
             if stamp == self._seen:
                 return False
-            if is_done:
-                predictor = serving.open(self.path)
-                self.model, self._processing = predictor.model, predictor.processing
-            else:
-                self.model, self._processing = model_in_training(self.path)
+            self._trained = serving.open(self.path).trained if is_done else trained_so_far(self.path)
         except FileNotFoundError:
             return False
         except UserError:
@@ -71,16 +71,15 @@ class Live:
         return True
 
 
-def model_in_training(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """The Gaussians of a run's last checkpoint, and its processing."""
-    from maquette.models import Gaussians
-
+def trained_so_far(folder: Path) -> Trained:
+    """A run as its last checkpoint has it."""
     kept, processing = load_state(folder / "checkpoint", "state")["kept"], load_state(folder, "processing")
     if "cloud" not in kept:
         raise UserError(f"{folder} has no Gaussians yet.")
     settings = read_settings(folder)["settings"]
     looks = {"background": tuple(processing["background"]), "is_antialiased": settings["antialiased"]}
-    return Gaussians.of_rows(kept["cloud"]["rows"].numpy(), **looks).eval(), processing
+    model = Gaussians.of_rows(kept["cloud"]["rows"].numpy(), **looks).eval()
+    return Trained(folder, "splat", settings, model, processing)
 
 
 def camera_of(visitor: Any, side: int) -> Camera:
@@ -132,20 +131,18 @@ class Visitor:
 def view(path: Path, host: str, port: int, is_over: Callable[[], bool] = lambda: False) -> None:
     """Serve a scene until it is interrupted; `UserError` where there is none, or viser is not installed."""
     try:
-        import viser
+        from maquette.guarding import GuardedServer
     except ImportError:
         raise UserError(f"view needs viser: {INSTALL}") from None
     if not 0 < port < 2**16:
         raise UserError(f"--port {port} is not between 1 and 65535.")
     live = Live(path)
     try:
-        server = viser.ViserServer(host=host, port=port, label=f"Maquette: {path.name}", verbose=False)
+        server = GuardedServer(host=host, port=port, label=f"Maquette: {path.name}")
     except OSError as error:
         raise UserError(f"Nothing can be served at {host}, port {port}: {error.strerror or error}.") from None
     try:
-        print(
-            f"Open http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{server.get_port()}", flush=True
-        )
+        print(f"Open {server.address}", flush=True)
         print("End with Ctrl+C.", flush=True)
         serve(server, live, is_over)
     finally:
