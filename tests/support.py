@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+RANDOM = np.random.default_rng(1)
+
 
 def sound_svg(draw: Callable[[], Figure], path: Path) -> str:
     """The saved figure's text, after a look at it: it is XML, an svg, and the same bytes when drawn again."""
@@ -55,6 +57,39 @@ def make_photographs(folder: Path, count: int, size: int = 48, seed: int = 0) ->
         pixels = colours[0] * part + colours[1] * (1 - part)
         (folder / name).mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.round(pixels * 255).astype(np.uint8)).save(folder / name / f"{number:03d}.png")
+
+
+def write_exr(path: Path, channels: dict[str, np.ndarray], kind: str = "half", **attributes: object) -> None:
+    """An OpenEXR file of these channels."""
+    import OpenImageIO as oiio
+
+    first = next(iter(channels.values()))
+    spec = oiio.ImageSpec(first.shape[1], first.shape[0], len(channels), kind)
+    spec.channelnames = tuple(channels)
+    for name, value in attributes.items():
+        if hasattr(spec, name):
+            setattr(spec, name, value)
+        else:
+            spec.attribute(name, value)
+    file = oiio.ImageOutput.create("openexr")
+    assert file.open(str(path), spec), file.geterror()
+    assert file.write_image(np.stack(list(channels.values()), 2).astype(np.float32)), file.geterror()
+    file.close()
+
+
+def some_picture(height: int = 20, width: int = 30, channels: int = 3) -> np.ndarray:
+    """Noise, another one each time, (height, width, channels) uint8."""
+    return RANDOM.integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def save_picture(path: Path, array: np.ndarray | None = None) -> np.ndarray:
+    """The picture, or some picture, saved by Pillow in a folder that is made where it is not there."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = some_picture() if array is None else array
+    Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(path)
+    return array
 
 
 def make_book(folder: Path, letters: int = 10_000, seed: int = 0) -> None:

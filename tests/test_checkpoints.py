@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from safetensors import SafetensorError
 
 from maquette.checkpoints import load_model, load_state, save_model, save_state
+from maquette.devices import random_state, set_random_state
 from maquette.models import MLP
 from maquette.settings import UserError
 
@@ -45,8 +46,6 @@ def test_state_comes_back_to_the_last_bit(tmp_path_factory, tree):
 
 
 def test_generator_states_come_back(tmp_path):
-    from maquette.runs import random_state, set_random_state
-
     save_state(random_state(), tmp_path, "state")
     expected = torch.rand(3), np.random.rand(3)
     set_random_state(load_state(tmp_path, "state"))
@@ -102,6 +101,25 @@ def test_a_model_comes_back_with_its_arguments(tmp_path):
     x = torch.rand(7, 3)
     assert torch.equal(model.eval()(x), again(x))
     assert (again.inputs, again.hidden, again.outputs) == (3, [5, 4], 2)
+
+
+def test_several_networks_come_back_by_name(tmp_path):
+    made = {"generator": MLP(inputs=2, outputs=2), "discriminator": MLP(inputs=2, hidden=(3,), outputs=1)}
+    save_model(made, tmp_path)
+    again, x = load_model(tmp_path), torch.rand(7, 2)
+    assert list(again) == list(made)
+    for name, network in made.items():
+        assert torch.equal(network.eval()(x), again[name](x)) and not again[name].training
+    description = json.loads((tmp_path / "model.json").read_text())
+    description["networks"]["critic"] = description["networks"].pop("discriminator")
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match="do not fit together"):
+        load_model(tmp_path)
+
+
+def test_no_network_leaves_no_file(tmp_path):
+    save_model(None, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["os.system", "Module", "__import__", "nothing"])

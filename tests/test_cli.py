@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maquette.cli import main
-from maquette.recipes import RECIPES
+from maquette.cli import COMMANDS, main, parse_settings
+from maquette.recipes import CHAPTERS, RECIPES
 
 
 @pytest.fixture
@@ -44,12 +44,34 @@ def trained(tmp_path_factory) -> Path:
 def test_list_and_help(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[: len(RECIPES)]] == list(RECIPES)
+    chapters = [place for place, line in enumerate(lines) if line in CHAPTERS.values()]
+    assert [lines[place] for place in chapters] == list(CHAPTERS.values())
+    found = [line for line in lines if line.startswith("  ") and line[2] != " "]
+    assert [line.split()[0] for line in found] == list(RECIPES)
+    for name, entry in RECIPES.items():
+        place = next(place for place, line in enumerate(lines) if line.startswith(f"  {name} "))
+        assert entry.summary in lines[place] and entry.cost in lines[place]
+        assert all(f"{use}: " in lines[place + 1] for use in entry.uses)
+    assert "film: nothing to film; view: cameras to pictures" in "\n".join(lines)
+    assert "--run takes a run of image_classification" in "\n".join(lines)
     assert main(["list", "--json"]) == 0
-    assert [entry["recipe"] for entry in json.loads(capsys.readouterr().out)] == list(RECIPES)
-    for command in ("list", "run", "resume", "predict", "report", "compare", "data", "tour"):
-        assert main(["--help"]) == 0
-        assert f"maquette {command}" in capsys.readouterr().out
+    listed = json.loads(capsys.readouterr().out)
+    assert [entry["recipe"] for entry in listed] == list(RECIPES)
+    assert all(list(entry["uses"]) == list(RECIPES[entry["recipe"]].uses) and entry["cost"] for entry in listed)
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"maquette {command}" in told for command in COMMANDS)
+
+
+def test_none_unsets_a_setting_unless_data_of_that_name_is_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", "none", "--masks", "none", "--steps", "none"]
+    given = parse_settings("splat", words)[2]
+    assert given == {"data": None, "masks": None, "steps": "none"}  # of which the last is refused
+    assert "no file or folder called none" in capsys.readouterr().out
+    (tmp_path / "none").mkdir()
+    assert parse_settings("splat", words)[2] == {"data": "none", "masks": None, "steps": "none"}
+    assert not capsys.readouterr().out
 
 
 def test_every_setting_is_a_flag_with_its_meaning_and_default(capsys):
@@ -177,8 +199,11 @@ def test_damaged_run_folders(refused, trained, tmp_path, houses):
     (folder / "settings.json").write_text(json.dumps([1, 2]))
     assert "damaged" in refused("resume", folder)
     assert "is finished" in refused("resume", trained)
-    (copied(trained, tmp_path / "half") / "model.json").unlink()
-    assert "maquette resume" in refused("predict", tmp_path / "half", houses, "--out", new)
+    half = copied(trained, tmp_path / "half")
+    (half / "model.json").unlink()
+    assert "model.json is missing" in refused("predict", half, houses, "--out", new)
+    (half / "scores.json").unlink()
+    assert f"maquette resume {half}" in refused("predict", half, houses, "--out", new)
     assert not new.exists()
 
 
@@ -211,12 +236,12 @@ def test_predict_streams_a_table_in_pieces_to_the_same_answer(trained, tmp_path,
     from support import make_houses
 
     import maquette
-    from maquette.data.tables.reading import reading as tables
+    from maquette.media import table
 
     make_houses(1_000, seed=5).to_csv(tmp_path / "many.csv", index=False)
     whole = maquette.open(trained).predict(pd.read_csv(tmp_path / "many.csv"))["price_predicted"]
-    read = tables.read_chunks
-    monkeypatch.setattr(tables, "read_chunks", lambda path: read(path, rows=97))
+    read = table.read_chunks
+    monkeypatch.setattr(table, "read_chunks", lambda path, **more: read(path, rows=97, **more))
     assert main(["predict", str(trained), str(tmp_path / "many.csv"), "--out", str(tmp_path / "out.csv")]) == 0
     assert pd.read_csv(tmp_path / "out.csv")["price_predicted"].to_numpy() == pytest.approx(whole.to_numpy(), rel=1e-5)
 
@@ -232,7 +257,7 @@ def test_compare_and_report(trained, tmp_path, capsys, refused):
 
 @pytest.mark.slow
 def test_tour_goes_past_a_recipe_that_fails_and_goes_on_where_it_stopped(tmp_path, capfd, monkeypatch):
-    names = ("line", "regression", "classification", "tokenizer")  # test_recipes.py makes all of them
+    names = ("line", "regression", "classification")  # test_recipes.py makes all of them
     monkeypatch.setattr("maquette.touring.RECIPES", {name: RECIPES[name] for name in names})
     (tmp_path / "classification").mkdir()
     (tmp_path / "classification" / "in_the_way.txt").write_text("")

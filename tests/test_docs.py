@@ -1,121 +1,30 @@
-"""The pages tell the truth: their recipe runs, their commands parse, their links lead on, their tree is the tree.
+"""The pages tell the truth: their commands parse, their links lead on, their tree is the tree.
 
-`python tests/test_docs.py` prints the README's tree as it should be, with the first sentence of each new file.
+`python tests/test_docs.py` prints the tree and the table of docs/architecture.md as they should be, with the first
+sentence of each new file. test_adding_a_recipe.py runs the recipes of docs/adding-a-recipe.md.
 """
 
 import ast
-import json
 import re
 import shlex
-import sys
-import types
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from pages import ARCHITECTURE, PAGES, ROOT, blocks, put_in_place
 
-ROOT = Path(__file__).parents[1]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+from maquette import cli, models, recipes
+from maquette.recipes import RECIPES
+
 HIDDEN = {"__pycache__", "build", "dist", "runs", "tour", ".venv"}
+FILES = ("settings", "data", "recipe", "uses", "report", "figures")  # what a recipe's folder may hold
 
 
-def blocks(page: Path, language: str = "") -> list[str]:
-    """The fenced blocks of a page, those of one language only if it is named."""
-    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.M | re.S)
-    return [body for name, body in found if not language or name == language]
-
-
-# -- the example recipe ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def sine(monkeypatch):
-    """The recipe of docs/adding-a-recipe.md, its data set and its line in the table, as if they had been added."""
-    from maquette import recipes
-    from maquette.data.sets import sources, standins
-
-    source, maker, recipe = blocks(ROOT / "docs" / "adding-a-recipe.md", "python")
-    monkeypatch.setitem(sources.SOURCES, "sine", eval(source, vars(sources)))
-    made: dict = {}
-    exec(maker, vars(standins), made)
-    monkeypatch.setattr(standins, "points_of_a_sine", made["points_of_a_sine"], raising=False)
-    module = types.ModuleType("maquette.recipes.tables.sine")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(recipe, "docs/adding-a-recipe.md", "exec"), vars(module))
-    line = next(block for block in blocks(ROOT / "docs" / "adding-a-recipe.md") if '"sine": Entry(' in block)
-    entry = eval("{" + line + "}", vars(recipes))["sine"]
-    assert entry.module == module.__name__
-    monkeypatch.setitem(recipes.RECIPES, "sine", entry)
-    return module
-
-
-class Headings(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.text, self._inside = "", False
-
-    def handle_starttag(self, tag, attributes):
-        self._inside = self._inside or tag == "h2"
-
-    def handle_endtag(self, tag):
-        self._inside = self._inside and tag != "h2"
-
-    def handle_data(self, data):
-        self.text += f" {data}" if self._inside else ""
-
-
-def test_the_recipe_of_the_page_runs_reports_and_predicts(sine, tmp_path):
-    from maquette.cli import main
-    from maquette.steps import STEPS
-
-    assert all(callable(getattr(sine, step)) for step in STEPS)
-    folder = tmp_path / "run"
-    assert main(["run", "sine", "--preset", "small", "--out", str(folder)]) == 0
-    scores = json.loads((folder / "scores.json").read_text())
-    assert scores["scores"]["rmse"] < 0.5 * scores["baselines"]["mean"]["rmse"]
-    page = Headings()
-    page.feed((folder / "report.html").read_text(encoding="utf-8"))
-    places = [page.text.find(title) for title in STEPS.values()]
-    assert -1 not in places and places == sorted(places)
-    (tmp_path / "new.csv").write_text("name,x\na,0\nb,1.5708\nc,-1.5708\n")
-    assert main(["predict", str(folder), str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv")]) == 0
-    header, *rows = (tmp_path / "out.csv").read_text().split()
-    assert header == "name,x,y_predicted"
-    assert [float(row.split(",")[2]) for row in rows] == pytest.approx([0, 1, -1], abs=0.4)
-
-
-def test_the_recipe_of_the_page_takes_own_data_and_refuses_what_it_cannot_learn(sine, tmp_path, capsys):
-    from maquette.cli import main
-
-    run = ["run", "sine", "--preset", "small", "--epochs", "2", "--data", str(tmp_path / "own.csv")]
-    (tmp_path / "own.csv").write_text("x,y\n" + "".join(f"{n},{n * n}\n" for n in range(40)))
-    assert main([*run, "--width", "8", "--out", str(tmp_path / "run")]) == 0
-    (tmp_path / "own.csv").write_text("x,y\n" + "".join(f"{n},{'abc'[n % 3]}\n" for n in range(40)))
-    assert main([*run, "--out", str(tmp_path / "other")]) == 2
-    assert "holds no numbers" in capsys.readouterr().err and not (tmp_path / "other").exists()
-
-
-def test_the_recipe_of_the_page_stopped_and_resumed_is_never_stopped(sine, tmp_path, monkeypatch):
-    from maquette.cli import main
-    from maquette.runs import Run
-
-    run = ["run", "sine", "--preset", "small"]
-    assert main([*run, "--out", str(tmp_path / "whole")]) == 0
-    with monkeypatch.context() as patch:
-        log = Run.log
-
-        def log_and_stop(self, step, **numbers):
-            log(self, step, **numbers)
-            if numbers["epoch"] == 7:
-                self.stop()
-
-        patch.setattr(Run, "log", log_and_stop)
-        assert main([*run, "--out", str(tmp_path / "stopped")]) == 130
-    assert not (tmp_path / "stopped" / "scores.json").exists()
-    assert main(["resume", str(tmp_path / "stopped")]) == 0
-    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "stopped")]
-    assert weights[0] == weights[1]
+@pytest.fixture(scope="module")
+def added(tmp_path_factory):
+    """The recipes of docs/adding-a-recipe.md are in place."""
+    with put_in_place(tmp_path_factory.mktemp("added")) as names:
+        yield names
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------
@@ -138,11 +47,16 @@ class Parsed(Exception):
     pass
 
 
-@pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
-def test_commands_on_the_pages_are_understood(page, line, sine, monkeypatch):
-    from maquette import cli
-    from maquette.recipes import load_recipe, recipe_settings
+def recipe_named(arguments: list[str]) -> str | None:
+    """The recipe of a run folder of the pages, which is called after it; that of a scene's file."""
+    if not arguments or arguments[0].isupper():
+        return None
+    path = Path(arguments[0])
+    return "splat" if path.suffix in (".ply", ".splat") else re.sub(r"-\d+$", "", path.name)
 
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
+def test_commands_on_the_pages_are_understood(page, line, added, monkeypatch):
     program, name, *rest = shlex.split(line)
     if program == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
@@ -151,21 +65,22 @@ def test_commands_on_the_pages_are_understood(page, line, sine, monkeypatch):
     if name == "--version":
         return
     assert name in cli.COMMANDS, f"{page}: {line}"
-    if not rest or "..." in rest or "RECIPE" in rest or rest == ["--help"]:
+    if not rest or "..." in rest or {"RECIPE", "NAME"} & set(rest) or rest == ["--help"]:
+        return
+    if name == "run":
+        assert rest[0] in RECIPES, f"{page}: {line}"
+        if rest[1:] != ["--help"]:
+            preset, _, values = cli.parse_settings(rest[0], rest[1:])
+            recipes.recipe_settings(rest[0], preset, values)
         return
     parse = cli.Parser.parse
 
     def parse_only(self, arguments):
         raise Parsed(parse(self, arguments))
 
-    if name == "run":
-        recipe = load_recipe(rest[0])
-        if rest[1:] != ["--help"]:
-            preset, _, values = cli.parse_settings(rest[0], recipe, rest[1:])
-            recipe_settings(recipe, preset, values)
-        return
+    monkeypatch.setattr(cli, "recipe_of", recipe_named)
     monkeypatch.setattr(cli.Parser, "parse", parse_only)
-    with pytest.raises(Parsed):
+    with pytest.raises((Parsed, SystemExit)):  # --help ends by itself
         cli.COMMANDS[name](rest)
 
 
@@ -184,14 +99,19 @@ def test_python_on_the_pages_is_python_and_links_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{page.name} links {target}"
 
 
-# -- the tree ----------------------------------------------------------------------------------------------------------
+# -- the tree, and what one reads -------------------------------------------------------------------------------------
 
 
 def tree() -> list[tuple[str, str]]:
-    """What the README's tree names, each with a phrase: the files of maquette/, and what stands beside it."""
+    """What the tree names, each with a phrase: the files of maquette/, and what stands beside it.
+
+    Recipes are named as folders: what their files are called and hold stands in docs/adding-a-recipe.md.
+    """
     found = []
     for path in sorted((ROOT / "maquette").rglob("*.py"), key=lambda path: (path.parent.parts, path.name)):
-        if path.name != "__init__.py":
+        if path.name != "__init__.py" and path.parents[1].name == "recipes":
+            assert path.stem in FILES, f"{path}: a recipe's files are called {', '.join(FILES)}"
+        elif path.name != "__init__.py":
             found.append((path.relative_to(ROOT).as_posix(), phrase(path)))
         elif len(path.relative_to(ROOT).parts) > 2:
             found.append((path.parent.relative_to(ROOT).as_posix() + "/", phrase(path)))
@@ -199,32 +119,20 @@ def tree() -> list[tuple[str, str]]:
         if path.name.startswith(".") or path.name in HIDDEN or path.name.endswith(".egg-info"):
             continue
         if path.name != "maquette":
-            found.append((path.name + "/" * path.is_dir(), BESIDE.get(path.name, "?")))
+            found.append((path.name + "/" * path.is_dir(), "?"))
     return found
 
 
-BESIDE = {
-    "benchmarks": "Maquette beside what one would use instead, in one process tree, as ratios",
-    "docs": "conventions, adding a recipe, benchmarks",
-    "tests": "mirrors maquette/; test_recipes.py runs every recipe, test_docs.py these pages",
-    "CONTRIBUTING.md": "from a clone to a change that can be merged",
-    "LICENSE": "Apache License 2.0",
-    "Makefile": "setup, tour, test, check, bench, format, clean",
-    "README.md": "this page",
-    "pyproject.toml": "package, dependencies, extras, settings of the tools",
-}
-
-
 def phrase(path: Path) -> str:
-    """The first sentence of a file, for the README to shorten."""
+    """The first sentence of a file, for the page to shorten."""
     text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "?").split("\n\n")[0].split())
     return re.split(r"\.(?: |$)", text)[0]
 
 
 def read_tree() -> dict[str, str]:
-    """The README's tree: name -> phrase, folders end with a slash."""
+    """The tree of docs/architecture.md: name -> phrase, folders end with a slash."""
     named, above = {}, []
-    for line in next(block for block in blocks(ROOT / "README.md") if block.startswith("maquette/")).splitlines():
+    for line in next(block for block in blocks(ARCHITECTURE) if block.startswith("maquette/")).splitlines():
         label, _, said = line.strip().partition(" ")
         above[(len(line) - len(line.lstrip())) // 2 :] = [label.rstrip("/")]
         named["/".join(above) + "/" * label.endswith("/")] = said.strip()
@@ -233,7 +141,7 @@ def read_tree() -> dict[str, str]:
 
 
 def printed_tree() -> str:
-    """The tree as it should stand in the README; phrases that stand there already are kept."""
+    """The tree as it should stand on the page; phrases that stand there already are kept."""
     there, lines = read_tree(), ["maquette/"]
     for name, said in tree():
         parts = name.rstrip("/").split("/")
@@ -242,11 +150,61 @@ def printed_tree() -> str:
     return "\n".join(lines)
 
 
-def test_the_tree_in_the_readme_names_what_there_is():
+def test_the_tree_of_the_page_names_what_there_is():
     there = read_tree()
     assert sorted(there) == sorted(name for name, _ in tree()), "python tests/test_docs.py prints the tree anew"
     assert all(there.values()), "each wants a phrase"
 
 
+READ = ("families", "models", "methods")  # rooms that one enters to read a system, beside its own folder
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """The files of maquette that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("maquette"):
+            for name in (alias.name for alias in node.names):
+                module = node.module
+                if node.module == "maquette.models" and name in models.__all__:
+                    module, name = f"maquette.models.{models._HOMES[name]}", ""
+                for place in (f"{module}.{name}", str(module)):
+                    file = ROOT.joinpath(*place.strip(".").split(".")).with_suffix(".py")
+                    if file.exists():
+                        yield file
+                        break
+
+
+def to_read(name: str) -> list[Path]:
+    """The files that one opens to read a system: its folder, and what that imports of families, models and methods."""
+    ahead = [path for path in sorted((ROOT / "maquette" / "recipes" / name).glob("*.py")) if path.stem != "__init__"]
+    found: list[Path] = []
+    while ahead:
+        path = ahead.pop(0)
+        if path not in found:
+            found.append(path)
+            ahead += [file for file in imported(path) if file.relative_to(ROOT).parts[1] in READ]
+    return found
+
+
+def printed_reading() -> str:
+    """The table of docs/architecture.md: for each system the files that one opens to read it, and their lines."""
+    lines = ["| recipe | files | lines |", "|---|---|---|"]
+    for name in (name for name in RECIPES if (ROOT / "maquette" / "recipes" / name).is_dir()):
+        files = to_read(name)
+        rooms: dict[str, list[str]] = {}
+        for path in files:
+            rooms.setdefault(path.parent.relative_to(ROOT / "maquette").as_posix(), []).append(path.stem)
+        named = "; ".join(f"`{room}/` {' '.join(sorted(stems))}" for room, stems in rooms.items())
+        count = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+        lines.append(f"| `{name}` | {len(files)}: {named} | {count:,} |")
+    return "\n".join(lines)
+
+
+def test_the_page_says_what_one_reads():
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    for line in printed_reading().splitlines():
+        assert line.rpartition(" | ")[0] in text, "python tests/test_docs.py prints the table anew"
+
+
 if __name__ == "__main__":
-    print(printed_tree())
+    print(printed_tree(), printed_reading(), sep="\n\n")

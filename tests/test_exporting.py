@@ -1,50 +1,257 @@
 """ONNX files answer as the network does, at any size; PLY files hold a scene to the last bit."""
 
+import json
+import shutil
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from support import make_houses, make_photographs
 
-from maquette import serving
-from maquette.checkpoints import load_model, save_model, save_state
+from maquette import exporting, serving
+from maquette.checkpoints import save_model, save_state
 from maquette.cli import main
+from maquette.data.tables.encoding import TableEncoder
+from maquette.data.text.tokenizers import Characters
 from maquette.files import write_json
-from maquette.models import Gaussians
+from maquette.models import (
+    GPT,
+    GPT2,
+    MLP,
+    DenseAutoencoder,
+    Gaussians,
+    Polynomial,
+    ResNet,
+    SmallCNN,
+    SoftmaxClassifier,
+    TableNetwork,
+)
+from maquette.recipes import RECIPES
+from maquette.recipes.classification.uses import probabilities_of
+from maquette.recipes.regression.uses import answer
+
+# -- ONNX --------------------------------------------------------------------------------------------------------------
+
+Exported = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # what goes into the file, what must come out
 
 
-def test_a_restoring_network_takes_any_size_in_onnxruntime(tmp_path, capsys):
+def of_line(run) -> Exported:
+    x = run.model.low + run.model.span * np.linspace(-0.1, 1.1, 8)
+    table = run.predict(pd.DataFrame({run.processing["x"]: x}))
+    return {"x": x}, {"y": table[f"{run.processing['y']}_predicted"].to_numpy()}
+
+
+def of_regression(run) -> Exported:
+    given = encoded(run)
+    value, spread = answer(run.model, run.processing, *given.values())
+    reach = run.processing["radius"] * spread
+    return arrays(given), {"value": value, "low": value - reach, "high": value + reach}
+
+
+def of_classification(run) -> Exported:
+    given = encoded(run)
+    probabilities, _ = probabilities_of(run.model, *given.values())
+    return arrays(given), {"probabilities": probabilities}
+
+
+def encoded(run) -> dict[str, torch.Tensor]:
+    sizes = TableEncoder.from_state(run.processing["encoder"]).cardinalities
+    codes = [torch.arange(9) % size for size in sizes]
+    numbers = torch.randn(9, len(run.processing["encoder"]["number_names"]))
+    return {"numbers": numbers, "categories": torch.stack(codes, 1) if codes else torch.zeros(9, 0)}
+
+
+def arrays(given: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: each.numpy() for name, each in given.items() if each.shape[1]}
+
+
+def some_pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.float32) / np.float32(255)
+
+
+def of_classifier(run) -> Exported:
+    shape = [run.processing[name] for name in ("height", "width", "channels")]
+    pictures = some_pixels(5, *shape)
+    table = run.predict(list(pictures))
+    names = [f"probability_{name}" for name in run.processing["classes"]]
+    return {"picture": pictures.transpose(0, 3, 1, 2)}, {"probabilities": table[names].to_numpy()}
+
+
+def of_attack(run) -> Exported:
+    pictures = torch.rand(3, *[run.processing[name] for name in ("channels", "height", "width")])
+    networks = {"victim": run.model.victim, "defended": run.model.defended}
+    return {"picture": pictures.numpy()}, {
+        name: network(pictures).softmax(1).numpy() for name, network in networks.items()
+    }
+
+
+def of_autoencoder(run) -> Exported:
+    size, channels = run.processing["size"], run.processing["channels"]
+    pictures = some_pixels(4, size, size, channels)
+    latents = run.use("encode", list(pictures))
+    drawn = np.stack(run.use("decode", latents)).transpose(0, 3, 1, 2)
+    return {"picture": pictures.transpose(0, 3, 1, 2)}, {"latents": latents.to_numpy(), "answer": drawn}
+
+
+def of_restore(run) -> Exported:
+    picture = torch.rand(1, run.model.channels, 5, 77)
+    return {"picture": picture.numpy()}, {"answer": run.model(picture).numpy()}
+
+
+def of_language_model(run) -> Exported:
+    tokens = torch.arange(2 * run.model.context).view(2, -1) % run.model.vocabulary
+    return {"tokens": tokens.numpy()}, {"logits": run.model(tokens).numpy()}
+
+
+ANSWERS = {
+    "line": of_line,
+    "regression": of_regression,
+    "classification": of_classification,
+    "restore": of_restore,
+    "autoencoder": of_autoencoder,
+    "image_classification": of_classifier,
+    "attack": of_attack,
+    "depth": of_classifier,
+    "gpt": of_language_model,
+    "attention": of_language_model,
+}
+REFUSED = {"splat": "--format ply", "tokenizer": "no network that ONNX can hold"}
+
+
+def check_onnx(folder, recipe: str, capsys) -> str:
+    """Export a run, look whether the file answers as its uses do, and return what was said."""
     onnxruntime = pytest.importorskip("onnxruntime")
-    make_photographs(tmp_path / "data", 6)
-    flags = ["--preset", "small", "--steps", "3", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
-    assert main(["run", "restore", *flags]) == 0
-    assert main(["export", str(tmp_path / "run"), "--format", "onnx"]) == 0
-    assert "any height and width" in capsys.readouterr().out
-    session = onnxruntime.InferenceSession(str(tmp_path / "run" / "model.onnx"), providers=["CPUExecutionProvider"])
-    model = load_model(tmp_path / "run")
-    for shape in ((1, 3, 31, 77), (3, 3, 64, 64), (1, 3, 5, 2)):
-        picture = torch.rand(shape)
+    out = folder.parent / f"{folder.name}.onnx"
+    assert main(["export", str(folder), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    torch.manual_seed(3)
+    with torch.inference_mode():
+        given, expected = ANSWERS[recipe](serving.open(folder))
+    names = [port.name for port in session.get_outputs()]
+    assert names == list(expected) and [port.name for port in session.get_inputs()] == list(given)
+    for name, made in zip(names, session.run(None, given), strict=True):
+        largest = max(1.0, float(abs(expected[name]).max()))
+        assert made == pytest.approx(expected[name], abs=1e-5 * largest), name
+    told = session.get_modelmeta().custom_metadata_map
+    assert told["recipe"] == recipe
+    for name, port in zip(["inputs", "outputs"], [given, expected], strict=True):
+        assert all(f"`{each}` (" in words for each, words in zip(port, json.loads(told[name]), strict=True))
+    return said
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_s_network_answers_the_same_in_onnxruntime(old_runs, tmp_path, capsys, name):
+    folder = tmp_path / name
+    shutil.copytree(old_runs / "finished" / name, folder)
+    if name not in REFUSED:
+        check_onnx(folder, name, capsys)
+        return
+    assert main(["export", str(folder), "--out", str(tmp_path / "x.onnx")]) == 2
+    assert REFUSED[name] in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+TABLE = {"target": "price", "columns": {"a": "number", "b": "category"}, "formats": {}}
+ENCODERS = {  # by which columns there are
+    "number": {"number_names": ["a"], "levels": {}},
+    "category": {"number_names": [], "levels": {"b": ["x", "y"]}},
+}
+PICTURES = {"channels": 3, "height": 21, "width": 21, "classes": ["ä", "b"]}
+TOKENS = {"tokenizer": Characters("abcdef").state()}
+OTHERS = {  # networks that the runs at hand have not: recipe, network, what was fitted
+    "mlp": (
+        "classification",
+        lambda: MLP(inputs=1, outputs=3),
+        TABLE | {"columns": "number", "classes": ["u", "v", "w"]},
+    ),
+    "value of an mlp": ("regression", lambda: MLP(inputs=1), TABLE | {"columns": "number", "scale": 1e44}),
+    "categories only": (
+        "classification",
+        lambda: TableNetwork(numbers=0, category_sizes=[3], outputs=2, members=3, width=8),
+        TABLE | {"columns": "category", "classes": ["u", "v"]},
+    ),
+    "softmax": (
+        "image_classification",
+        lambda: SoftmaxClassifier(height=21, width=21, channels=3, classes=2),
+        PICTURES,
+    ),
+    "cnn": (
+        "image_classification",
+        lambda: SmallCNN(height=21, width=21, channels=3, classes=2, widths=[4, 8]),
+        PICTURES,
+    ),
+    "line of seconds": ("line", lambda: Polynomial(degree=2, low=1.7e9, span=900.0), {"x": "t", "y": "y"}),
+    "dense": ("autoencoder", lambda: DenseAutoencoder(size=9, channels=3, latent=4), {"latents": 4}),
+    "gpt2": ("gpt", lambda: GPT2(vocabulary=8, context=6, depth=1, width=8, heads=2), TOKENS),
+    "gpt of one token": ("gpt", lambda: GPT(vocabulary=8, context=1, depth=1, width=8, heads=2), TOKENS),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_networks_answer_the_same_in_onnxruntime(tmp_path, capsys, name):
+    recipe, build, known = OTHERS[name]
+    torch.manual_seed(1)
+    if recipe in ("regression", "classification"):
+        empty = TableEncoder().state()
+        known = known | {"encoder": empty | ENCODERS[known["columns"]]}
+    if recipe == "regression":
+        known = known | {"shift": 3.0, "radius": 1.5}
+    if recipe == "autoencoder":
+        known = known | {"size": 9, "channels": 3}
+    check_onnx(save_run(tmp_path / "run", recipe, build(), known), recipe, capsys)
+
+
+def test_a_residual_classifier_takes_any_size_and_tells_its_classes(tmp_path, capsys):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(1)
+    model = ResNet(channels=3, classes=2, widths=[4, 8], blocks=[0, 1]).eval()
+    said = check_onnx(
+        save_run(tmp_path / "run", "image_classification", model, PICTURES), "image_classification", capsys
+    )
+    assert "`picture` (batch, 3, height, width)" in said and "at least 4; trained on 21 x 21" in said
+    session = onnxruntime.InferenceSession(str(tmp_path / "run.onnx"), providers=["CPUExecutionProvider"])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == ["ä", "b"]
+    for shape in ((1, 3, 4, 4), (7, 3, 40, 5)):
+        pictures = torch.rand(shape)
         with torch.no_grad():
-            answer = model(picture).numpy()
-        assert np.abs(session.run(None, {"picture": picture.numpy()})[0] - answer).max() < 1e-4
+            expected = model(pictures).softmax(1).numpy()
+        assert session.run(None, {"picture": pictures.numpy()})[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_table_s_network_is_refused(tmp_path, capsys):
-    make_houses(60).to_csv(tmp_path / "houses.csv", index=False)
-    flags = ["--preset", "small", "--data", str(tmp_path / "houses.csv"), "--target", "price"]
-    assert main(["run", "regression", *flags, "--out", str(tmp_path / "run")]) == 0
-    assert main(["export", str(tmp_path / "run")]) == 2
-    assert "only networks that take pictures" in capsys.readouterr().err
-    assert main(["export", str(tmp_path / "run"), "--format", "ply"]) == 2
+def test_a_file_that_answers_otherwise_is_not_written(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    run = save_run(tmp_path / "run", "line", Polynomial(), {"x": "a", "y": "b"})
+    monkeypatch.setattr(exporting, "largest_difference", lambda *_: float("nan"))
+    assert main(["export", str(run), "--out", str(tmp_path / "x.onnx")]) == 2
+    assert "was not written: its answers differ" in capsys.readouterr().err
+    monkeypatch.setattr(exporting, "LARGEST", 7)
+    assert main(["export", str(run), "--out", str(tmp_path / "x.onnx")]) == 2
+    assert "an ONNX file holds at most 2 GB" in capsys.readouterr().err
+    assert main(["export", str(run), "--format", "ply", "--out", str(tmp_path / "x.ply")]) == 2
     assert "only scenes can be exported as PLY" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def save_run(folder, recipe: str, model, known: dict[str, Any]):
+    """A finished run; what of the network is 0 at the start is not."""
+    folder.mkdir()
+    for weight in model.parameters():
+        if not weight.any():
+            torch.nn.init.normal_(weight, std=0.3)
+    save_model(model, folder)
+    save_state(known, folder, "processing")
+    write_json(folder / "settings.json", {"format": 1, "recipe": recipe, "settings": {}})
+    return folder
+
+
+# -- PLY ---------------------------------------------------------------------------------------------------------------
 
 
 def save_scene(folder, rows, **settings):
     """A finished run of splat."""
-    folder.mkdir()
-    save_model(Gaussians.of_rows(rows, **settings), folder)
-    save_state({"cameras": []}, folder, "processing")
-    write_json(folder / "settings.json", {"format": 1, "recipe": "splat", "settings": {}})
-    return folder
+    return save_run(folder, "splat", Gaussians.of_rows(rows, **settings), {"cameras": []})
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
@@ -83,7 +290,22 @@ def test_a_scene_that_a_ply_cannot_hold_is_not_written(tmp_path, capsys):
         assert main(["export", str(run), "--format", "ply", "--out", str(tmp_path / out)]) == 2
         assert words in capsys.readouterr().err
     assert main(["export", str(run)]) == 2
-    assert "only networks that take pictures" in capsys.readouterr().err
+    assert f"maquette export {run} --format ply" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("splat", ".splat"), ("spz", ".spz"), ("gltf", ".glb")])
+def test_a_scene_leaves_in_other_kinds_of_files(tmp_path, capsys, kind, ending):
+    rows = np.random.default_rng(0).normal(size=(9, 11 + 12)).astype(np.float32)
+    run = save_scene(tmp_path / "run", rows)
+    assert main(["export", str(run), "--format", kind]) == 0
+    said = capsys.readouterr().out
+    assert f"Made {run / 'scene'}{ending}: 9 Gaussians" in said
+    assert ("colours that change with direction" in said) == (kind == "splat")
+    model = serving.open(run / f"scene{ending}").model
+    np.testing.assert_allclose(model.positions.detach().numpy(), rows[:, :3], atol=1e-4)
+    assert main(["export", str(run), "--format", kind, "--out", str(tmp_path / "a.obj")]) == 2
+    assert f"does not end with {ending}" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from support import random_gpt2
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, GPTNeoConfig
 
-from maquette.data.text.tokenizers import train_tokenizer
+from maquette.data.text.vocabularies import train_tokenizer
 from maquette.huggingface import read_gpt2, write_gpt2
 from maquette.models import GPT2
 from maquette.settings import UserError

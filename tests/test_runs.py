@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from maquette.checkpoints import load_state
-from maquette.runs import Interrupted, Run
+from maquette.runs import Interrupted, Run, ask_to_stop, asked_to_stop
 from maquette.settings import Settings, UserError
 
 
@@ -142,6 +142,19 @@ def test_ctrl_c_saves_and_a_number_that_is_none_ends(tmp_path):
         for step in run.loop(1000):
             run.log(step, loss=float("nan") if step.number == 5 else 1.0)
     assert load_state(tmp_path / "checkpoint", "state")["step"] == 3
+
+
+def test_another_process_asks_it_to_stop_by_a_file(tmp_path):
+    run, began = Run(tmp_path, Settings()), time.monotonic()
+    with pytest.raises(Interrupted):
+        for step in run.loop(10**9):
+            time.sleep(0.01)
+            if step.number == 3:
+                ask_to_stop(tmp_path)
+    assert time.monotonic() - began < 10
+    ask_to_stop(tmp_path)  # too late for that process, and not meant for the next one
+    Run(tmp_path, Settings(), resuming=True)
+    assert not asked_to_stop(tmp_path)
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):

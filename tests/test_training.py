@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from maquette.methods.losses import CrossEntropy, SquaredError
 from maquette.methods.optimizers import RMSprop, flat_parameter
+from maquette.models import MLP
 from maquette.runs import Run
 from maquette.settings import Settings
-from maquette.training import Batches, Best, evaluate, fit, share, update, warm_cosine
+from maquette.training import Batches, Best, Learner, LossWithSlope, evaluate, fit, share, update, warm_cosine
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 100), st.integers(0, 30))
@@ -94,6 +96,40 @@ def test_fit_learns_eight_examples_by_heart(tmp_path):
         batch_size=8,
     )
     assert evaluate(model, functional.mse_loss, part) < 1e-3
+
+
+def test_fit_takes_a_learner_s_own_gradient_which_is_autograd_s(tmp_path):
+    x, y, seen, results = torch.randn(64, 3), torch.randn(64, 1), [], []
+
+    class Told(MLP):
+        def learn(self, numbers, target, slope):
+            seen.append(len(numbers))
+            return super().learn(numbers, target, slope)
+
+    for loss in (SquaredError(), functional.mse_loss):
+        torch.manual_seed(0)
+        model = Told(inputs=3, hidden=(8,))
+        folder = tmp_path / type(loss).__name__
+        folder.mkdir()
+        fit(
+            model,
+            loss,
+            ((x,), y),
+            ((x,), y),
+            Run(folder, Settings()),
+            optimizer=lambda model: RMSprop([flat_parameter(model.parameters())], 0.01),
+            epochs=3,
+            batch_size=16,
+        )
+        results.append(torch.cat([weight.detach().flatten() for weight in model.parameters()]))
+    assert seen == [16] * 12, "asked once a step, and not where the loss tells no slope"
+    torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)
+
+
+def test_who_writes_its_gradient_out_is_told_by_its_methods():
+    assert isinstance(SquaredError(), LossWithSlope) and isinstance(CrossEntropy(), LossWithSlope)
+    assert not isinstance(functional.mse_loss, LossWithSlope)
+    assert isinstance(MLP(inputs=2), Learner) and not isinstance(nn.Linear(2, 1), Learner)
 
 
 def test_patience_ends_training(tmp_path):

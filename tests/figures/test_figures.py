@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from maquette.figures import classes, networks, tables, training
+from maquette.figures import classes, tables, training
 from maquette.figures.style import save, svg_text
 from maquette.recipes.line import figures as line
 
@@ -135,10 +135,10 @@ CASES: dict[str, Callable[[], Figure]] = {
     "degrees": lambda: line.degrees([0, 1, 2], [0, 1, 4], {d: ([0, 1, 2], [0, 1e30, np.nan]) for d in (1, 2, 20)}),
     "error_over_degree": lambda: line.error_over_degree([1, 2, 3], [1.0, 0.1, 0.0], [2.0, 1.0, 1e12]),
     "error_over_degree_one": lambda: line.error_over_degree([1], [0.0], [np.nan]),
-    "network_line": lambda: networks.network([2, 1], ["x", "1"], ["y"], [np.array([[2.0], [-1.0]])]),
-    "network_deep": lambda: networks.network([300, 32, 32, 32, 10], names=["in", "relu", "relu", "relu", LONG]),
-    "network_names": lambda: networks.network([len(ODD), 2], ODD, ODD[:2], [np.full((len(ODD), 2), np.nan)]),
-    "network_single": lambda: networks.network([1, 1]),
+    "network_line": lambda: line.network([2, 1], ["x", "1"], ["y"], [np.array([[2.0], [-1.0]])]),
+    "network_deep": lambda: line.network([300, 32, 32, 32, 10], names=["in", "relu", "relu", "relu", LONG]),
+    "network_names": lambda: line.network([len(ODD), 2], ODD, ODD[:2], [np.full((len(ODD), 2), np.nan)]),
+    "network_single": lambda: line.network([1, 1]),
 }
 
 

@@ -306,16 +306,21 @@ def test_twenty_thousand_take_seconds():
     assert time.perf_counter() - start < 20
 
 
-@pytest.mark.parametrize("spread", [0.8, 1.0, 2.0, 3.0, 5.0])
-def test_sizes_on_the_axis_do_not_run_into_each_other(spread):
-    page = gaussian_shapes(GENERATOR.normal(-6, spread, (5000, 3)), GENERATOR.normal(size=5000))
+@pytest.mark.parametrize("middle", [-6.0, -5.4, 0.3])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 0.05, 0.1, 0.2, 0.8, 1.0, 2.0, 3.0, 5.0])
+def test_sizes_on_the_axis_are_told_apart_and_do_not_run_into_each_other(spread, middle):
+    page = gaussian_shapes(GENERATOR.normal(middle, spread, (5000, 3)), GENERATOR.normal(size=5000))
     page.draw_without_rendering()
     axis = page.axes[0].xaxis
     low, high = sorted(page.axes[0].get_xlim())
-    boxes = [
-        text.get_window_extent()
+    shown = [
+        (at, text)
         for at, text in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
         if low <= at <= high and text.get_text()
     ]
+    for at, text in shown:
+        words = text.get_text().replace(",", "").replace("\N{MINUS SIGN}", "-").replace("k", "e3").replace("M", "e6")
+        assert float(words) == pytest.approx(at, rel=1e-6)
+    boxes = [text.get_window_extent() for _, text in shown]
     assert len(boxes) >= 2
     assert all(one.x1 + 2 < other.x0 for one, other in itertools.pairwise(boxes))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from maquette.graphics.harmonics import basis, colours, constant_of
+from maquette.graphics.harmonics import basis, colour_of, colours, constant_of
 from maquette.graphics.rotations import rotation_matrices
 
 
@@ -37,6 +37,7 @@ def test_a_constant_colour_comes_back():
     harmonics = torch.zeros(5, 16, 3, dtype=torch.float64)
     harmonics[:, 0] = constant_of(wanted)
     torch.testing.assert_close(colours(harmonics, directions(5), 3), wanted)
+    torch.testing.assert_close(colour_of(harmonics[:, 0]), wanted)
 
 
 @pytest.mark.parametrize("length", [1.0, 7.0])
@@ -44,3 +45,4 @@ def test_rotations_are_scipys(length):
     quaternions = np.random.default_rng(0).normal(size=(50, 4))
     expected = Rotation.from_quat(quaternions[:, [1, 2, 3, 0]]).as_matrix()
     np.testing.assert_allclose(rotation_matrices(torch.tensor(length * quaternions)).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(rotation_matrices(length * quaternions), expected, atol=1e-12)

@@ -9,11 +9,12 @@ from kernels import test_splats
 from kernels.test_splats import camera
 
 from maquette.graphics import splats as plain
-from maquette.kernels import cuda, of_splats, training
+from maquette.kernels import cuda, training
+from maquette.kernels.choosing import of_splats
 from maquette.methods.densification import WANDERS, Cloud, wandering
 from maquette.methods.exposure import Exposures
 
-HOW = {"background": (0.2, 0.6, 0.9), "degree": 2, "share": 0.2, "is_antialiased": False}
+HOW = {"background": (0.2, 0.6, 0.9), "degree": 2, "ssim_share": 0.2, "is_antialiased": False}
 HAS_CARD = pytest.mark.skipif(not cuda.is_there(), reason="needs a graphics card and gsplat")
 
 
@@ -47,7 +48,7 @@ def taught(kernels, steps=6, exposures=None, mask=None, shrinking=0.0, share=0.2
     wanted = training.draw(scene(150, seed=7), camera()).picture
     cloud, studio = Cloud(scene(60, seed=8)), kernels.Studio()
     rates = np.full(cloud.rows.shape[1], 1e-3, np.float32)
-    how = {**HOW, "share": share, "shrinking": shrinking, "exposures": exposures, "left_out": left_out}
+    how = {**HOW, "ssim_share": share, "shrinking": shrinking, "exposures": exposures, "left_out": left_out}
     for _ in range(steps):
         loss, similar = kernels.learn(cloud, camera(), wanted, mask, rates, studio, **how)
     cloud.settle()
@@ -129,7 +130,7 @@ def test_faint_ones_wander_alike(without_card):
         rows = scene(60)
         rows[:30, 10] = -6
         cloud = Cloud(rows)
-        away = partial(wandering, rate=1e-5, chance=np.random.default_rng(1))
+        away = partial(wandering, step_size=1e-5, chance=np.random.default_rng(1))
         kernels.move(cloud, WANDERS, away, kernels.Studio())
         cloud.settle()
         clouds.append(cloud.rows)

@@ -282,7 +282,7 @@ def test_training_steps_bring_the_picture_nearer():
             studio,
             background=(0, 0, 0),
             degree=3,
-            share=0.2,
+            ssim_share=0.2,
             is_antialiased=False,
         )
     assert psnr(wanted, draw(cloud.rows, camera()).picture) > before + 6
@@ -311,7 +311,7 @@ def test_a_step_is_adams():
             Studio(),
             background=(0, 0, 0),
             degree=3,
-            share=0.0,
+            ssim_share=0.0,
             is_antialiased=False,
         )
         adam.zero_grad()
@@ -331,7 +331,7 @@ def test_what_a_step_does_without_is_not_there_and_stays_as_it_is():
     others = np.delete(np.arange(40), left_out)
     cloud, fewer = Cloud(rows.copy()), Cloud(rows[others])
     rates = np.full(rows.shape[1], 0.003, np.float32)
-    how = {"background": (0, 0, 0), "degree": 3, "share": 0.2, "is_antialiased": False}
+    how = {"background": (0, 0, 0), "degree": 3, "ssim_share": 0.2, "is_antialiased": False}
     for _ in range(3):
         losses = [
             float(learn(each, camera(), wanted, None, rates, Studio(), **how, left_out=out)[0])

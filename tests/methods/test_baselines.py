@@ -14,9 +14,13 @@ def a_table(rows=300):
     return numbers, categories, 2 * numbers[:, 0] + categories[:, 0]
 
 
+def answers(*arguments, **options):
+    return {name: answer() for name, answer in baselines(*arguments, **options)}
+
+
 def test_they_are_scikit_learns():
     numbers, categories, target = a_table()
-    found = dict(baselines("regression", numbers, categories, target, numbers, categories, seed=0))
+    found = answers("regression", numbers, categories, target, numbers, categories, seed=0)
     assert list(found) == ["mean", "linear", "random forest", "gradient boosting"]
     assert np.allclose(found["mean"], target.mean())
     one_hot = np.hstack([numbers, np.eye(4)[categories[:, 0]]])
@@ -29,9 +33,7 @@ def test_they_are_scikit_learns():
 def test_the_same_seed_gives_the_same_answers_and_few_rows_are_enough(monkeypatch):
     monkeypatch.setattr(module, "FOREST_CELLS", 4_000)
     numbers, categories, target = a_table(2_000)
-    first, second = (
-        dict(baselines("regression", numbers, categories, target, numbers, categories, seed=3)) for _ in range(2)
-    )
+    first, second = (answers("regression", numbers, categories, target, numbers, categories, seed=3) for _ in range(2))
     for name, answer in first.items():
         assert np.array_equal(answer, second[name]), name
 
@@ -39,5 +41,14 @@ def test_the_same_seed_gives_the_same_answers_and_few_rows_are_enough(monkeypatc
 def test_class_probabilities_have_a_column_for_every_class():
     numbers, categories, _ = a_table()
     classes = categories[:, 0].astype(np.int64)
-    for name, answer in baselines("classification", numbers, categories, classes, numbers, categories, seed=0):
+    found = answers("classification", numbers, categories, classes, numbers, categories, seed=0)
+    for name, answer in found.items():
         assert answer.shape == (300, 4) and answer.sum(1) == pytest.approx(1), name
+
+
+def test_a_target_far_beyond_single_precision_is_learnt_as_well_as_a_small_one():
+    numbers, categories, target = a_table()
+    small = answers("regression", numbers, categories, target, numbers, categories, seed=0)
+    large = answers("regression", numbers, categories, target * 1e44, numbers, categories, seed=0)
+    for name, answer in large.items():
+        assert name == "mean" or np.corrcoef(answer, small[name])[0, 1] > 0.99, name

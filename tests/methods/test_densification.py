@@ -1,6 +1,8 @@
 """Clouds of Gaussians that grow and are thinned out."""
 
+import json
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from maquette.graphics.splats import rotation_matrices as plain_rotations
+from maquette.graphics.harmonics import C0
+from maquette.graphics.rotations import rotation_matrices
 from maquette.kernels.training import move
 from maquette.methods import densification as d
 
@@ -40,7 +43,7 @@ def test_large_ones_give_way_to_two_smaller_ones_drawn_from_them():
     np.testing.assert_allclose(
         np.exp(made.rows[:, 3:6]), np.tile(np.array([3, 1, 0.2]) / 1.6, (2 * count, 1)), rtol=1e-5
     )
-    turn = d.rotation_matrices(made.rows[:1, 6:10].astype(float))[0]
+    turn = rotation_matrices(made.rows[:1, 6:10].astype(float))[0]
     expected = turn @ np.diag([9, 1, 0.04]) @ turn.T
     np.testing.assert_allclose(np.cov(made.rows[:, :3].T), expected, atol=0.25)
 
@@ -67,7 +70,7 @@ def test_two_halves_have_the_centre_the_spread_and_the_amount_of_the_whole(logit
 
 
 def covariance(row):
-    turn = d.rotation_matrices(row[None, 6:10])[0]
+    turn = rotation_matrices(row[None, 6:10])[0]
     return turn @ np.diag(np.exp(2 * row[3:6])) @ turn.T
 
 
@@ -117,9 +120,9 @@ def test_only_the_faint_wander_and_within_their_shape():
     made = cloud(6000)
     made.rows[:, :3], made.rows[:, 3:6], made.rows[:, 6:10] = 0, np.log([0.3, 0.1, 0.02]), [0.9, 0.1, -0.4, 0.2]
     made.rows[:3000, 10], made.rows[3000:, 10] = -12, 2
-    move(made, d.WANDERS, partial(d.wandering, rate=1e-5, chance=np.random.default_rng(0)), None)
+    move(made, d.WANDERS, partial(d.wandering, step_size=1e-5, chance=np.random.default_rng(0)), None)
     assert not made.rows[3000:, :3].any()
-    turn = d.rotation_matrices(made.rows[:1, 6:10].astype(float))[0]
+    turn = rotation_matrices(made.rows[:1, 6:10].astype(float))[0]
     weight = 5 / (1 + np.exp(-100 * (0.005 - d.opacities(made.rows[:1])[0])))
     expected = turn @ np.diag(np.array([0.3, 0.1, 0.02]) ** 4) @ turn.T * weight**2
     np.testing.assert_allclose(np.cov(made.rows[:3000, :3].T), expected, atol=0.07 * expected.max())
@@ -159,7 +162,7 @@ def test_points_become_gaussians_as_large_as_their_neighbours_are_far():
     rows = d.rows_of_points(points, np.full((64, 3), 0.25), 1)
     np.testing.assert_allclose(np.exp(rows[:, 3:6]), 1, rtol=1e-5)  # three neighbours at distance 1
     np.testing.assert_allclose(d.opacities(rows), 0.1, rtol=1e-5)
-    np.testing.assert_allclose(rows[:, 11:14] * d.C0 + 0.5, 0.25, rtol=1e-5)
+    np.testing.assert_allclose(rows[:, 11:14] * C0 + 0.5, 0.25, rtol=1e-5)
     for few in (1, 2):
         assert np.isfinite(d.rows_of_points(points[:few], np.zeros((few, 3)), 2)).all()
     assert np.isfinite(d.rows_of_points(np.zeros((9, 3)), np.zeros((9, 3)), 2)).all(), "all in one place"
@@ -174,10 +177,60 @@ def test_states_come_back_whatever_their_size():
     assert other.steps == 12
 
 
-def test_rotations_are_those_of_graphics():
-    import torch
+# -- ways of growing ---------------------------------------------------------------------------------------------------
 
-    quaternions = np.random.default_rng(0).normal(size=(9, 4))
-    np.testing.assert_allclose(
-        d.rotation_matrices(quaternions), plain_rotations(torch.tensor(quaternions)).numpy(), atol=1e-12
-    )
+
+def growth_of(made, **changed):
+    given = {"begun": len(made), "most": 140, "extent": 1.0, "pause": 20}
+    return d.Growth(np.random.default_rng(0), **{**given, **changed})
+
+
+def trained(way, made, growth, steps=1000):
+    """The counts of Gaussians after each step in which they changed; each is pulled at all the time."""
+    counts = {}
+    for number in range(1, steps + 1):
+        moment = SimpleNamespace(number=number, progress=number / steps)
+        moment.every = lambda count, number=number: number % count == 0 or number == steps
+        made.pulls[:], made.seen[:] = 1, 1
+        before = made.rows
+        way(made, moment, growth)
+        if made.rows is not before:
+            counts[number] = len(made)
+    return counts
+
+
+def test_a_budget_is_reached_in_equal_parts_of_training():
+    made = cloud()
+    made.rows[:, 10] = 8
+    growth = growth_of(made)
+    counts = trained(d.budget, made, growth)
+    assert list(counts) == list(range(40, 600, 40))
+    assert list(counts.values()) == [growth.target(number / 1000) for number in counts]
+    assert list(counts.values())[-1] == 140 and growth.growths == 25
+    assert growth.target(0) == 40 and growth.target(0.3) == 40 + int(100 * 1.15 / 2)
+
+
+def test_the_papers_way_begins_late_ends_half_way_and_fades():
+    made = cloud(size=-6.0)
+    made.rows[:, 10] = 8
+    counts = trained(d.threshold, made, growth_of(made, most=60), steps=6400)
+    assert (min(counts), max(counts)) == (500, 3180) and set(counts.values()) == {60}
+    assert d.opacities(made.rows).max() == pytest.approx(0.01), "they faded at step 3,000"
+
+
+def test_a_markov_chain_grows_along_the_same_line_until_late():
+    made = cloud()
+    growth = growth_of(made)
+    counts = trained(d.mcmc, made, growth)
+    assert list(counts)[:2] == [40, 60], "a pause comes first"
+    assert {number: growth.target(number / 1000) for number in counts} == counts
+    made.rows[:9, 10] = -8
+    assert max(trained(d.mcmc, made, growth)) == 20 * 2 and d.opacities(made.rows).min() >= d.FAINT
+
+
+def test_chance_comes_back():
+    growth, other = growth_of(cloud()), growth_of(cloud())
+    growth.generator.normal(size=5)
+    growth.growths = 3
+    other.load_state_dict(json.loads(json.dumps(growth.state_dict())))
+    assert other.generator.normal() == growth.generator.normal() and other.growths == 3

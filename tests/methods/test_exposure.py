@@ -54,9 +54,9 @@ def test_states_come_back(made):
         np.testing.assert_array_equal(getattr(other, name), getattr(made, name))
 
 
-def test_the_first_step_is_as_large_as_the_rate_and_where_nothing_pulls_nothing_moves(made):
+def test_the_first_step_is_as_large_as_was_said_and_where_nothing_pulls_nothing_moves(made):
     matrices, shadings = made.matrices.copy(), made.shadings.copy()
-    made.rate = 0.01
+    made.step_size = 0.01
     by_shading = np.full((POINTS, POINTS), -7, np.float32)
     by_shading[0] = 0
     made.step(2, np.full((3, 4), -7, np.float32), by_shading)

@@ -153,3 +153,21 @@ def test_beyond_the_context_the_window_slides_and_is_counted(kind):
     long = Reading(model, list(range(15)), copies=1, tokens=2)
     long.start()
     assert long.slides == 1 and long.cache.length == 4
+
+
+@pytest.mark.parametrize("temperature", [1e-7, 1e-38, 1e-40, 1e-320])
+@pytest.mark.parametrize("penalty", [1.0, 1e-40, 10.0])
+def test_towards_no_temperature_sampling_becomes_greedy(temperature, penalty):
+    torch.manual_seed(0)
+    logits, seen = 40 * torch.randn(30, 50), torch.randint(50, (30, 6))
+    sampler = Sampler(torch.Generator().manual_seed(0), temperature, repetition_penalty=penalty, min_p=0.1, top_p=0.5)
+    drawn = sampler(logits, seen)
+    assert (
+        penalised(logits, seen, penalty).gather(1, drawn[:, None])[:, 0] == penalised(logits, seen, penalty).amax(1)
+    ).all()
+
+
+@pytest.mark.parametrize("penalty", [1e-40, 1e-300])
+def test_the_smallest_penalty_leaves_numbers_finite(penalty):
+    logits = torch.tensor([[0.0, 3e4, -3e4, 1.0]])
+    assert penalised(logits, torch.tensor([[0, 1, 2]]), penalty).isfinite().all()

@@ -62,3 +62,19 @@ def test_jpeg_is_worse_at_lower_quality_and_keeps_grey_grey():
     errors = [np.abs(spoiling.compress(clean, quality) - clean).mean() for quality in (5, 30, 95)]
     assert errors[0] > errors[1] > errors[2] > 0
     assert spoiling.compress(clean[..., :1], 30).shape == (64, 80, 1)
+
+
+@pytest.mark.parametrize("clip", [True, False])
+@pytest.mark.parametrize("task", ["noise", "poisson", "downres", "saturate", "jpeg"])
+def test_a_spoiling_is_the_way_that_its_task_names(task, clip):
+    clean = np.random.default_rng(3).random((2, 24, 30, 3), dtype=np.float32)
+    way = spoiling.Spoiling(task, (0.1, 0.3), factor=1.7, saturation=1.4, quality=30, clip=clip)
+    wanted = {
+        "noise": lambda: spoiling.add_noise(clean, 0.4, np.random.default_rng(7)),
+        "poisson": lambda: spoiling.add_photon_noise(clean, 0.4, np.random.default_rng(7)),
+        "downres": lambda: spoiling.reduce_resolution(clean, 1.7),
+        "saturate": lambda: spoiling.saturate(clean, 1.4),
+        "jpeg": lambda: np.stack([spoiling.compress(each, 30) for each in clean]),
+    }[task]()
+    assert clip or task not in ("noise", "poisson") or (wanted.max() > 1 and wanted.shape == clean.shape)
+    assert np.array_equal(way(clean, 0.4, np.random.default_rng(7)), wanted.clip(0, 1) if clip else wanted)

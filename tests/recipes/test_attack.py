@@ -8,12 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from support import make_letters
 
 import maquette
+from maquette import spine
+from maquette.data.pictures.small import fit_square
+from maquette.data.sets.letters import letters
 from maquette.families import classifiers
-from maquette.recipes.attack import data as attacked
-from maquette.recipes.attack.recipe import Settings
+from maquette.recipes import recipe_settings
+from maquette.recipes.attack.data import Plan, accuracy, reached
+from maquette.recipes.attack.recipe import softmax_regression
+from maquette.recipes.attack.settings import Settings
+from maquette.recipes.attack.uses import Shrink
 from maquette.runs import Interrupted, Run
 
 SMALL = {"preset": "small", "epochs": 20, "defence_epochs": 10}
@@ -69,10 +76,13 @@ def test_scores_tell_of_both_classifiers(attack):
     assert {"robustness", "undefended_fgsm", "undefended_targeted", "defended_pgd", "slopes", "ladder"} <= names
 
 
+def test_the_report_opens_with_what_the_attack_did(attack):
+    page = (attack / "report.html").read_text(encoding="utf-8")
+    assert "PGD brings the accuracy down from" in page and "best baseline" not in page
+
+
 @pytest.mark.parametrize("method", ["fgsm", "pgd"])
 def test_predict_gives_pictures_that_fool_the_undefended_classifier(classifier, attack, pictures, method):
-    from PIL import Image
-
     inputs = [np.asarray(Image.open(path)) for path in sorted(pictures.rglob("*.png"))[::5]]
     fooled = maquette.open(attack).predict(inputs, method=method, epsilon=0.3)
     for picture, other in zip(inputs, fooled, strict=True):
@@ -87,8 +97,6 @@ def test_predict_gives_pictures_that_fool_the_undefended_classifier(classifier, 
 
 
 def test_a_large_coloured_picture_is_fooled_in_its_own_size(classifier, attack):
-    from maquette.data.sets.letters import letters
-
     letter = letters(5, 1, "O", 100).pixels[0]
     picture = np.repeat(np.pad(letter, ((0, 0), (20, 20), (0, 0))), 3, axis=2) / np.float32(255)
     fooled = maquette.open(attack).predict([picture], epsilon=0.4)[0]
@@ -99,15 +107,13 @@ def test_a_large_coloured_picture_is_fooled_in_its_own_size(classifier, attack):
 
 
 def test_shrinking_is_that_of_the_training_pictures():
-    from maquette.data.pictures.folders import fit_square
-
     generator = np.random.default_rng(0)
     smooth = np.cumsum(generator.uniform(-1, 1, (90, 70, 3)), axis=0).astype(np.float32)
     picture = 0.2 + 0.6 * (smooth - smooth.min()) / (smooth.max() - smooth.min())
     given = torch.from_numpy(picture.transpose(2, 0, 1)[None].copy())
-    found = attacked.Shrink(90, 70, 24, 3)(given)[0].permute(1, 2, 0).numpy()
+    found = Shrink(90, 70, 24, 3)(given)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(found, fit_square(picture, 24), atol=2 / 255)  # that one rounds to 8 bits, twice
-    grey = attacked.Shrink(90, 70, 70, 1)(given)[0, 0].numpy()
+    grey = Shrink(90, 70, 70, 1)(given)[0, 0].numpy()
     np.testing.assert_allclose(grey, picture[10:80] @ np.array([0.2126, 0.7152, 0.0722], np.float32), atol=1e-6)
 
 
@@ -118,7 +124,7 @@ def test_what_cannot_be_attacked_is_refused_in_one_sentence(classifier, attack, 
         assert not (tmp_path / "out").exists()
 
     refused("there is no such run folder", run=str(tmp_path / "nowhere"))
-    refused("is a run of attack; what is attacked must be one of image_classification", run=str(attack))
+    refused("is a run of attack; this needs one of image_classification", run=str(attack))
     refused("leave --data", run=str(classifier), data=str(tmp_path))
     refused("--target x: the classifier knows no such class; did you mean X", run=str(classifier), target="x")
     refused("--epsilon should be less than or equal to 1, not 1.5", run=str(classifier), epsilon=1.5)
@@ -146,11 +152,8 @@ def test_data_that_has_changed_since_is_refused(classifier, pictures, tmp_path):
 @pytest.mark.parametrize("stops", [(3,), (70,), (3, 50, 75)])
 def test_stopped_in_either_loop_and_resumed_is_never_stopped(pictures, tmp_path, monkeypatch, stops):
     """The small preset on 57 training pictures: 60 steps of the classifier, then 30 of the defence."""
-    from maquette import spine
-    from maquette.recipes import load_recipe, recipe_settings
-
     values = {"epochs": 30, "defence_epochs": 15, "data": str(pictures), "size": 20}
-    settings = recipe_settings(load_recipe("attack"), "small", values)
+    settings = recipe_settings("attack", "small", values)
     spine.start("attack", settings, tmp_path / "whole")
     counted = [0]
     loop = Run.loop
@@ -189,10 +192,11 @@ def test_softmax_regression_fails_on_about_all_digits(tmp_path):
         pytest.skip("the real MNIST is not here")
     run = Run(tmp_path, Settings(data=str(folder)))
     run.step_name = "collect"
-    prepared = classifiers.prepare_pictures(classifiers.collect_pictures(run.settings, run), run.settings, run)
-    model = attacked.softmax_regression(prepared.train, prepared.processing, run)
+    images = classifiers.collect_pictures(str(folder), None, None, 0, run)
+    prepared = classifiers.prepare_pictures(images, run, valid_share=0.05, test_share=0.2, seed=0)
+    model = softmax_regression(prepared.train, len(images.classes), run)
     test = prepared.test.some(slice(2000))
     inputs = classifiers.floats(test.pictures)
-    plan = {"epsilon": 0.25, "steps": 1, "step_size": 0.25}
-    assert attacked.accuracy(model, inputs, test.classes) > 0.88
-    assert attacked.accuracy(model, attacked.reached(model, "FGSM", inputs, test.classes, plan), test.classes) < 0.005
+    assert accuracy(model, inputs, test.classes) > 0.88
+    fooled = reached(model, "FGSM", inputs, test.classes, Plan(0.25, 1, 0.25))
+    assert accuracy(model, fooled, test.classes) < 0.005

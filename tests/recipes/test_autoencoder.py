@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from support import make_photographs
 
 import maquette
 from maquette.cli import main
 from maquette.data.pictures.files import read_picture
-from maquette.data.pictures.folders import fit_square
+from maquette.data.pictures.small import fit_square
 from maquette.recipes.autoencoder.recipe import scores_of
+from maquette.recipes.autoencoder.uses import decode
+from maquette.settings import Options
 
 SMALL = {"preset": "small", "epochs": 3}
 
@@ -89,13 +92,30 @@ def test_predict_encodes_to_a_table_and_decodes_it(run, own, tmp_path):
         written = read_picture((tmp_path / "drawn" / name).with_suffix(".png")).pixels
         assert written.shape == (32, 32, 3)
         assert abs(written - picture).max() <= 0.5 / 255 + 1e-5
+    np.testing.assert_array_equal(predictor.use("decode", latents), drawn)
     direct = predictor.model(np_batch([fit_square(picture, 32) for picture in pixels])).detach()
     np.testing.assert_allclose(np.stack(drawn), direct.permute(0, 2, 3, 1), atol=1e-4)
 
 
-def np_batch(pictures: list[np.ndarray]):
-    import torch
+def test_rows_without_names_are_numbered_and_one_picture_gives_one_row(run, own, tmp_path):
+    predictor = maquette.open(run)
+    latents = predictor.use("encode", read_picture(own / "stripes" / "000.png").pixels)
+    assert list(latents) == [f"latent_{n}" for n in range(1, 7)] and len(latents) == 1
+    pd.concat([latents] * 3).to_csv(tmp_path / "in.csv", index=False)
+    flags = ["--use", "decode", "--out", str(tmp_path / "out")]
+    assert main(["predict", str(run), str(tmp_path / "in.csv"), *flags]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["00001.png", "00002.png", "00003.png"]
 
+
+def test_rows_are_counted_over_all_pieces_of_a_table(run):
+    trained, good = maquette.open(run).trained, pd.DataFrame({f"latent_{n}": [0.0, 1.0] for n in range(1, 7)})
+    with torch.inference_mode():
+        assert [one.name for one in decode(trained, [good, good], Options())] == ["00001", "00002", "00003", "00004"]
+        with pytest.raises(maquette.UserError, match="Row 4 of the column 'latent_2'"):
+            list(decode(trained, [good, good.assign(latent_2=[0.0, np.inf])], Options()))
+
+
+def np_batch(pictures: list[np.ndarray]):
     return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy())
 
 

@@ -13,8 +13,9 @@ from support import make_letters
 import maquette
 from maquette.methods.gradients import autocorrelation
 from maquette.models.deep import KINDS, DeepNetwork
-from maquette.recipes.depth import report as depth_pictures
-from maquette.recipes.depth.recipe import PRESETS, Options, Settings, batch_size_for, depths_of
+from maquette.recipes.depth import report
+from maquette.recipes.depth.recipe import batch_size_for, depths_of
+from maquette.recipes.depth.settings import PRESETS, ClassifyOptions, Settings
 from maquette.settings import UserError
 
 SMALL = {"preset": "small", "size": 16}
@@ -32,7 +33,7 @@ def letters(tmp_path_factory) -> Path:
 def run(letters, tmp_path_factory):
     settings = {"width": 32, "depth": 40, "steps": 120, "learning_rate": 0.002}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(depth_pictures, "RUNS", 2)
+        patch.setattr(report, "RUNS", 2)
         return maquette.run("depth", data=letters, out=tmp_path_factory.mktemp("depth") / "run", **SMALL | settings)
 
 
@@ -64,6 +65,11 @@ def test_scores_tell_of_every_kind_at_full_depth(run):
     assert all(0 <= line[f"error_{kind}_40"] <= 1 for line in logged for kind in KINDS)
     names = {path.stem for path in (run.folder / "pictures").iterdir()}
     assert {"sizes", "gradients", "shattering", "training", "depth", "paths"} <= names
+
+
+def test_the_report_opens_with_what_depth_does(run):
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "with 2 plain layers" in page and "with 40 of the best kind" in page and "best baseline" not in page
 
 
 def test_hundreds_of_layers_fit_into_a_short_table(run):
@@ -104,7 +110,7 @@ def test_any_network_of_the_run_can_be_asked(run, letters):
 
 
 def test_options_name_every_kind():
-    assert get_args(Options.model_fields["kind"].annotation) == ("best", *KINDS)
+    assert get_args(ClassifyOptions.model_fields["kind"].annotation) == ("best", *KINDS)
 
 
 def test_depths_grow_by_a_factor():
@@ -135,7 +141,7 @@ def test_gradients_shatter_without_residual_connections_and_less_with_them():
         def random(self, purpose: str) -> np.random.Generator:
             return np.random.default_rng(0)
 
-    found = depth_pictures.shattering(["plain_batch", "residual_batch"], [2, 25], Seeds())  # type: ignore[arg-type]
+    found = report.shattering(["plain_batch", "residual_batch"], [2, 25], Seeds())  # type: ignore[arg-type]
     near = {key: autocorrelation(series, 5)[1] for key, series in found.items()}
     assert near["plain_batch", 2] > 0.95 and near["residual_batch", 2] > 0.95
     assert abs(near["plain_batch", 25]) < 0.1, "as white noise"
@@ -147,7 +153,7 @@ def test_measuring_sizes_leaves_the_network_as_it_was():
     network = DeepNetwork(inputs=8, width=6, depth=5, classes=3, kind="residual_batch").eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     pictures, classes = torch.rand(9, 8), torch.arange(9) % 3
-    found = depth_pictures.sizes(network, pictures, classes)
+    found = report.sizes(network, pictures, classes)
     assert len(found.signal) == len(found.gradient) == 4 and not network.training
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
@@ -159,7 +165,7 @@ def test_measuring_sizes_leaves_the_network_as_it_was():
 
 def test_a_verdict_needs_two_standard_errors():
     # of 10,000 pictures: 2 sqrt(2 * 0.1 * 0.9 / 10,000) = 0.0085
-    assert depth_pictures.verdict(0.1, 0.108, 10_000) == "no different"
-    assert depth_pictures.verdict(0.1, 0.109, 10_000) == "worse"
-    assert depth_pictures.verdict(0.109, 0.1, 10_000) == "better"
-    assert depth_pictures.verdict(0.0, 0.0, 10_000) == "no different"
+    assert report.verdict(0.1, 0.108, 10_000) == "no different"
+    assert report.verdict(0.1, 0.109, 10_000) == "worse"
+    assert report.verdict(0.109, 0.1, 10_000) == "better"
+    assert report.verdict(0.0, 0.0, 10_000) == "no different"

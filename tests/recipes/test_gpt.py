@@ -13,6 +13,7 @@ import torch
 import maquette
 from maquette.cli import main
 from maquette.data.text.tokenizers import load_tokenizer
+from maquette.families.language_models import steps_for
 from maquette.families.writing import Stopped
 
 SMALL = ["--preset", "small", "--steps", "12"]
@@ -90,6 +91,17 @@ def test_text_comes_as_it_is_written(trained, capsys):
     assert out.rstrip("\n") == "700 bottles" + maquette.open(trained).predict(
         "700 bottles", tokens=30, strategy="greedy"
     ).rstrip("\n")
+
+
+def test_pieces_are_written_in_inference_mode_whoever_takes_them(trained):
+    run = maquette.open(trained)
+    read, modes = run.model.read, []
+    run.model.read = lambda *given: (modes.append(torch.is_inference_mode_enabled()), read(*given))[1]
+    (answer,) = run.answers("write", ["700 bottles"], {"tokens": 5})
+    assert not modes  # nothing is written before the first piece is asked for
+    for piece in answer.pieces:
+        assert len(piece) == 1 and not torch.is_inference_mode_enabled()
+    assert modes == [True] * 5
 
 
 def test_several_continuations_from_one_seed(trained, capsys):
@@ -263,6 +275,4 @@ def lines(folder):
 
 @pytest.mark.parametrize(("tokens", "steps"), [(144_000, 843), (1_000_000, 2000), (100, 1), (30_000, 175)])
 def test_a_short_text_is_gone_over_six_times(tokens, steps):
-    from maquette.families.language_models import steps_for
-
     assert steps_for(tokens, 8 * 128) == steps

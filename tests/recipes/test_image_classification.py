@@ -12,7 +12,10 @@ from PIL import Image
 
 import maquette
 from maquette.families import classifiers
-from maquette.recipes.image_classification.recipe import Settings, build
+from maquette.families.classifiers import ClassifierParts, Part
+from maquette.models import SmallCNN
+from maquette.recipes.image_classification.recipe import build
+from maquette.recipes.image_classification.settings import Settings
 
 SMALL = {"preset": "small", "epochs": 3}
 
@@ -122,8 +125,6 @@ def test_moves_shift_mirror_and_come_back():
 
 
 def test_multiplications_by_hand():
-    from maquette.models import SmallCNN
-
     model = SmallCNN(height=8, width=8, widths=(2, 3), classes=5)
     by_hand = 8 * 8 * 9 * 2 + 4 * 4 * 9 * 2 * 3 + 2 * 2 * 3 * 5
     assert classifiers.multiplications(model, torch.zeros(1, 1, 8, 8)) == by_hand
@@ -131,10 +132,9 @@ def test_multiplications_by_hand():
 
 @pytest.mark.parametrize("size", [8, 28, 32, 100, 224])
 def test_networks_are_built_for_every_size(size):
-    from maquette.steps import Prepared
-
+    nothing = Part(torch.zeros(0, 3, size, size, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
     processing = {"classes": list("abc"), "height": size, "width": size, "channels": 3}
-    prepared = Prepared(None, None, None, processing)
+    prepared = ClassifierParts(nothing, nothing, nothing, processing, [])
     for network in ("resnet", "cnn", "softmax"):
         model = build(prepared, Settings(network=network, width=2)).eval()
         assert model(torch.rand(2, 3, size, size)).shape == (2, 3)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from support import make_photographs
 
 import maquette
 from maquette.cli import main
-from maquette.data.pictures.files import read_picture
-from maquette.recipes import load_recipe, recipe_settings
+from maquette.data.pictures.files import Picture, read_picture, write_picture
+from maquette.recipes import recipe_settings
 
 SMALL = ["--preset", "small", "--steps", "4"]
 
@@ -47,8 +48,7 @@ def test_every_task_trains_scores_and_reports(flags, tmp_path, photographs):
 
 
 def test_the_course_s_preset_is_the_course_s(tmp_path):
-    recipe = load_recipe("restore")
-    settings = recipe_settings(recipe, "course", {})
+    settings = recipe_settings("restore", "course", {})
     assert (settings.patch, settings.batch_size, settings.steps, settings.sigma) == (128, 32, 100, "0.1")
     assert settings.clip and settings.network == "cnn" and settings.learning_rate == 0.001
 
@@ -187,8 +187,6 @@ def test_python_takes_arrays_and_gives_arrays(tmp_path):
 
 
 def test_exr_stays_linear_and_a_turned_photograph_comes_back_upright(trained, tmp_path):
-    from maquette.data.pictures.files import Picture, write_picture
-
     light = np.random.default_rng(0).random((30, 40, 3), np.float32) * 4
     write_picture(tmp_path / "light.exr", Picture(light, None, "float32", True))
     assert main(["predict", str(trained), str(tmp_path / "light.exr"), "--out", str(tmp_path / "out.exr")]) == 0
@@ -214,7 +212,7 @@ def test_a_folder_goes_to_a_folder_and_damaged_pictures_are_named(trained, tmp_p
     out = tmp_path / "out"
     assert main(["predict", str(trained), str(tmp_path / "in"), "--out", str(out)]) == 0
     assert "Left out: " in (said := capsys.readouterr().out) and "a.png" in said
-    made = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    made = {path.relative_to(out).as_posix() for path in out.rglob("[!.]*") if path.is_file()}
     assert made == {"spots/001.png", "stripes/000.png", "stripes/002.png", "tiny.png"}
     assert main(["predict", str(trained), str(tmp_path / "in" / "a.png"), "--out", str(tmp_path / "b.png")]) == 2
     assert not (tmp_path / "b.png").exists()
@@ -230,3 +228,21 @@ def test_alpha_grows_with_the_picture(tmp_path, photographs):
     large = read_picture(tmp_path / "b.png")
     assert large.pixels.shape == (30, 45, 3)
     assert (large.alpha[:, :22] > 0.5).all() and (large.alpha[:, 23:] == 0).all()
+
+
+def test_counts_are_learnt_by_one_range_and_answered_as_counts(tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    (tmp_path / "data").mkdir()
+    for number in range(5):
+        shape = generator.random((4, 5)).repeat(12, 0).repeat(12, 1)
+        tifffile.imwrite(tmp_path / "data" / f"{number}.tif", np.float32(shape * (9000 if number else 40_000)))
+    scores = run(tmp_path / "run", "--data", str(tmp_path / "data"))
+    assert scores["scores"]["psnr"] > 5 and "counts, not light" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "processing.json").read_text())["state"]["counts"] == [0, 65_535]
+    assert "65,535 as 1" in (tmp_path / "run" / "report.html").read_text()
+    source = tmp_path / "data" / "1.tif"
+    assert main(["predict", str(tmp_path / "run"), str(source), "--out", str(tmp_path / "out.tif")]) == 0
+    given, made = read_picture(source), read_picture(tmp_path / "out.tif")
+    assert made.depth == "float32" and made.numbers().max() > 1000
+    (answer,) = maquette.open(tmp_path / "run").predict([given.numbers()])
+    np.testing.assert_allclose(answer, made.numbers(), atol=1)

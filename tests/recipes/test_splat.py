@@ -13,7 +13,9 @@ from maquette.data.scenes.reading import read_scene
 from maquette.data.sets.turntable import write_turntable
 from maquette.graphics.exposing import exposed
 from maquette.measures.pictures import picture_scores
-from maquette.recipes.splat import growing
+from maquette.recipes import saved_settings
+from maquette.recipes.splat.recipe import WAYS, most_of
+from maquette.recipes.splat.settings import Settings
 
 SMALL = ["--preset", "small", "--seed", "3"]
 
@@ -184,17 +186,6 @@ def test_masked_pixels_do_not_matter(clay, tmp_path):
     assert scores[1] > scores[0] + 1, "where masked pixels do not count, they neither mislead nor lower the score"
 
 
-def test_the_scene_is_as_large_as_its_cameras_lie_apart():
-    from maquette.graphics.cameras import camera_at
-
-    cameras = [
-        camera_at(np.array([x, -3.0, 0]), np.array([x, 0.0, 0]), np.array([0, 0, 1.0]), width=8, height=8, focal=8)
-        for x in (-2.0, 0.0, 2.0)
-    ]
-    assert growing.extent_of(cameras) == pytest.approx(2.2)
-    assert growing.extent_of(cameras[:1]) > 0
-
-
 @pytest.mark.parametrize(
     ("flags", "most"),
     [
@@ -207,23 +198,7 @@ def test_the_scene_is_as_large_as_its_cameras_lie_apart():
     ],
 )
 def test_longer_training_has_room_for_more_gaussians(flags, most):
-    from maquette.recipes.splat.recipe import Settings
-
-    assert growing.most_of(Settings(**flags)) == most
-
-
-def test_half_size_is_the_mean_of_four():
-    planes = np.arange(3 * 5 * 7, dtype=np.float32).reshape(3, 5, 7)
-    half = growing.halved(planes)
-    assert half.shape == (3, 2, 3) and half[0, 0, 0] == planes[0, :2, :2].mean()
-    assert growing.halved(np.ones((3, 1, 1), np.float32)).shape == (3, 1, 1)
-
-
-def test_chance_comes_back():
-    chance, other = (growing.Chance(np.random.default_rng(seed)) for seed in (1, 2))
-    chance.generator.normal(size=5)
-    other.load_state_dict(json.loads(json.dumps(chance.state_dict())))
-    assert other.generator.normal() == chance.generator.normal()
+    assert most_of(Settings(**flags)) == most
 
 
 def test_a_scene_from_python(clay, tmp_path):
@@ -234,6 +209,26 @@ def test_a_scene_from_python(clay, tmp_path):
     predictor = maquette.open(result.folder)
     cameras = [camera_from(numbers) for numbers in predictor.processing["cameras"][:2]]
     assert [picture.shape for picture in predictor.predict(cameras)] == [(24, 24, 3)] * 2
+    assert [picture.shape for picture in predictor.use("film", frames=3, width=20)] == [(20, 20, 3)] * 3
+
+
+def test_names_of_before_are_known():
+    values = {"share": 0.3, "rate": 2.0, "steps": 7}
+    assert saved_settings("splat", values) == Settings(ssim_share=0.3, step_sizes=2.0, steps=7)
+    assert saved_settings("splat", {"single_camera": True}) == Settings()
+    assert saved_settings("splat", {"single_camera": False}).cameras == "each"
+
+
+def test_the_papers_step_sizes_are_smaller_and_only_ours_settle():
+    """Kerbl et al. 2023: 1.6e-4 of the extent, 0.005, 0.001, 0.05, 0.0025, and a twentieth of that."""
+    papers, ours = (WAYS[name].step_sizes for name in ("threshold", "budget"))
+    expected = [1.6e-4 * 3] * 3 + [0.005] * 3 + [0.001] * 4 + [0.05] + [0.0025] * 3 + [0.0025 / 20] * 9
+    np.testing.assert_allclose(papers(23, 3.0, 0.0), expected, rtol=1e-6)
+    np.testing.assert_allclose(papers(23, 3.0, 1.0)[3:], expected[3:], rtol=1e-6)
+    np.testing.assert_allclose(ours(23, 3.0, 0.5)[3:], ours(23, 3.0, 0.0)[3:])
+    np.testing.assert_allclose(ours(23, 3.0, 1.0)[3:], 0.03 * ours(23, 3.0, 0.0)[3:], rtol=1e-6)
+    for sizes in (papers, ours):
+        np.testing.assert_allclose(sizes(23, 3.0, 1.0)[:3], 0.01 * sizes(23, 3.0, 0.0)[:3], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +236,8 @@ def test_a_scene_from_python(clay, tmp_path):
     [
         (["--data", "nowhere"], "nowhere"),
         (["--init", "nowhere.ply"], "no such file or run"),
+        (["--init", "."], "holds no trained scene"),
+        (["--rate", "2"], "--rate"),
         (["--degree", "4"], "--degree"),
         (["--masks", "nowhere"], "nowhere"),
         (["--gaussians", "0"], "--gaussians"),
@@ -259,16 +256,15 @@ def test_a_card_trains_a_scene_as_the_processor_does(clay, tmp_path, monkeypatch
     """The way over the card, from growing to the report, with the plain version in gsplat's place."""
     from kernels.test_cuda import rasterize_plainly
 
-    from maquette import kernels
-    from maquette.kernels import cuda, training
-    from maquette.recipes.splat import report as splat_pictures
+    from maquette.families import flights
+    from maquette.kernels import choosing, cuda, training
 
-    monkeypatch.setattr(splat_pictures, "FILM_SIDE", 48)  # the plain version takes its time
+    monkeypatch.setattr(flights, "FILM_SIDE", 48)  # the plain version takes its time
     monkeypatch.setattr(cuda, "DEVICE", "cpu")
     monkeypatch.setattr(cuda, "rasterize", rasterize_plainly)
     found = {}
     for chosen in (cuda, training):
-        monkeypatch.setattr(kernels, "of_splats", lambda device="auto", chosen=chosen: chosen)
+        monkeypatch.setattr(choosing, "of_splats", lambda device="auto", chosen=chosen: chosen)
         folder = tmp_path / chosen.DRAWN_BY.split()[0]
         settings = {"preset": "small", "steps": 60, "gaussians": 700, "longest": 48, "seed": 3}
         maquette.run("splat", data=clay, out=folder, **settings)

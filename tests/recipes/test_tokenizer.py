@@ -13,7 +13,8 @@ from support import make_book
 
 import maquette
 from maquette.cli import main
-from maquette.data.text.tokenizers import KINDS, load_tokenizer, train_tokenizer
+from maquette.data.text.tokenizers import KINDS, load_tokenizer
+from maquette.data.text.vocabularies import train_tokenizer
 from maquette.models import Unigram
 from maquette.recipes.tokenizer.data import bytes_per_token, lost_bytes, measured
 from maquette.settings import UserError
@@ -147,18 +148,19 @@ def test_predict_gives_a_row_a_token(run):
 
 def test_explain_shows_strip_bits_and_merges(run):
     predictor = maquette.open(run)
-    found = predictor.recipe.explain(predictor.model, predictor.processing, DECK)
+    found = predictor.use("explain", DECK)
     assert [block["kind"] for block in found] == ["text", "picture", "table", "formula", "picture"]
     rows = pd.DataFrame(found[2]["rows"], columns=found[2]["columns"])
     said = re.search(r"([\d.]+) / (\d+) = ([\d.]+) bits a byte", found[3]["text"])
     assert float(said[1]) == pytest.approx(rows["bits"].sum(), abs=0.05) and int(said[2]) == len(DECK)
-    assert predictor.recipe.explain(predictor.model, predictor.processing, "")[0]["text"] == "This text has no tokens."
+    assert predictor.use("explain", "")[0]["text"] == "This text has no tokens."
+    several = predictor.use("explain", [DECK, "the sea"])
+    assert [block["text"] for block in several if block["kind"] == "heading"] == [DECK, "the sea"]
 
 
 def test_explain_says_what_does_not_come_back(own, tmp_path):
     made = maquette.run("tokenizer", data=own, out=tmp_path / "run", preset="small", tokenizer="words")
-    predictor = maquette.open(made.folder)
-    found = predictor.recipe.explain(predictor.model, predictor.processing, "the  zebra")
+    found = maquette.open(made.folder).use("explain", "the  zebra")
     warned = [block["text"] for block in found if block["kind"] == "warning"]
     assert len(warned) == 1 and "the \N{REPLACEMENT CHARACTER}" in warned[0]
 
@@ -182,7 +184,7 @@ def test_of_much_text_a_part_is_drawn(tmp_path, monkeypatch):
     make_book(tmp_path / "book")
     for path in (tmp_path / "book").iterdir():
         path.write_text(path.read_text(encoding="utf-8") * 100, encoding="utf-8")
-    monkeypatch.setattr("maquette.data.text.PIECE", 1 << 14)
+    monkeypatch.setattr("maquette.data.text.documents.PIECE", 1 << 14)
     made = maquette.run("tokenizer", data=tmp_path / "book", preset="small", most_mb=1, out=tmp_path / "run")
     facts = {block["name"]: block["value"] for block in blocks(made.folder) if block["kind"] == "fact"}
     assert 0.5 < facts["Training text"] / (0.9 * 2**20) < 1.5

@@ -10,10 +10,10 @@ import pytest
 from maquette.figures import tables, training
 from maquette.figures.style import save
 from maquette.report import compare_runs, write_gallery, write_report
-from maquette.report.folder import read_run
 from maquette.report.words import verdict
 from maquette.settings import UserError
-from maquette.steps import STEPS
+from maquette.steps import SECTIONS
+from maquette.trained import read_record
 
 ATTACK = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 VOID = {"meta", "br", "img", "link", "hr", "input"}
@@ -153,7 +153,7 @@ def run(tmp_path, pictures) -> Path:
         "score": "rmse",
         "higher_is_better": False,
     }
-    write(folder, "findings.json", {"framing": framing, "sections": dict.fromkeys(STEPS, blocks)})
+    write(folder, "findings.json", {"framing": framing, "sections": dict.fromkeys(SECTIONS, blocks)})
     write(
         folder,
         "scores.json",
@@ -163,7 +163,7 @@ def run(tmp_path, pictures) -> Path:
             "baselines": {ATTACK: {"rmse": 100.0, "r2": 0.95}, "mean": {"rmse": 200.0, "r2": 0.0}},
             "units": {"rmse": "USD"},
             "directions": {"rmse": "lower", "r2": "higher"},
-            "seconds": {"train": 72.4},
+            "seconds": {"train": 72.4, "score": 3.0},
             "peak_memory_mb": 812.4,
         },
     )
@@ -174,10 +174,11 @@ def run(tmp_path, pictures) -> Path:
 def test_whole_report(run):
     page = read(write_report(run))
     headings = [" ".join(heading.split()) for heading in page.headings]
-    assert headings == [f"{number} {title}" for number, title in enumerate(STEPS.values(), 1)] + ["About this run"]
+    assert headings == [f"{number} {title}" for number, title in enumerate(SECTIONS.values(), 1)] + ["About this run"]
     for words in (
         "by 10 %",
         "1 min 12 s",
+        "Scoring",
         "stand-in data",
         "1,234,567",
         "80 to 99.5",
@@ -189,8 +190,8 @@ def test_whole_report(run):
         assert words in " ".join(page.text.split()), words
     assert "0.30000000000000004" not in page.text
     assert "maquette resume" not in page.text and "maquette predict '" in page.text
-    assert page.tags.count("svg") == 2 * len(STEPS)
-    assert set(page.links) == {f"#{step}" for step in STEPS} | {"#run"}
+    assert page.tags.count("svg") == 2 * len(SECTIONS)
+    assert set(page.links) == {f"#{step}" for step in SECTIONS} | {"#run"}
 
 
 def test_ink_takes_the_colour_of_the_page(run):
@@ -255,7 +256,7 @@ def test_wrong_shape_is_damage(run, name, value):
 def test_line_cut_short_by_a_kill_is_left_out_but_others_are_damage(run):
     text = (run / "metrics.jsonl").read_text(encoding="utf-8")
     (run / "metrics.jsonl").write_text(text + '{"step": 50, "lo', encoding="utf-8")
-    assert read_run(run).last_step == 49
+    assert read_record(run).last_step == 49
     (run / "metrics.jsonl").write_text("{broken\n" + text, encoding="utf-8")
     with pytest.raises(UserError, match="line 1"):
         write_report(run)
@@ -331,8 +332,27 @@ def test_verdict(run, value, rival, way, tone, words):
         "scores.json",
         {"scores": {"rmse": value}, "baselines": {"mean": {"rmse": rival}}, "directions": {"rmse": way}},
     )
-    found = verdict(read_run(run))
+    found = verdict(read_record(run))
     assert (found.tone, words in found.sentence) == (tone, True), found.sentence
+
+
+def test_a_framing_says_what_was_found_in_its_own_words(run):
+    found = json.loads((run / "findings.json").read_text())
+    found["framing"]["headline"] = f"Fooled {{rmse}} of {{mean|r2}} {ATTACK}."
+    write(run, "findings.json", found)
+    said = verdict(read_record(run))
+    assert (said.tone, said.sentence) == ("told", f"Fooled 90 USD of 0 {ATTACK}.")
+    assert said.sentence in " ".join(read(write_report(run)).text.split())
+    found["framing"]["headline"] = "Fooled {share}."  # an older run has no such score
+    write(run, "findings.json", found)
+    assert verdict(read_record(run)).tone == "better"
+
+
+def test_every_use_stands_in_the_report_with_its_command(run):
+    write(run, "settings.json", json.loads((run / "settings.json").read_text()) | {"recipe": "autoencoder"})
+    text = " ".join(read(write_report(run)).text.split())
+    assert "my run' PICTURES --out LATENTS.csv" in text
+    assert "Pictures from a table of numbers" in text and "LATENTS.csv --out FOLDER --use decode" in text
 
 
 def second(run: Path, tmp_path: Path) -> Path:
@@ -359,6 +379,13 @@ def test_compare(run, tmp_path):
     assert '<td class="number best">80</td>' in text and '<td class="number">90</td>' in text
 
 
+def test_compare_tells_of_a_needed_run_that_is_gone(run, tmp_path):
+    needs = {"run": {"path": "/no/where", "recipe": "gpt", "sha256": "00"}}
+    write(run, "settings.json", json.loads((run / "settings.json").read_text()) | {"needs": needs})
+    page = read(compare_runs([run, second(run, tmp_path)], tmp_path / "compare.html"))
+    assert "needs the run /no/where (run), which is no longer there" in page.text
+
+
 def test_compare_takes_two(run, tmp_path):
     with pytest.raises(UserError, match="two"):
         compare_runs([run], tmp_path / "compare.html")
@@ -373,9 +400,9 @@ def test_compare_the_same_run_and_an_unfinished_one(run, tmp_path):
 def test_gallery(run, tmp_path):
     write_report(run)
     entries = [
-        {"recipe": "regression", "folder": run, "kind": "tables", "line": ATTACK, "error": None},
-        {"recipe": "second", "folder": second(run, tmp_path), "kind": "tables"},
-        {"recipe": "denoiser", "folder": tmp_path / "none", "kind": "images", "error": f"The disk is full {ATTACK}"},
+        {"recipe": "regression", "folder": run, "chapter": "Hour one", "line": ATTACK, "error": None},
+        {"recipe": "second", "folder": second(run, tmp_path), "chapter": "Hour one"},
+        {"recipe": "denoiser", "folder": tmp_path / "none", "chapter": ATTACK, "error": f"The disk is full {ATTACK}"},
         {"recipe": "lost", "folder": tmp_path / "none"},
     ]
     page = read(write_gallery(entries, tmp_path / "gallery.html"))
@@ -383,6 +410,13 @@ def test_gallery(run, tmp_path):
     assert "The disk is full" in page.text and "There is no folder" in page.text and "2 of 4" in page.text
     assert page.tags.count("article") == 4 and "svg" in page.tags
     assert "by 10 %" in page.text
+    assert page.headings == ["Hour one", ATTACK] and "still to come" not in page.text
+
+
+def test_gallery_grows(run, tmp_path):
+    entries = [{"recipe": "regression", "folder": run}]
+    assert "3 more are still to come" in read(write_gallery(entries, tmp_path / "gallery.html", still=3)).text
+    assert "1 more is still to come" in read(write_gallery(entries, tmp_path / "gallery.html", still=1)).text
 
 
 def test_gallery_of_nothing(tmp_path):

@@ -1,12 +1,7 @@
-"""Picture files: read like Pillow and tifffile read them, written so that nothing is lost, refused when damaged."""
+"""Picture files: read like Pillow and tifffile read them, upright, with their alpha, in linear light."""
 
-import io
-import re
-import struct
 import subprocess
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +11,10 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, TiffImagePlugin
+from PIL import Image, ImageOps
+from support import write_exr
 
 from maquette.data.pictures.files import (
-    SUFFIXES,
-    WRITTEN,
     Picture,
     as_pixels,
     display_code,
@@ -41,30 +35,6 @@ RGB16 = RANDOM.integers(0, 65_536, (H, W, 3), dtype=np.uint16)
 FLOATS = RANDOM.normal(0, 2, (H, W, 3)).astype(np.float32)
 SMOOTH = np.add.outer(np.arange(200), np.arange(300))[..., None].repeat(3, 2).astype(np.float32) / 500 * (1, 0.8, 0.5)
 MORE = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png_of(width: int, height: int, data: bytes = b"") -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
-
-
-def write_exr(path: Path, channels: dict[str, np.ndarray], kind: str = "half", **attributes) -> None:
-    first = next(iter(channels.values()))
-    spec = oiio.ImageSpec(first.shape[1], first.shape[0], len(channels), kind)
-    spec.channelnames = tuple(channels)
-    for name, value in attributes.items():
-        if hasattr(spec, name):
-            setattr(spec, name, value)
-        else:
-            spec.attribute(name, value)
-    file = oiio.ImageOutput.create("openexr")
-    assert file.open(str(path), spec), file.geterror()
-    assert file.write_image(np.stack(list(channels.values()), 2).astype(np.float32)), file.geterror()
-    file.close()
 
 
 # -- reading, beside Pillow and tifffile -------------------------------------------------------------------------------
@@ -104,7 +74,7 @@ def test_files_are_read_as_pillow_reads_them(name, tmp_path):
     else:
         assert picture.alpha is None
     header = read_header(tmp_path / name)
-    assert header == (H, W, channels, "uint8", False)
+    assert header[:5] == (H, W, channels, "uint8", False) and header.pages == 1
 
 
 @pytest.mark.parametrize(
@@ -162,7 +132,7 @@ def test_tiff_of_every_depth_is_read_as_tifffile_reads_it(name, tmp_path):
     truth = tifffile.imread(tmp_path / name)
     truth = np.moveaxis(truth, 0, 2) if name == "planar.tif" else truth
     picture = read_picture(tmp_path / name)
-    depth = truth.dtype.name.replace("float64", "float32")
+    depth = truth.dtype.name
     if truth.dtype.kind == "u":
         truth = truth.astype(np.float32) / np.float32(np.iinfo(truth.dtype).max)
     truth = 1 - truth if name.startswith("white") else truth
@@ -206,157 +176,6 @@ def test_every_orientation_is_applied_as_pillow_applies_it(orientation, suffix, 
         written = Image.open(tmp_path / f"out{ending}")
         assert written.size == truth.shape[1::-1] and written.getexif().get(0x0112, 1) == 1
         assert np.abs(read_picture(tmp_path / f"out{ending}").pixels - picture.pixels).max() < 0.1
-
-
-# -- writing -----------------------------------------------------------------------------------------------------------
-
-LOSSLESS = {
-    ".png": ("uint8", "uint16"),
-    ".tif": ("uint8", "uint16", "float16", "float32"),
-    ".webp": ("uint8",),
-    ".bmp": ("uint8",),
-    ".pnm": ("uint8", "uint16"),
-    ".exr": ("float16", "float32"),
-}
-
-
-@MORE
-@given(st.data())
-def test_written_and_read_again_is_the_same(tmp_path, data):
-    suffix = data.draw(st.sampled_from(sorted(LOSSLESS)))
-    depth = data.draw(st.sampled_from(LOSSLESS[suffix]))
-    channels = data.draw(st.sampled_from((1, 3) if suffix != ".webp" else (3,)))
-    has_alpha = data.draw(st.booleans()) and suffix in (".png", ".tif")
-    shape = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
-    elements = None
-    if depth.startswith("float"):
-        elements = st.floats(allow_nan=False, allow_infinity=False, width=int(depth[5:]))
-    array = data.draw(hnp.arrays(depth, (*shape, channels + has_alpha), elements=elements))
-    numbers = array.astype(np.float32)
-    if depth.startswith("uint"):
-        numbers /= np.float32(np.iinfo(depth).max)
-    else:
-        numbers[..., channels:] = np.clip(numbers[..., channels:], 0, 1)
-    alpha = numbers[..., -1] if has_alpha else None
-    picture = Picture(numbers[..., :channels], alpha, depth, depth.startswith("float"))
-    write_picture(tmp_path / f"x{suffix}", picture)
-    again = read_picture(tmp_path / f"x{suffix}")
-    np.testing.assert_array_equal(again.pixels, picture.pixels)
-    assert (again.depth, again.is_linear) == (depth, picture.is_linear)
-    if has_alpha:
-        np.testing.assert_array_equal(again.alpha, alpha)
-    write_picture(tmp_path / f"y{suffix}", again)
-    np.testing.assert_array_equal(read_picture(tmp_path / f"y{suffix}").pixels, again.pixels)
-
-
-@pytest.mark.parametrize("suffix", sorted(WRITTEN))
-def test_every_ending_takes_every_picture(suffix, tmp_path):
-    path = tmp_path / f"a b{suffix}"
-    for depth in ("uint8", "uint16", "float16", "float32"):
-        for channels in (1, 3):
-            for alpha in (None, RGBA[..., 3] / np.float32(255)):
-                pixels = RGB[..., :channels] / np.float32(255)
-                write_picture(path, Picture(pixels, alpha, depth, depth.startswith("float")))
-                again = read_picture(path)
-                assert again.pixels.shape[:2] == (H, W) and suffix in SUFFIXES
-                assert depth != "uint16" or again.depth == (
-                    "uint8" if WRITTEN[suffix].depths == ("uint8",) else again.depth
-                )
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_jpeg_is_written_well(tmp_path):
-    write_picture(tmp_path / "a.jpg", Picture(SMOOTH.astype(np.float32)))
-    Image.fromarray(np.uint8(SMOOTH * 255)).save(tmp_path / "b.jpg", quality=95)
-    ours, theirs = Image.open(tmp_path / "a.jpg"), Image.open(tmp_path / "b.jpg")
-    assert JpegImagePlugin.get_sampling(ours) == 0  # 4:4:4
-    assert all(np.all(np.array(ours.quantization[n]) <= theirs.quantization[n]) for n in (0, 1))
-    assert np.abs(read_picture(tmp_path / "a.jpg").pixels - SMOOTH).max() < 0.02
-
-
-def test_an_unknown_ending_or_folder_is_refused(tmp_path):
-    for path in (tmp_path / "a.gif", tmp_path / "a", tmp_path / "a.xyz"):
-        with pytest.raises(UserError, match=r"ending must be one of .*\.png"):
-            write_picture(path, Picture(SMOOTH))
-    with pytest.raises(UserError, match="no folder"):
-        write_picture(tmp_path / "none" / "a.png", Picture(SMOOTH))
-
-
-def profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def exif() -> Image.Exif:
-    made = Image.Exif()
-    made[0x010F], made[0x0110], made[0x0132], made[0x8298] = "Maker", "Model 7", "2024:01:02 03:04:05", "nobody"
-    inner = made.get_ifd(0x8769)
-    inner[0x9003], inner[0x829A], inner[0x829D] = (
-        "2024:01:02 03:04:05",
-        TiffImagePlugin.IFDRational(1, 250),
-        TiffImagePlugin.IFDRational(28, 10),
-    )
-    inner[0x8827], inner[0x920A] = 400, TiffImagePlugin.IFDRational(50)
-    where = made.get_ifd(0x8825)
-    where[1], where[2], where[3], where[4] = "N", (48.0, 8.0, 15.5), "E", (11.0, 34.0, 1.0)
-    return made
-
-
-@pytest.mark.parametrize(("source", "target"), [(".jpg", ".jpg"), (".jpg", ".png"), (".png", ".png"), (".png", ".jpg")])
-def test_profile_exif_and_resolution_are_kept(source, target, tmp_path):
-    Image.fromarray(RGB).save(tmp_path / f"a{source}", exif=exif(), icc_profile=profile(), dpi=(300, 200), quality=95)
-    write_picture(tmp_path / f"b{target}", read_picture(tmp_path / f"a{source}"))
-    image = Image.open(tmp_path / f"b{target}")
-    assert image.info["icc_profile"] == profile()
-    assert image.info["dpi"] == pytest.approx((300, 200), abs=0.5)
-    before, after = exif(), image.getexif()
-    for tag in (0x010F, 0x0110, 0x0132, 0x8298):
-        assert after[tag] == before[tag]
-    for folder, tags in ((0x8769, (0x9003, 0x829A, 0x829D, 0x8827, 0x920A)), (0x8825, (1, 2, 3, 4))):
-        for tag in tags:
-            old, new = before.get_ifd(folder)[tag], after.get_ifd(folder)[tag]
-            assert new == (old if isinstance(old, str) else pytest.approx(old, rel=1e-5)), hex(tag)
-
-
-def test_a_description_in_latin_1_does_no_harm(tmp_path):
-    made = Image.Exif()
-    made[0x010E], made[0x0110] = "XXXX", "Model 7"
-    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=made)
-    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes().replace(b"XXXX", b"Tr\xe4X"))
-    write_picture(tmp_path / "b.jpg", read_picture(tmp_path / "a.jpg"))
-    assert Image.open(tmp_path / "b.jpg").getexif()[0x0110] == "Model 7"
-
-
-def test_tiff_keeps_profile_camera_and_resolution(tmp_path):
-    Image.fromarray(RGB).save(tmp_path / "a.tif", exif=exif(), icc_profile=profile(), dpi=(300, 200))
-    write_picture(tmp_path / "b.tif", read_picture(tmp_path / "a.tif"))
-    image = Image.open(tmp_path / "b.tif")
-    assert image.info["icc_profile"] == profile() and image.info["dpi"] == pytest.approx((300, 200))
-    assert image.getexif()[0x0110] == "Model 7" and image.getexif()[0x0132] == "2024:01:02 03:04:05"
-
-
-def test_a_turned_picture_turns_its_resolution_and_forgets_its_old_size(tmp_path):
-    made = exif()
-    made[0x0112] = 6
-    made.get_ifd(0x8769)[0xA002], made.get_ifd(0x8769)[0xA003] = W, H
-    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=made, dpi=(300, 200))
-    write_picture(tmp_path / "b.jpg", read_picture(tmp_path / "a.jpg"))
-    image = Image.open(tmp_path / "b.jpg")
-    assert image.size == (H, W) and image.info["dpi"] == pytest.approx((200, 300), abs=0.5)
-    assert image.getexif().get_ifd(0x8769).get(0xA002, H) == H
-
-
-def test_another_size_or_colour_takes_the_metadata_along_but_no_wrong_profile(tmp_path):
-    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif(), icc_profile=profile())
-    picture = read_picture(tmp_path / "a.jpg")
-    double = picture.pixels.repeat(2, 0).repeat(2, 1)
-    write_picture(tmp_path / "b.jpg", Picture(double, None, "uint8", False, picture.metadata))
-    assert (
-        Image.open(tmp_path / "b.jpg").size == (2 * W, 2 * H) and "icc_profile" in Image.open(tmp_path / "b.jpg").info
-    )
-    grey = Picture(to_channels(picture.pixels, 1), None, "uint8", False, picture.metadata)
-    write_picture(tmp_path / "c.jpg", grey)
-    image = Image.open(tmp_path / "c.jpg")
-    assert image.mode == "L" and "icc_profile" not in image.info and image.getexif()[0x0110] == "Model 7"
 
 
 # -- linear light, alpha, OpenEXR --------------------------------------------------------------------------------------
@@ -444,182 +263,6 @@ def test_what_is_not_finite_becomes_zero_and_is_counted(tmp_path):
     np.testing.assert_array_equal(picture.pixels[..., 0], [[1, 0, 0], [0, 2, 3]])
 
 
-# -- damaged files -----------------------------------------------------------------------------------------------------
-
-
-def whole_files(folder: Path) -> dict[str, bytes]:
-    pixels = np.uint8(np.clip(SMOOTH * 255 + RANDOM.normal(0, 5, SMOOTH.shape), 0, 255))
-    image = Image.fromarray(pixels)
-    for name, options in {
-        "a.jpg": {}, "p.jpg": {"progressive": True}, "a.png": {}, "a.webp": {}, "l.webp": {"lossless": True},
-        "a.bmp": {}, "a.ppm": {}, "a.gif": {}, "raw.tif": {}, "lzw.tif": {"compression": "tiff_lzw"},
-    }.items():  # fmt: skip
-        image.save(folder / name, **options)
-    tifffile.imwrite(folder / "tiles.tif", pixels, photometric="rgb", compression="zlib", tile=(64, 64))
-    for compression in ("zip", "piz", "dwaa", "none"):
-        planes = {name: pixels[..., n] / 255 for n, name in enumerate("RGB")}
-        write_exr(folder / f"{compression}.exr", planes, compression=compression)
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-WHOLE = "a.jpg p.jpg a.png a.webp l.webp a.bmp a.ppm a.gif raw.tif lzw.tif tiles.tif zip.exr piz.exr dwaa.exr none.exr"
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return whole_files(tmp_path_factory.mktemp("whole"))
-
-
-@pytest.mark.parametrize("name", WHOLE.split())
-def test_a_file_that_is_cut_anywhere_is_refused(name, whole, tmp_path, capfd):
-    content, path = whole[name], tmp_path / f"cut {name}"
-    path.write_bytes(content)
-    assert read_picture(path).pixels.shape == (200, 300, 3)
-    for share in (0, 0.003, 0.02, 0.3, 0.5, 0.9, 0.999):
-        path.write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(UserError, match=r"empty|truncated or damaged|no picture of a known kind"):
-            read_picture(path)
-    assert capfd.readouterr().err == ""
-
-
-def test_a_jpeg_or_png_without_its_last_bytes_is_refused(whole, tmp_path):
-    for name in ("a.jpg", "p.jpg", "a.png"):
-        (tmp_path / name).write_bytes(whole[name][:-1])
-        with pytest.raises(UserError, match="truncated or damaged"):
-            read_picture(tmp_path / name)
-
-
-def test_a_flipped_byte_in_a_png_is_found_and_nothing_is_printed(whole, tmp_path, capfd):
-    content = bytearray(whole["a.png"])
-    for place in (20, len(content) // 2, len(content) - 20):
-        damaged = content.copy()
-        damaged[place] ^= 0x55
-        (tmp_path / "a.png").write_bytes(damaged)
-        with pytest.raises(UserError, match="truncated or damaged"):
-            read_picture(tmp_path / "a.png")
-    assert capfd.readouterr().err == ""
-
-
-def test_files_with_wrong_bytes_anywhere_are_refused_or_read_but_never_crash(whole, tmp_path):
-    for name, content in whole.items():
-        for number in range(12):
-            damaged = bytearray(content)
-            for place in RANDOM.integers(0, min(len(content), 400) if number % 2 else len(content), 3):
-                damaged[place] ^= int(RANDOM.integers(1, 256))
-            (tmp_path / name).write_bytes(damaged)
-            try:
-                read_picture(tmp_path / name, most_pixels=2**24)
-            except UserError as error:
-                assert name in str(error)
-
-
-def test_what_is_no_picture_is_refused(tmp_path):
-    (tmp_path / "text.png").write_text("hello " * 100)
-    (tmp_path / "nothing.jpg").write_bytes(b"")
-    (tmp_path / "folder.png").mkdir()
-    reasons = {
-        "text.png": "no picture of a known kind",
-        "nothing.jpg": "empty",
-        "folder.png": "not readable",
-        "missing.png": "not readable",
-    }
-    for name, reason in reasons.items():
-        for read in (read_picture, read_header):
-            with pytest.raises(UserError, match=reason) as caught:
-                read(tmp_path / name)
-            assert name in str(caught.value) and "\n" not in str(caught.value)
-
-
-def bombs() -> dict[str, bytes]:
-    jpeg, bmp, gif = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    for file, kind in ((jpeg, "JPEG"), (bmp, "BMP"), (gif, "GIF")):
-        Image.fromarray(RGB).save(file, kind)
-    one = bytearray(jpeg.getvalue())
-    at = one.index(b"\xff\xc0")
-    one[at + 5 : at + 9] = struct.pack(">HH", 65_500, 65_500)
-    two, three = bytearray(bmp.getvalue()), bytearray(gif.getvalue())
-    two[18:26] = struct.pack("<ii", 100_000, 100_000)
-    three[6:10] = struct.pack("<HH", 65_000, 65_000)
-    tags = [(256, 100_000), (257, 100_000), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 100_000), (279, 9)]
-    tiff = (
-        b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", t, 4, 1, v) for t, v in tags)
-    )
-    return {
-        "a.png": png_of(100_000, 100_000),
-        "b.png": png_of(2_000_000, 10),
-        "c.png": png_of(30_000, 30_000),
-        "a.jpg": bytes(one),
-        "a.bmp": bytes(two),
-        "a.gif": bytes(three),
-        "a.tif": tiff + b"\0" * 4,
-        "a.ppm": b"P6\n100000 100000\n255\n" + b"\0" * 99,
-    }
-
-
-@pytest.mark.parametrize("name", sorted(bombs()))
-def test_a_header_that_claims_too_much_is_refused_before_decoding(name, tmp_path, capfd):
-    (tmp_path / name).write_bytes(bombs()[name])
-    for read in (read_header, read_picture):
-        with pytest.raises(UserError, match="too large"):
-            read(tmp_path / name)
-    assert capfd.readouterr().err == ""
-
-
-def test_the_limit_of_pixels_counts(tmp_path):
-    for suffix in (".png", ".jpg", ".tif", ".webp", ".exr"):
-        write_picture(tmp_path / f"a{suffix}", Picture(SMOOTH.astype(np.float32)))
-        assert read_picture(tmp_path / f"a{suffix}", most_pixels=60_000).pixels.shape == (200, 300, 3)
-        with pytest.raises(UserError, match="too large: 300 x 200 pixels"):
-            read_picture(tmp_path / f"a{suffix}", most_pixels=59_999)
-
-
-def test_colours_and_numbers_that_mean_something_else_are_refused(tmp_path):
-    Image.fromarray(RGB).convert("LAB").save(tmp_path / "lab.tif")
-    tifffile.imwrite(tmp_path / "signed.tif", np.int16(RGB16[..., 0] // 2))
-    for name, reason in {"lab.tif": "CIELAB", "signed.tif": "int16"}.items():
-        with pytest.raises(UserError, match=reason):
-            read_picture(tmp_path / name)
-
-
-# -- zip files ---------------------------------------------------------------------------------------------------------
-
-
-def test_members_of_a_zip_file_are_read_in_place(whole, tmp_path):
-    with zipfile.ZipFile(tmp_path / "a b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("a.jpg", "a.png", "zip.exr", "raw.tif"):
-            archive.writestr(f"../../{name}", whole[name])
-    before = sorted(tmp_path.parent.rglob("*"))
-    for name in ("a.jpg", "a.png", "zip.exr", "raw.tif"):
-        (tmp_path / name).write_bytes(whole[name])
-        member = read_picture(tmp_path / "a b.zip", member=f"../../{name}")
-        np.testing.assert_array_equal(member.pixels, read_picture(tmp_path / name).pixels)
-        (tmp_path / name).unlink()
-    assert sorted(tmp_path.parent.rglob("*")) == before
-    with pytest.raises(UserError, match="not to be had"):
-        read_picture(tmp_path / "a b.zip", member="none.png")
-
-
-def test_damaged_encrypted_and_huge_members_are_refused(whole, tmp_path):
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.png", whole["a.png"])
-        archive.writestr("b.bmp", b"BM" + bytes(3_000_000))
-    with pytest.raises(UserError, match="too large: 3,000,002 bytes unpacked"):
-        read_picture(path, member="b.bmp", most_pixels=100_000)
-    content = bytearray(path.read_bytes())
-    content[200] ^= 0x55
-    (tmp_path / "b.zip").write_bytes(content)
-    with pytest.raises(UserError, match="truncated or damaged"):
-        read_picture(tmp_path / "b.zip", member="a.png")
-    content = bytearray(path.read_bytes())
-    for place in [match.start() for match in re.finditer(rb"PK\x01\x02", content)]:
-        content[place + 8] |= 1
-    content[6] |= 1
-    (tmp_path / "c.zip").write_bytes(content)
-    with pytest.raises(UserError, match="encrypted"):
-        read_picture(tmp_path / "c.zip", member="a.png")
-
-
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
@@ -642,7 +285,7 @@ def test_a_photograph_of_24_megapixels_needs_less_than_twice_its_floats(suffix, 
         "print(picture.pixels.size * 4, peak())"
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / f"a{suffix}"), str(tmp_path / "b.tif")]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
     floats, peak = map(int, done.stdout.split())
     assert floats == 4000 * 6000 * 12 and peak < 2 * floats  # with the interpreter and the libraries
 

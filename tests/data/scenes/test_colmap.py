@@ -23,7 +23,7 @@ from maquette.data.scenes.colmap import (
 from maquette.data.scenes.lenses import MODELS, lens_of_model
 from maquette.settings import UserError
 
-SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
 CAN = SHARED / "colmap_can"
 
 
@@ -172,6 +172,31 @@ def test_damaged_bytes_never_give_more_than_a_sentence(tmp_path_factory, place, 
     except UserError as error:
         assert str(folder) in str(error)
     shutil.rmtree(folder)
+
+
+def test_images_are_told_from_their_features_by_what_a_line_holds(tmp_path):
+    """With a line of features below each image, with an empty one, with none, or with some of each."""
+    write_model(tmp_path, some_model(count=5), text=True)
+    expected = read_model(tmp_path)
+    rows = [line for line in (tmp_path / "images.txt").read_text().splitlines() if line and line[0] != "#"]
+    features = "487.33 170.5 6 441.25 154.5 -1", "", None, "1 2 3 4 5 6 7 8 9 10.5 11 12 13 14 15", "1e2 -3.5 12"
+    for lines in (features, [None] * 5, [""] * 5, ["1 2 3"] * 5):
+        text = [each for row, below in zip(rows, lines, strict=True) for each in (row, below) if each is not None]
+        (tmp_path / "images.txt").write_text("\ufeff# a comment\n" + "\r\n".join(text), encoding="utf-8")
+        assert_same(read_model(tmp_path), expected)
+        assert model_folder(tmp_path) == tmp_path
+
+
+def test_a_model_of_both_endings_or_other_letter_case_is_whole(tmp_path):
+    model = some_model()
+    (tmp_path / "sparse").mkdir()
+    for text in (False, True):
+        write_model(tmp_path / "sparse", model, text=text)
+    for name in ("cameras.bin", "images.txt", "points3D.bin"):
+        (tmp_path / "sparse" / name).unlink()
+    (tmp_path / "sparse" / "points3D.txt").rename(tmp_path / "sparse" / "points3d.txt")
+    assert model_folder(tmp_path) == tmp_path / "sparse"
+    assert_same(read_model(tmp_path / "sparse"), model)
 
 
 def test_models_that_cannot_be_used_are_refused(tmp_path):

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maquette.data.scenes import shots
 from maquette.data.scenes.colmap import Model, Pose, write_model
 from maquette.data.scenes.lenses import Lens, reduced
 from maquette.data.scenes.pointclouds import looked_at, random_points, write_points
 from maquette.data.scenes.reading import Scene, read_scene
+from maquette.data.scenes.solving import Solved
 from maquette.data.scenes.transforms import Frame, write_transforms
 from maquette.graphics.cameras import Camera, camera_at
 from maquette.settings import UserError
 
-SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
 UP = np.array([0.0, 0.0, 1.0])
 LENS = Lens(48, 32, 60.0, 60.0, 24.0, 16.0)
 
@@ -209,27 +211,186 @@ def test_damaged_missing_and_unfitting_pictures_are_left_out_by_name(tmp_path):
         read_scene(tmp_path)
 
 
-def test_names_do_not_leave_the_folder(tmp_path):
+def named(folder: Path, names: list[str], *, text: bool = False) -> None:
+    """The first pictures of the model in a folder, under other names."""
+    poses = [Pose(name, 1, c.rotation, c.translation) for name, c in zip(names, cameras(10), strict=False)]
+    model = Model({1: LENS}, poses, np.empty((0, 3)), np.empty((0, 3), np.uint8))
+    for file in (folder / "sparse" / "0").iterdir():
+        file.unlink()
+    write_model(folder / "sparse" / "0", model, text=text)
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize(
+    "name", ["images/{}.png", "images\\{}.png", "{}.PNG", "{}.jpg", "C:\\scene\\images\\{}.png", "/gone/{}.png"]
+)
+def test_pictures_of_a_model_are_found_under_names_of_another_machine(tmp_path, name, text):
+    as_colmap(tmp_path)
+    named(tmp_path, [name.format(f"{n:02d}") for n in range(10)], text=text)
+    scene = read_scene(tmp_path)
+    assert_same_cameras(scene)
+    assert ("have another name than the COLMAP model gives" in " ".join(scene.notes)) != name.startswith("images")
+
+
+def test_paths_that_are_absolute_or_lead_above_are_read(tmp_path):
     as_colmap(tmp_path / "scene")
     shutil.copy(tmp_path / "scene" / "images" / "00.png", tmp_path / "outside.png")
-    names = ["../../outside.png", str(tmp_path / "outside.png"), *(f"{n:02d}.png" for n in range(6))]
-    poses = [Pose(name, 1, camera.rotation, camera.translation) for name, camera in zip(names, cameras(8), strict=True)]
-    model = Model({1: LENS}, poses, np.empty((0, 3)), np.empty((0, 3), np.uint8))
-    write_model(tmp_path / "scene" / "sparse" / "0", model)
+    shutil.copy(tmp_path / "scene" / "images" / "01.png", tmp_path / "other.png")
+    named(tmp_path / "scene", ["../../other.png", str(tmp_path / "outside.png"), *(f"{n:02d}.png" for n in range(6))])
     scene = read_scene(tmp_path / "scene")
-    assert len(scene.views) == 6 and "its path leaves the folder" in " ".join(scene.notes)
+    assert len(scene.views) == 8 and "left out" not in " ".join(scene.notes)
 
 
-def test_pictures_that_lie_on_their_side_are_turned_as_the_camera_saw_them(tmp_path):
-    """COLMAP looked at the stored pixels; EXIF says that they are to be turned."""
+def test_names_in_another_encoding_are_found(tmp_path):
+    """Bytes of GB 18030 in the model, on disk or in both; those of the cat are UTF-8 for something else."""
     as_colmap(tmp_path)
-    pixels = np.asarray(Image.open(tmp_path / "images" / "02.png"))
-    image = Image.fromarray(pixels)
-    exif = image.getexif()
-    exif[274] = 6
-    image.save(tmp_path / "images" / "02.png", exif=exif)
+    files = ["狗.png", "鸟.png", os.fsdecode("鱼.png".encode("gb18030")), "猫.png"]
+    for n, name in enumerate(files):
+        (tmp_path / "images" / f"{n:02d}.png").rename(tmp_path / "images" / name)
+    others = [f"{n:02d}.png" for n in range(4, 8)]
+    named(tmp_path, [os.fsdecode("狗.png".encode("gb18030")), *files[1:3], "è.png", *others])
     scene = read_scene(tmp_path)
-    np.testing.assert_array_equal(scene.views[2].picture, pixels)
+    assert {view.name for view in scene.views} == {"狗.png", "鸟.png", "鱼.png", "è.png", *others}
+    assert "left out" not in " ".join(scene.notes)
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_model_without_points_or_poses_is_read_or_refused(tmp_path, text):
+    as_colmap(tmp_path, text=text)
+    ending = "txt" if text else "bin"
+    model = tmp_path / "sparse" / "0"
+    (model / f"points3D.{ending}").unlink()
+    scene = read_scene(tmp_path)
+    assert_same_cameras(scene)
+    assert scene.is_random and "has no file points3D" in scene.notes[0]
+    write_points(model / "points3D.ply", np.ones((4, 3)), np.full((4, 3), 9, np.uint8))
+    scene = read_scene(tmp_path)
+    assert len(scene.points) == 4 and "4 points are from points3D.ply" in scene.notes[1]
+    (model / f"images.{ending}").unlink()
+    with pytest.raises(UserError, match=rf"holds cameras.{ending} of a .* images.{ending} is missing.*--cameras solve"):
+        read_scene(tmp_path)
+
+
+def test_cameras_below_the_folder_are_used_or_asked_about(tmp_path):
+    as_colmap(tmp_path / "all" / "one")
+    scene = read_scene(tmp_path / "all")
+    assert_same_cameras(scene)
+    assert scene.notes[0] == f"The scene is that in {tmp_path / 'all' / 'one'}."
+    as_transforms(tmp_path / "all" / "two")
+    with pytest.raises(UserError, match=r"holds several scenes: .*one, .*two; give one of them"):
+        read_scene(tmp_path / "all")
+
+
+def test_cameras_are_found_anew_on_purpose_only(tmp_path, monkeypatch):
+    made = as_colmap(tmp_path)
+    model = Model(
+        {1: LENS},
+        [Pose(name, 1, camera.rotation, camera.translation) for name, camera in zip(made, cameras(), strict=True)],
+        np.ones((5, 3)),
+        np.ones((5, 3), np.uint8),
+    )
+    facts = {"unreadable": {}, "sharpness": {}, "seconds": {}, "points": 5, "error_pixels": 0.5}
+    facts |= {"registered": list(made), "not_registered": []}
+    monkeypatch.setattr(shots, "solve", lambda pictures, **options: Solved(model, facts))
+    assert read_scene(tmp_path).kind == "COLMAP model"
+    scene = read_scene(tmp_path, cameras="solve")
+    assert scene.kind == "photographs" and "were not used: they were found anew" in scene.notes[0]
+    shutil.rmtree(tmp_path / "sparse")
+    (tmp_path / "poses_bounds.npy").touch()
+    assert "poses_bounds.npy cannot be read: they were found anew" in read_scene(tmp_path).notes[0]
+
+
+@pytest.mark.parametrize("source", ["colmap", "transforms"])
+def test_a_zip_file_holds_a_scene_with_its_cameras(tmp_path, source):
+    (as_colmap if source == "colmap" else as_transforms)(tmp_path / "scene")
+    shutil.make_archive(str(tmp_path / "scene"), "zip", tmp_path, "scene")
+    folder, archive = read_scene(tmp_path / "scene"), read_scene(tmp_path / "scene.zip")
+    assert_same_cameras(archive)
+    assert (archive.kind, archive.digest, archive.notes) == (folder.kind, folder.digest, folder.notes)
+
+
+def test_files_of_a_zip_file_are_those_in_it(tmp_path):
+    as_transforms(tmp_path / "scene")
+    (tmp_path / "scene" / "03.png").rename(tmp_path / "outside.png")
+    values = json.loads((tmp_path / "scene" / "transforms.json").read_text())
+    values["frames"][3]["file_path"] = str(tmp_path / "outside.png")
+    (tmp_path / "scene" / "transforms.json").write_text(json.dumps(values))
+    assert len(read_scene(tmp_path / "scene").views) == 10
+    shutil.make_archive(str(tmp_path / "scene"), "zip", tmp_path / "scene")
+    scene = read_scene(tmp_path / "scene.zip")
+    assert len(scene.views) == 9 and f"(no such file in {tmp_path / 'scene.zip'})" in " ".join(scene.notes)
+    (tmp_path / "scene" / "transforms.json").write_text("{")
+    shutil.make_archive(str(tmp_path / "scene"), "zip", tmp_path / "scene")
+    with pytest.raises(UserError, match=rf"^{tmp_path / 'scene.zip'}/transforms.json is damaged"):
+        read_scene(tmp_path / "scene.zip")
+
+
+def test_a_test_part_that_cannot_be_read_is_chosen_anew(tmp_path):
+    as_transforms(tmp_path)
+    values = json.loads((tmp_path / "transforms.json").read_text())
+    values |= {"train_filenames": [f"{n:02d}.png" for n in range(8)], "test_filenames": ["08.png", "09.png"]}
+    (tmp_path / "transforms.json").write_text(json.dumps(values))
+    assert [view.part for view in read_scene(tmp_path).views] == ["train"] * 8 + ["test"] * 2
+    for name in ("08.png", "09.png"):
+        (tmp_path / name).write_bytes(b"")
+    scene = read_scene(tmp_path)
+    assert [view.part for view in scene.views] == ["test", *["train"] * 7]
+    assert "No picture of the test part can be read" in " ".join(scene.notes)
+
+
+@pytest.mark.parametrize("kind", ["alpha", "zero and one", "one bit", "half", "sixteen bits"])
+def test_masks_of_all_kinds(tmp_path, kind):
+    as_transforms(tmp_path)
+    white = np.zeros((32, 48), np.uint8)
+    white[:, 24:] = 255
+    images = {
+        "alpha": Image.fromarray(np.dstack([np.full((32, 48, 3), 255, np.uint8), white])),
+        "zero and one": Image.fromarray(white // 255),
+        "one bit": Image.fromarray(white).convert("1"),
+        "half": Image.fromarray(white[::2, ::2]),
+        "sixteen bits": Image.fromarray(white.astype(np.uint16) // 255),
+    }
+    (tmp_path / "masks").mkdir()
+    values = json.loads((tmp_path / "transforms.json").read_text())
+    for number, frame in enumerate(values["frames"]):
+        frame["mask_path"] = f"masks/{number}.png"
+        images[kind].save(tmp_path / "masks" / f"{number}.png")
+    (tmp_path / "transforms.json").write_text(json.dumps(values))
+    for view in read_scene(tmp_path).views:
+        np.testing.assert_array_equal(view.mask, (white / 255).astype(np.float32))
+
+
+@pytest.mark.parametrize("source", ["colmap", "transforms", "transforms without sizes"])
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+@pytest.mark.parametrize("is_square", [False, True])
+def test_cameras_that_come_with_pictures_belong_to_stored_pixels(tmp_path, source, orientation, is_square):
+    lens = Lens(32, 32, 60, 60, 16, 16) if is_square else LENS
+    (as_colmap if source == "colmap" else as_transforms)(tmp_path, lens=lens)
+    file = (tmp_path / "images" if source == "colmap" else tmp_path) / "02.png"
+    pixels = np.asarray(Image.open(file))[:, : lens.width]
+    for each in file.parent.glob("*.png"):
+        image = Image.fromarray(pixels)
+        exif = image.getexif()
+        exif[274] = orientation
+        image.save(each, exif=exif)
+    if source == "transforms without sizes":
+        values = json.loads((tmp_path / "transforms.json").read_text())
+        del values["w"], values["h"], values["cx"], values["cy"]
+        (tmp_path / "transforms.json").write_text(json.dumps(values))
+    for view in read_scene(tmp_path).views:
+        np.testing.assert_array_equal(view.picture, pixels)
+        assert (view.camera.width, view.camera.height) == (lens.width, lens.height)
+
+
+def test_sizes_prove_that_a_camera_saw_the_upright_picture(tmp_path):
+    made = as_transforms(tmp_path)
+    for name, pixels in made.items():
+        image = Image.fromarray(np.rot90(pixels))  # stored on its side
+        exif = image.getexif()
+        exif[274] = 6
+        image.save(tmp_path / name, exif=exif)
+    for view in read_scene(tmp_path).views:
+        np.testing.assert_array_equal(view.picture, made[view.name])
 
 
 def test_points_are_those_of_the_ply_file(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from maquette.data.pictures.folders import open_images
-from maquette.data.scenes.reading import Scene, read_scene, solving
+from maquette.data.scenes import solving
+from maquette.data.scenes.reading import Scene, read_scene
 from maquette.data.scenes.solving import blurred_names, sharpness_of, solve, some
 from maquette.data.scenes.transforms import read_transforms
 from maquette.data.scenes.videos import frames_of_video
@@ -17,7 +18,7 @@ from maquette.data.sets.turntable import render, turntable_cameras
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
 
-SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
 
 
 def noise(folder: Path, count: int, size: tuple[int, int] = (200, 150), blur: float = 0) -> Path:

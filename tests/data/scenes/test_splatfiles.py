@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from maquette.data.scenes.splatfiles import CONSTANT, Splats, read_splats, write_ply
 from maquette.settings import UserError
 
-SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
 REAL = SHARED / "gaussian_splats"
 FIELDS = ("positions", "scales", "rotations", "opacities", "harmonics")
 MORE = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -19,7 +19,7 @@ from maquette.data.scenes.transforms import Frame, read_transforms, write_transf
 from maquette.graphics.cameras import camera_at
 from maquette.settings import UserError
 
-SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+SHARED = Path(os.environ.get("MAQUETTE_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
 LENS = Lens(40, 30, 50.0, 51.0, 19.0, 16.0, (0.01, -0.002), tangential=(0.001, 0.0005))
 
 
@@ -104,10 +104,13 @@ def test_lenses_in_all_words(tmp_path):
     assert lens({"fl_x": 70, "cx": 18}, fl_x=50, fl_y=51) == Lens(40, 30, 70, 51, 18, 15)
     assert lens(fl_x=50, k1=0.1, p2=0.2) == Lens(40, 30, 50, 50, 20, 15, (0.1,), tangential=(0, 0.2))
     assert lens(fl_x=50, camera_model="OPENCV_FISHEYE", k4=0.1).is_fisheye
-    assert lens(fl_x=50, is_fisheye=True).is_fisheye
+    assert lens(fl_x=50, is_fisheye=True).is_fisheye and not lens(fl_x="50", is_fisheye="false").is_fisheye
+    assert lens({"fl_x": "70", "h": "60"}, fl_x=50, w="80.0") == Lens(80, 60, 70, 70, 40, 30)
     for wrong, told in (
         ({}, "no focal length"),
-        ({"fl_x": "50"}, "fl_x as '50'"),
+        ({"fl_x": "50,5"}, "fl_x as '50,5'"),
+        ({"fl_x": [50]}, r"fl_x as \[50\]"),
+        ({"fl_x": "inf"}, "fl_x as 'inf'"),
         ({"fl_x": -1}, "no focal length"),
         ({"fl_x": 50, "camera_model": "EQUIRECTANGULAR"}, "EQUIRECTANGULAR"),
     ):
@@ -136,8 +139,8 @@ def test_what_cannot_be_used_is_left_out_by_name(tmp_path):
     reasons = dict(found.left_out)
     assert "singular" in reasons["b.png"] and "not finite" in reasons["c.png"] and "not a rotation" in reasons["d.png"]
     assert "mirrored" in reasons["e.png"] and "shape (3, 3)" in reasons["f.png"] and "twice" in reasons["a.png"]
-    assert "no such file" in reasons["missing.png"] and "leaves the folder" in reasons["../a.png"]
-    assert "leaves the folder" in reasons["/a.png"] and "leaves the folder" in reasons["C:\\a.png"]
+    assert reasons["missing.png"] == f"no such file in {tmp_path}"
+    assert all("a.png there may be another picture" in reasons[name] for name in ("../a.png", "/a.png", "C:/a.png"))
     assert "no picture" in reasons["k.png"] and "no transform" in reasons["g.png"] and "none of" in reasons["i.png"]
     assert len(found.left_out) == len(frames) - 3
 
@@ -148,6 +151,51 @@ def test_files_that_are_none_are_refused(tmp_path):
         file.write_bytes(content)
         with pytest.raises(UserError, match=told):
             read_transforms(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_json_of_any_encoding_and_numbers_as_text(tmp_path, encoding):
+    pictures(tmp_path, "ü.png")
+    values = {"fl_x": "50", "frames": [frame("ü.png", np.eye(4).astype(str))]}
+    (tmp_path / "transforms.json").write_bytes(json.dumps(values, ensure_ascii=False).encode(encoding))
+    (found,) = read_transforms(tmp_path / "transforms.json").frames
+    assert found.name == "ü.png" and found.lens.fx == 50
+    np.testing.assert_array_equal(found.rotation, np.diag([1, -1, -1]))
+
+
+def test_lists_of_filenames_say_what_is_for_training_and_test(tmp_path):
+    names = [f"images/{letter}.png" for letter in "abcde"]
+    pictures(tmp_path, *names)
+    frames = [frame(name) for name in names]
+
+    def parts(**lists) -> str:
+        found = read_transforms(write(tmp_path, frames, **lists))
+        assert bool(found.notes) == any(each.part for each in found.frames)
+        return " ".join(f"{each.name[7]}:{each.part}" for each in found.frames)
+
+    assert parts() == parts(train_filenames=[]) == parts(train_filenames=names) == "a: b: c: d: e:"
+    assert parts(train_filenames=names[:3], test_filenames=["./images/d.png"]) == "a:train b:train c:train d:test"
+    assert parts(train_filenames=names[:3], val_filenames=names[4:]) == "a:train b:train c:train e:test"
+    lists = {"train_filenames": names[:2], "test_filenames": names[2:3], "val_filenames": names[3:]}
+    assert parts(**lists) == "a:train b:train c:test"
+    assert "neither training nor test" in dict(read_transforms(write(tmp_path, frames, **lists)).left_out)[names[3]]
+    assert parts(train_filenames=names[:4]) == "a:train b:train c:train d:train e:test"
+    assert parts(test_filenames=["images\\b.png", 7]) == "a:train b:test c:train d:train e:train"
+
+
+def test_masks_and_points_that_are_named_but_missing_are_said(tmp_path):
+    pictures(tmp_path, "a.png", "b.png", "masks/b.png")
+    frames = [frame("a.png", mask_path="masks/a.png"), frame("b.png", mask_path="masks/B.jpg")]
+    found = read_transforms(write(tmp_path, frames, ply_file_path="gone.ply"))
+    assert [each.mask for each in found.frames] == [None, tmp_path / "masks" / "b.png"] and found.points is None
+    mask, points = found.notes
+    assert "1 mask is named in transforms.json but not there" in mask and "a.png" in mask
+    assert points == "The points gone.ply that transforms.json names (ply_file_path) are not there."
+    (tmp_path / "Points3D.ply").touch()
+    assert read_transforms(write(tmp_path, frames, ply_file_path="gone.ply")).points == tmp_path / "Points3D.ply"
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "q.ply").touch()
+    assert read_transforms(write(tmp_path, frames, ply_file_path="p\\q.ply")).points == tmp_path / "p" / "q.ply"
 
 
 @pytest.mark.skipif(not (SHARED / "nerf_fox").is_dir(), reason="needs the data set nerf_fox")
@@ -196,3 +244,39 @@ def test_points_there_and_back(tmp_path):
     (tmp_path / "q.ply").write_bytes(b"solid")
     with pytest.raises(UserError, match="no PLY"):
         read_points(tmp_path / "q.ply")
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "values"),
+    [
+        ("red green blue", "f4", [0.9, 0.1, 0.0]),
+        ("red green blue", "f8", [230, 26, 0]),
+        ("r g b", "u1", [230, 26, 0]),
+        ("diffuse_red diffuse_green diffuse_blue", "u2", [59110, 6682, 0]),
+        ("f_dc_0 f_dc_1 f_dc_2", "f4", [1.418, -1.418, -3.0]),  # a scene of Gaussians
+    ],
+)
+def test_colours_of_points_in_all_words(tmp_path, names, kind, values):
+    table = np.zeros(3, [(name, "<f4") for name in "xyz"] + [(name, f"<{kind}") for name in names.split()])
+    for name, value in zip(names.split(), values, strict=True):
+        table[name] = value
+    table["x"] = 1, 2, 3
+    words = {"f4": "float", "f8": "double", "u1": "uchar", "u2": "ushort"}
+    properties = "".join(f"property {words[table.dtype[name].str[1:]]} {name}\n" for name in table.dtype.names)
+    head = f"ply\nformat binary_little_endian 1.0\nelement vertex 3\n{properties}end_header\n"
+    (tmp_path / "p.ply").write_bytes(head.encode() + table.tobytes())
+    points, colours = read_points(tmp_path / "p.ply")
+    assert points[:, 0].tolist() == [1, 2, 3] and np.abs(colours.astype(int) - [230, 26, 0]).max() <= 1
+
+
+def test_points_of_a_packed_scene_are_its_gaussians(tmp_path):
+    """Four words a point, whose ranges stand in a chunk before."""
+    ranges = [f"{end}_{name}" for end in ("min", "max") for name in ("x", "y", "z", "scale_x", "scale_y", "scale_z")]
+    head = "ply\nformat binary_little_endian 1.0\nelement chunk 1\n"
+    head += "".join(f"property float {name}\n" for name in ranges) + "element vertex 1\n"
+    head += "".join(f"property uint packed_{name}\n" for name in ("position", "rotation", "scale", "color"))
+    words = np.array([2**32 - 1, 0, 0, 0x00FF00FF], "<u4")
+    body = np.array([0] * 6 + [1, 2, 3, 0, 0, 0], "<f4").tobytes() + words.tobytes()
+    (tmp_path / "p.ply").write_bytes((head + "end_header\n").encode() + body)
+    points, colours = read_points(tmp_path / "p.ply")
+    assert points.tolist() == [[1, 2, 3]] and colours.tolist() == [[0, 255, 0]]

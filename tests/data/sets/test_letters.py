@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from maquette.data.sets.letters import FONTS, letters
+from maquette.data.sets.letters import FINE, FONTS, INNER, _fields, letters
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,6 @@ def test_other_letters_and_sizes():
 
 def test_a_letter_looks_like_matplotlib_draws_it():
     """Without jitter the field's outline is the glyph: compare the share of ink with a fine drawing by Agg."""
-    from maquette.data.sets.letters import FINE, INNER, _fields
-
     fields = _fields("H")
     assert fields.shape == (len(FONTS), FINE, FINE)
     inside = fields > 0

@@ -5,7 +5,7 @@ import pytest
 
 from maquette.data.scenes.pointclouds import read_points
 from maquette.data.scenes.reading import read_scene
-from maquette.data.sets import sources
+from maquette.data.sets.fetching import find
 from maquette.data.sets.turntable import (
     DISC,
     TARGET,
@@ -101,6 +101,6 @@ def test_the_same_every_time_and_in_place_of_what_cannot_be_had(folder, tmp_path
     }
     monkeypatch.setenv("MAQUETTE_CACHE", str(tmp_path))
     monkeypatch.delenv("MAQUETTE_DATA", raising=False)
-    monkeypatch.setattr("maquette.data.sets.turntable.write_turntable", lambda folder: again.rename(folder))
-    found = sources.find("nerf_fox")
+    monkeypatch.setattr("maquette.data.sets.standins.write_turntable", lambda folder: again.rename(folder))
+    found = find("nerf_fox")
     assert found.origin == "embedded" and "turntable" in found.note and read_scene(found.path).kind == "turntable"

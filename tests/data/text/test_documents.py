@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maquette.data.text.decoding import Decoder, encoding_of, sound
-from maquette.data.text.documents import documents as text
 from maquette.data.text.documents import open_texts
 from maquette.settings import UserError
 
@@ -94,7 +93,7 @@ def test_letters_speak_for_an_encoding(file, said, encoding):
 
 
 def test_letters_that_come_late_still_speak(file, monkeypatch):
-    monkeypatch.setattr(text, "PIECE", 1 << 16)
+    monkeypatch.setattr("maquette.data.text.documents.PIECE", 1 << 16)
     late = "plain words only. " * 20_000 + "naïve café, à l’été"
     documents, texts = read(file(late.encode("cp1252")))
     assert documents == [late] and set(texts.encodings.values()) == {"cp1252"}
@@ -150,7 +149,7 @@ def test_pieces_joined_are_the_file(tmp_path_factory, content, share, piece):
     path = tmp_path_factory.mktemp("pieces") / "story.txt"
     path.write_bytes(("A" + content).encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text, "PIECE", piece)
+        patch.setattr("maquette.data.text.documents.PIECE", piece)
         try:
             texts = open_texts(path)
         except UserError:  # control characters alone are no text
@@ -162,7 +161,7 @@ def test_pieces_joined_are_the_file(tmp_path_factory, content, share, piece):
 
 
 def test_pieces_end_before_white_space(file, monkeypatch):
-    monkeypatch.setattr(text, "PIECE", 300)
+    monkeypatch.setattr("maquette.data.text.documents.PIECE", 300)
     pieces = [piece.text for piece in open_texts(file(STORY)).pieces()]
     assert len(pieces) > 5
     for before, after in pairwise(pieces):

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from maquette.data.text.documents import documents as text
-from maquette.data.text.documents import open_texts, shards
+from maquette.data.text import shards
+from maquette.data.text.documents import open_texts
 from maquette.data.text.shards import Tokens, digest_of, encode_texts, open_tokens
-from maquette.data.text.tokenizers import train_tokenizer
+from maquette.data.text.vocabularies import train_tokenizer
 from maquette.settings import UserError
 
 STORY = "".join(
@@ -20,7 +20,7 @@ HALF = {"test_share": 0.25, "seed": 0}
 @pytest.fixture
 def small(monkeypatch):
     """Pieces, batches and files of a few hundred letters."""
-    monkeypatch.setattr(text, "PIECE", 256)
+    monkeypatch.setattr("maquette.data.text.documents.PIECE", 256)
     monkeypatch.setattr(shards, "BATCH", 700)
     monkeypatch.setattr(shards, "SHARD_TOKENS", 500)
 

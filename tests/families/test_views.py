@@ -1,5 +1,7 @@
 """How scenes are scored: which training photographs tell how a held-out one was exposed, and what does not count."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
+from maquette.families import views
+from maquette.families.views import Judge, Seen
 from maquette.graphics.cameras import camera_at, differences
-from maquette.kernels import of_splats
+from maquette.kernels.choosing import of_splats
 from maquette.methods.densification import rows_of_points
 from maquette.methods.exposure import Exposures
 from maquette.models import Gaussians
-from maquette.recipes.splat import judging
-from maquette.recipes.splat.growing import Seen
 
 
 def view(name, angle, truth=None, mask=None):
@@ -33,27 +35,31 @@ def model():
 @given(
     arrays(float, some.tuples(some.integers(1, 20), some.just(3)), elements=some.floats(-1e3, 1e3)), some.integers(0)
 )
-def test_shares_sum_to_one_and_what_is_known_is_told(places, chosen):
+def test_weights_sum_to_one_and_what_is_known_is_told(places, chosen):
     between = np.linalg.norm(places[:, None] - places, axis=2)
     chosen %= len(places)
-    shares = judging.shares_of(between[chosen], between)
-    assert shares.sum() == pytest.approx(1, rel=1e-6)
+    weights = views.kriged(between[chosen], between)
+    assert weights.sum() == pytest.approx(1, rel=1e-6)
     others = np.delete(between[chosen], chosen)
-    if len(others) == 0 or others.min() > 100 * judging.NOISE:
-        assert shares[chosen] == pytest.approx(1, abs=0.02)
+    if len(others) == 0 or others.min() > 100 * views.NOISE:
+        assert weights[chosen] == pytest.approx(1, abs=0.02)
 
 
-def test_shares_draw_a_line_between_two_photographs():
+def test_weights_draw_a_line_between_two_photographs():
     places = np.array([0.0, 4.0])
-    shares = judging.shares_of(abs(places - 1), abs(places[:, None] - places))
-    np.testing.assert_allclose(shares, [0.75, 0.25], atol=0.01)
+    weights = views.kriged(abs(places - 1), abs(places[:, None] - places))
+    np.testing.assert_allclose(weights, [0.75, 0.25], atol=0.01)
+
+
+def draws(model):
+    return partial(of_splats("cpu").draw, model.rows(), **model.looks)
 
 
 def exposed_by_angle(model, gain):
     """60 views on a circle, photographed with exposure gain(angle, mean brightness), and their exposures."""
     angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    plain = judging.Judge(of_splats("cpu"), model, [view("any", 0)], [view(str(angle), angle) for angle in angles], 3.3)
-    pictures = [plain.compared(model.rows(), each)[1].transpose(2, 0, 1) for each in plain.test]
+    plain = Judge([view("any", 0)], [view(str(angle), angle) for angle in angles], 3.3)
+    pictures = [plain.compared(draws(model), each)[1].transpose(2, 0, 1) for each in plain.test]
     gains = [gain(angle, picture.mean()) for angle, picture in zip(angles, pictures, strict=True)]
     train = [view(str(angle), angle, by * shown) for angle, by, shown in zip(angles, gains, pictures, strict=True)]
     exposures = Exposures(len(train))
@@ -69,8 +75,8 @@ def worst(everything, exposures, model, left_out):
         known = Exposures(len(kept))
         known.matrices = exposures.matrices[kept]
     test = [everything[number] for number in left_out]
-    judge = judging.Judge(of_splats("cpu"), model, [everything[number] for number in kept], test, 3.3, known)
-    pairs = [judge.compared(model.rows(), each) for each in test]
+    judge = Judge([everything[number] for number in kept], test, 3.3, known)
+    pairs = [judge.compared(draws(model), each) for each in test]
     return max(abs(picture / truth - 1).max() for truth, picture in pairs)
 
 
@@ -87,28 +93,28 @@ def test_a_view_far_from_all_is_exposed_by_the_light_it_sees(model, monkeypatch)
     everything, exposures, gains = exposed_by_angle(model, lambda angle, mean: 1 - 0.4 * np.log(mean / 0.3))
     assert np.ptp(gains) > 0.3
     found = worst(everything, exposures, model, range(6, 28))
-    monkeypatch.setattr(judging, "LIGHT", 0)
+    monkeypatch.setattr(views, "LIGHT", 0)
     assert 2 * found < worst(everything, exposures, model, range(6, 28))
 
 
 def test_masked_pixels_count_as_right(model):
     mask = np.ones((8, 12), np.float32)
     mask[:, :5] = 0
-    judge = judging.Judge(of_splats("cpu"), model, [view("a", 0)], [view("b", 0.1, mask=mask)], 3.3)
-    truth, picture = judge.compared(model.rows(), judge.test[0])
+    judge, draw = Judge([view("a", 0)], [view("b", 0.1, mask=mask)], 3.3), draws(model)
+    truth, picture = judge.compared(draw, judge.test[0])
     np.testing.assert_array_equal(truth[:, :5], picture[:, :5])
     assert abs(truth[:, 5:] - picture[:, 5:]).max() > 0.05
-    scores = judge.scores(model.rows())["b"]
-    assert scores["psnr"] == pytest.approx(judge.mean_psnr(model.rows()))
-    assert judging.means_of({"b": scores}) == scores
+    scores = judge.scores(draw)["b"]
+    assert scores["psnr"] == pytest.approx(judge.mean_psnr(draw))
+    assert views.means_of({"b": scores}) == scores
 
 
 def test_the_nearest_view_is_scored_as_it_is():
     near, far = (np.full((3, 8, 12), value, np.float32) for value in (0.6, 0.9))
     train = [view("far", 2, far), view("near", 0.2, near), view("nearest, of another size", 0.1, near[:, :4])]
-    scores = judging.score_nearest(train, [view("held out", 0)], 3.3)
+    scores = views.score_nearest(train, [view("held out", 0)], 3.3)
     assert scores["held out"]["psnr"] == pytest.approx(20, abs=1e-3)
-    assert judging.score_nearest(train[2:], [view("held out", 0)], 3.3) == {}
+    assert views.score_nearest(train[2:], [view("held out", 0)], 3.3) == {}
 
 
 def test_cameras_differ_by_place_and_by_direction():
@@ -117,3 +123,19 @@ def test_cameras_differ_by_place_and_by_direction():
     np.testing.assert_allclose(found[0], [0, 0, 3 * np.sqrt(2) / 2 + 1, 3 + 2], atol=1e-12)
     np.testing.assert_allclose(found, found.T, atol=1e-12)
     assert differences([], cameras, 2).shape == (0, 4)
+
+
+def test_the_scene_is_as_large_as_its_cameras_lie_apart():
+    cameras = [
+        camera_at(np.array([x, -3.0, 0]), np.array([x, 0.0, 0]), np.array([0, 0, 1.0]), width=8, height=8, focal=8)
+        for x in (-2.0, 0.0, 2.0)
+    ]
+    assert views.extent_of(cameras) == pytest.approx(2.2)
+    assert views.extent_of(cameras[:1]) > 0
+
+
+def test_half_size_is_the_mean_of_four():
+    planes = np.arange(3 * 5 * 7, dtype=np.float32).reshape(3, 5, 7)
+    half = views.halved(planes)
+    assert half.shape == (3, 2, 3) and half[0, 0, 0] == planes[0, :2, :2].mean()
+    assert views.halved(np.ones((3, 1, 1), np.float32)).shape == (3, 1, 1)

@@ -1,6 +1,8 @@
 """Films of a scene: of a run, of a file that somebody made, from Python; sizes, depths, and what is refused."""
 
 import json
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,20 +13,26 @@ import maquette
 from maquette.checkpoints import save_model, save_state
 from maquette.cli import main
 from maquette.data.pictures.files import read_picture
+from maquette.data.scenes.splatfiles import PARTS, Splats, write_ply
 from maquette.families.flights import (
-    FlyingOptions,
     cameras_around,
     cameras_of,
     depth_colours,
-    frames_of,
+    drawer,
+    known_cameras,
+    pictures_of,
     size_of,
+    upright,
     weighted_median,
 )
+from maquette.families.settings import FlyingOptions, direction_of
 from maquette.files import write_json
 from maquette.graphics.cameras import camera_at, described
 from maquette.graphics.paths import write_path
 from maquette.models import Gaussians
 from maquette.recipes import RECIPES
+from maquette.recipes.splat.uses import film
+from maquette.trained import Trained
 
 UP = np.array([0.0, 0, 1])  # of the run's world; that of foreign files is -y
 
@@ -74,7 +82,7 @@ def test_a_film_is_what_the_cameras_of_the_path_see(run, tmp_path, capsys):
     assert filmed(run, "--path", "orbit", "--frames", 5, "--out", tmp_path / "film") == 0
     assert f"Made {tmp_path / 'film'} with {run}." in capsys.readouterr().out
     predictor = maquette.open(run)
-    cameras = cameras_of(predictor.model, predictor.processing, FlyingOptions(frames=5))
+    cameras = cameras_of("orbit", partial(known_cameras, predictor.model, predictor.processing), 5)
     assert [camera.width for camera in cameras] == [50] * 5
     for shown, camera in zip(pictures_of_folder(tmp_path / "film"), cameras, strict=True):
         with torch.no_grad():
@@ -118,10 +126,10 @@ def test_a_file_says_where_the_camera_goes(run, tmp_path):
 
 
 def test_without_a_name_the_film_lies_here_and_nothing_is_replaced(run, tmp_path, monkeypatch, capsys):
-    from maquette import serving
+    from maquette.media import film as films
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(serving, "find_spec", lambda name: None)
+    monkeypatch.setattr(films, "find_spec", lambda name: None)
     assert filmed(run, "--frames", 2) == 0
     assert Image.open(tmp_path / "film.webp").n_frames == 2
     assert filmed(run, "--frames", 3) == 2
@@ -131,11 +139,11 @@ def test_without_a_name_the_film_lies_here_and_nothing_is_replaced(run, tmp_path
 
 
 def test_help_shows_the_options(run, tmp_path, capsys):
-    for place, word in ((run, "DIR"), (tmp_path / "scene.ply", "SCENE")):
+    for place in (run, tmp_path / "scene.ply"):
         with pytest.raises(SystemExit) as left:
             filmed(place, "--help")
         said = capsys.readouterr().out
-        assert left.value.code == 0 and f"maquette predict {word} {RECIPES['splat'].use}" in said
+        assert left.value.code == 0 and all(use.example in said for use in RECIPES["splat"].uses.values())
         assert "--show picture|depth|alpha" in said and "--frames" in said and "default 120" in said
 
 
@@ -175,8 +183,69 @@ def test_a_scene_of_unknown_photographs_is_seen_whole(tmp_path):
         inside = ((pixels > 0) & (pixels < [camera.width, camera.height])).all(axis=1)
         assert inside.mean() > 0.9 and np.ptp(pixels[:, 1]) > 0.4 * camera.height
         assert camera.up @ [0, -1, 0] > 0.9 and camera.direction @ [0, 1, 0] > 0.2  # from above, where -y is up
-    film = cameras_of(model, {}, FlyingOptions(frames=7, height=270))
+    film = cameras_of("orbit", partial(known_cameras, model, {}), 7, height=270)
     assert [(camera.width, camera.height) for camera in film] == [(480, 270)] * 7
+
+
+@pytest.mark.parametrize("up", ["z", "-y", "y", "1,0,0"])
+def test_a_thing_is_seen_whole_and_upright(up):
+    """A body with most of its Gaussians near the feet, and a head of few, higher up."""
+    generator = np.random.default_rng(1)
+    upwards = np.array(direction_of(up))
+    across = np.linalg.svd(upwards[None])[2][1:]
+    heights = np.concatenate([generator.uniform(0, 1, 2000), generator.uniform(1.6, 1.9, 20)])
+    rows = np.zeros((2020, 14), np.float32)
+    rows[:, :3] = heights[:, None] * upwards + 0.2 * generator.normal(size=(2020, 2)) @ across
+    rows[:, 3:6], rows[:, 6], rows[:, 10] = np.log(0.01), 1, 4
+    rows[0, :3] = 500  # a speck
+    for camera in cameras_around(Gaussians.of_rows(rows).eval(), tuple(upwards)):
+        pixels, depths = camera.project(rows[1:, :3].astype(float))
+        assert (depths > 0).all() and (pixels >= 0).all() and (pixels <= [camera.width, camera.height]).all()
+        assert pixels[-20:, 1].max() < pixels[:1000, 1].min() and np.ptp(pixels[:, 1]) > 0.4 * camera.height
+        assert camera.up @ upwards > 0.9
+
+
+def test_a_file_that_says_what_is_up_is_filmed_upright(tmp_path):
+    model = some_scene()
+    write_ply(
+        tmp_path / "a.ply", Splats(*(getattr(model, name).detach().numpy() for name in PARTS), up=(0.0, 0.0, 1.0))
+    )
+    opened = maquette.open(tmp_path / "a.ply")
+    for camera in known_cameras(opened.model, opened.processing):
+        assert camera.up @ UP > 0.9 and abs(camera.rotation[0] @ UP) < 1e-9
+
+
+def test_the_film_of_an_export_is_the_film_of_the_run(tmp_path):
+    run = save_run(tmp_path / "run", some_scene(background=(0.2, 0.4, 0.6)), some_cameras(40))
+    assert main(["export", str(run), "--format", "ply"]) == 0
+    ours, theirs = maquette.open(run), maquette.open(run / "scene.ply")
+    films = [
+        cameras_of("orbit", partial(known_cameras, each.model, each.processing), 9, 48, 36) for each in (ours, theirs)
+    ]
+    for left, right in zip(*films, strict=True):
+        np.testing.assert_allclose(left.position, right.position, atol=1e-3)
+        np.testing.assert_allclose(left.rotation, right.rotation, atol=1e-3)
+        assert left.fx == pytest.approx(right.fx, rel=1e-4)
+    assert theirs.model.background == pytest.approx((0.2, 0.4, 0.6))
+
+
+def test_up_zoom_and_background_are_obeyed(run, tmp_path, capsys):
+    cameras = [upright(camera, (1.0, 2, 0)) for camera in some_cameras()]
+    for camera, before in zip(cameras, some_cameras(), strict=True):
+        np.testing.assert_allclose(camera.position, before.position, atol=1e-9)
+        np.testing.assert_allclose(camera.direction, before.direction, atol=1e-9)
+        assert abs(camera.rotation[0] @ [1, 2, 0]) < 1e-9 and camera.up @ [1, 2, 0] > 0
+    known = partial(known_cameras, some_scene(), {})
+    plain, near = (cameras_of("orbit", known, 3, zoom=zoom) for zoom in (1.0, 2.0))
+    assert [camera.fx for camera in near] == [2 * camera.fx for camera in plain]
+    flags = ["--frames", 1, "--width", 20, "--height", 20, "--zoom", 0.1, "--out", tmp_path / "a.png"]
+    for words, colour in (["--background", "#ff8000"], (1, 0.5, 0)), (["--background", "0", "1", "0"], (0, 1, 0)):
+        for up in (["--up", "-y"], ["--up", "0", "-1", "0.5"], ["--up=z"]):
+            assert filmed(run, *flags, *words, *up) == 0
+        np.testing.assert_allclose(read_picture(tmp_path / "a.png").pixels[0, 0], colour, atol=0.01)
+    capsys.readouterr()
+    for words, said in ((["--up", "w"], "--up must be x, y, z"), (["--background", "red"], "must be white, black")):
+        assert filmed(run, *flags, *words) == 2 and said in capsys.readouterr().err
 
 
 def test_one_point_is_seen_too():
@@ -210,14 +279,19 @@ def test_python_asks_for_one_camera_or_several(run):
     np.testing.assert_array_equal(several[1], one)
 
 
-def test_frames_come_one_by_one_and_a_bad_path_is_told_at_once():
-    model, processing = some_scene(), {"cameras": [described(camera) for camera in some_cameras()]}
-    frames = frames_of(model, processing, frames=2_000)  # they are not made before they are asked for
-    assert next(frames).shape == (36, 50, 3)
+def film_of(model, cameras, **options):
+    """The film that a run with this scene and these training views gives."""
+    trained = Trained(Path("nowhere"), "splat", {}, model, {"cameras": [described(camera) for camera in cameras]})
+    return next(film(trained, (), FlyingOptions(**options)))
+
+
+def test_frames_come_one_by_one_and_a_bad_path_is_told_at_once(run):
+    made = film_of(some_scene(), some_cameras(), frames=2_000)  # they are not made before they are asked for
+    assert made.count == 2_000 and next(made.frames).shape == (36, 50, 3)
     with pytest.raises(maquette.UserError, match="none of orbit, flight"):
-        frames_of(model, processing, path="orbits")
+        film_of(some_scene(), some_cameras(), path="orbits")
     with pytest.raises(maquette.UserError, match="did you mean frames"):
-        frames_of(model, processing, frame=3)
+        maquette.open(run).use("film", frame=3)
 
 
 def test_sizes_follow_the_photographs():
@@ -245,12 +319,9 @@ def test_near_is_bright_and_the_range_is_that_of_the_film():
         model.opacities.fill_(10)
     places = np.array([[-3.0, 0, 0], [-6, 0, 0], [-12, 0, 0]])
     cameras = [camera_at(place, np.zeros(3), UP, width=31, height=31, focal=60) for place in places]
-    processing = {"cameras": [described(camera) for camera in cameras]}
-    from maquette.families.flights import pictures_at
-
-    shown = [picture[15, 15] @ [0.2126, 0.7152, 0.0722] for picture in pictures_at(model, cameras, "depth")]
+    shown = [picture[15, 15] @ [0.2126, 0.7152, 0.0722] for picture in pictures_of(drawer(model), cameras, "depth")]
     assert shown[0] > shown[1] + 0.1 > shown[2] + 0.2
-    alpha = next(frames_of(model, processing, path="flight", frames=1, show="alpha"))
+    alpha = next(film_of(model, cameras, path="flight", frames=1, show="alpha").frames)
     assert alpha[15, 15] == pytest.approx([0.99] * 3, abs=0.02) and alpha[0, 0].max() < 0.01
     assert np.ptp(alpha, axis=2).max() == 0
 
@@ -259,9 +330,8 @@ def test_a_film_of_nothing_is_black(tmp_path):
     model = Gaussians(count=3, degree=0).eval()
     with torch.no_grad():
         model.opacities.fill_(-20)
-    processing = {"cameras": [described(camera) for camera in some_cameras()]}
     for show in ("depth", "alpha", "picture"):
-        assert not next(frames_of(model, processing, show=show)).any()
+        assert not next(film_of(model, some_cameras(), show=show).frames).any()
 
 
 def test_the_weighted_median_is_that_of_repeated_numbers():
@@ -336,7 +406,7 @@ def test_cameras_that_look_at_nothing_together(tmp_path, capsys):
 
 
 def test_a_film_that_breaks_off_leaves_nothing(run, tmp_path, monkeypatch):
-    from maquette.kernels import of_splats
+    from maquette.kernels.choosing import of_splats
 
     kernels, count = of_splats(), 0
     drawn = kernels.draw

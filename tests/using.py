@@ -1,0 +1,175 @@
+"""Every use of a run from the command line and from Python, by medium: what goes in, and what must come out.
+
+Whoever adds a medium adds a line to INPUTS or to CHECKS.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import make_photographs
+
+import maquette
+from maquette.cli import main
+from maquette.data.pictures.files import read_picture
+from maquette.graphics.cameras import camera_from, described
+from maquette.recipes import RECIPES, Use, use_options
+from maquette.serving import Predictor
+from maquette.settings import flag
+
+SMALL = {"frames": 3, "width": 64, "height": 48, "tokens": 20}  # options that keep what a use makes small
+ENDINGS = {"table": ".csv", "text": ".txt", "page": ".html"}  # of files; pictures and films are written to folders
+
+
+class Given(NamedTuple):
+    """Inputs as words of the command line, as one thing in Python, and as several."""
+
+    words: list[str]
+    one: Any
+    several: list[Any]
+
+
+class Answered(NamedTuple):
+    """What a use made of them: a file or folder, and what Python gives for one and for several."""
+
+    made: Path
+    one: Any
+    several: Any
+
+
+def use_everything(folder: Path, place: Path, capsys: pytest.CaptureFixture) -> None:
+    """Each use of a run, in the folder `place`; it is chosen by what it is given, or by `--use`."""
+    run = maquette.open(folder)
+    for name, use in run.uses.items():
+        here = place / name
+        here.mkdir(parents=True)
+        given = INPUTS[use.takes[0]](run, name, here) if use.takes else Given([], None, [])
+        options = {key: SMALL[key] for key in use_options(run.recipe, name).model_fields if key in SMALL}
+        words = [*given.words, *(word for key, value in options.items() for word in (flag(key), str(value)))]
+        out = here / f"out{ENDINGS.get(use.gives, '')}"
+        said = [] if is_found(run, name, use) else ["--use", name]
+        assert main(["predict", str(folder), *words, *said, "--out", str(out)]) == 0
+        assert f"Made {out}" in capsys.readouterr().out
+        several = run.use(name, given.several, **options) if use.takes else None
+        CHECKS[use.gives](given, Answered(out, run.use(name, given.one, **options), several), use)
+        if use.takes == ("text",) and use.gives != "page":
+            assert main(["predict", str(folder), *words, *said]) == 0
+            assert capsys.readouterr().out.strip()
+
+
+def is_found(run: Predictor, name: str, use: Use) -> bool:
+    """Whether no earlier use takes the same, so that it needs no name; a page is asked for by its ending."""
+    return name == next(other for other, each in run.uses.items() if (each.takes, each.gives) == (use.takes, use.gives))
+
+
+# -- what goes in ------------------------------------------------------------------------------------------------------
+
+
+def a_table(run: Predictor, name: str, here: Path) -> Given:
+    """Rows of the table that it was trained on; where it was none, what another use answers."""
+    if RECIPES[run.recipe].data == "table":
+        table = pd.read_csv(run.trained.source["path"]).head(7)
+    else:
+        other = next(other for other, use in run.uses.items() if use.gives == "table" and other != name)
+        table = run.use(other, INPUTS[run.uses[other].takes[0]](run, other, here).several)
+    table.to_csv(here / "new.csv", index=False)
+    return Given([str(here / "new.csv")], table, [table])
+
+
+def pictures(run: Predictor, name: str, here: Path) -> Given:
+    make_photographs(here / "new", 3)
+    pixels = [read_picture(path).pixels for path in sorted((here / "new").rglob("*.png"))]
+    return Given([str(here / "new")], pixels[0], pixels)
+
+
+def text(run: Predictor, name: str, here: Path) -> Given:
+    return Given(["the man went"], "the man went", ["the man went", "the sea"])
+
+
+def cameras(run: Predictor, name: str, here: Path) -> Given:
+    few = run.processing["cameras"][:2]
+    (here / "cameras.json").write_text(json.dumps([described(camera_from(numbers)) for numbers in few]))
+    return Given([str(here / "cameras.json")], camera_from(few[0]), list(map(camera_from, few)))
+
+
+INPUTS = {"table": a_table, "pictures": pictures, "text": text, "cameras": cameras}
+
+
+# -- what comes out ----------------------------------------------------------------------------------------------------
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("[!.]*") if path.is_file())
+
+
+def check_table(given: Given, answered: Answered, use: Use) -> None:
+    """A table keeps its rows and columns, with new ones beside them; pictures have a row each, with their names."""
+    expected = answered.one if use.takes in ((), ("text",)) else answered.several
+    made = pd.read_csv(answered.made, dtype=str, keep_default_na=False)
+    new = list(expected)
+    if use.takes == ("table",):
+        table = pd.read_csv(given.words[0], dtype=str, keep_default_na=False)
+        pd.testing.assert_frame_equal(made[list(table)], table)
+        assert list(made)[: table.shape[1]] == list(table)
+        new = [column for column in made if column not in table]
+        assert any(column.endswith("_predicted") for column in new)
+    elif use.takes == ("pictures",):
+        asked = Path(given.words[0])
+        assert len(answered.one) == 1 and len(expected) == len(given.several)
+        assert list(made.pop("file")) == sorted(path.relative_to(asked).as_posix() for path in asked.rglob("*.png"))
+    assert list(made) == list(expected) and len(made) == len(expected) > 0
+    for column in new:
+        if expected[column].dtype.kind == "f":
+            values = pd.to_numeric(made[column]).to_numpy()
+            assert values == pytest.approx(expected[column].to_numpy(), rel=1e-4, abs=1e-6, nan_ok=True)
+        else:
+            assert list(made[column]) == list(expected[column].astype(str))
+
+
+def check_pictures(given: Given, answered: Answered, use: Use) -> None:
+    """A picture for each, under the name of the one that it answers."""
+    written = [read_picture(path).pixels for path in files_of(answered.made)]
+    several = answered.one if use.takes == ("table",) else answered.several
+    assert isinstance(several, list) and len(several) == len(written) > 1
+    for made, expected in zip(written, several, strict=True):
+        assert made.shape == expected.shape
+        assert abs(made - expected.clip(0, 1)).max() <= 0.5 / 255 + 1e-6
+    if use.takes != ("table",):
+        assert answered.one.shape == several[0].shape
+        assert answered.one == pytest.approx(several[0], abs=1e-5)
+    if use.takes == ("pictures",):
+        names = [path.relative_to(given.words[0]) for path in sorted(Path(given.words[0]).rglob("*.png"))]
+        assert [path.relative_to(answered.made) for path in files_of(answered.made)] == names
+
+
+def check_text(given: Given, answered: Answered, use: Use) -> None:
+    """What was asked and what follows, or the answer alone; the same from Python, one text for one."""
+    assert isinstance(answered.one, str) and answered.one
+    assert len(answered.several) == len(given.several) and all(isinstance(each, str) for each in answered.several)
+    written = answered.made.read_text(encoding="utf-8")
+    assert answered.one in written and (given.words[0] in written or answered.one == written.strip())
+
+
+def check_page(given: Given, answered: Answered, use: Use) -> None:
+    assert "<svg" in answered.made.read_text(encoding="utf-8")
+    assert all("kind" in block for block in answered.one) and answered.one
+
+
+def check_film(given: Given, answered: Answered, use: Use) -> None:
+    frames = [read_picture(path).pixels for path in files_of(answered.made)]
+    assert [frame.shape for frame in frames] == [(SMALL["height"], SMALL["width"], 3)] * SMALL["frames"]
+    assert len(answered.one) == len(frames)
+    for made, expected in zip(frames, answered.one, strict=True):
+        assert made == pytest.approx(np.clip(expected, 0, 1), abs=0.5 / 255 + 1e-6)
+
+
+CHECKS = {
+    "table": check_table,
+    "pictures": check_pictures,
+    "text": check_text,
+    "page": check_page,
+    "film": check_film,
+}
