@@ -5,7 +5,7 @@ from pathlib import Path
 
 def denoise_folder() -> Path:
     """$MAQUETTE_DATA/denoise with Train400, BSD68 and Set12; the benchmark ends without it."""
-    from maquette.data.sets.sources import find
+    from maquette.data.sets.fetching import find
 
     found = find("denoise")
     if not (found.path / "Train400").is_dir():

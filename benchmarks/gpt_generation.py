@@ -35,9 +35,8 @@ def pair(size: str, copies: int, new: int) -> dict:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from maquette.huggingface import names_in_hugging_face
     from maquette.methods.sampling import generate, greedy
-    from maquette.models import GPT2
+    from maquette.models.gpt2 import GPT2, names_in_hugging_face
     from maquette.models.reading import for_writing
     from maquette.training import set_threads
 

@@ -12,7 +12,7 @@ SECONDS_SOON, SECONDS_LATER = 30, 145
 
 
 def measure() -> list[Row]:
-    from maquette.data.sets.sources import get
+    from maquette.data.sets.fetching import get
 
     text = get("tinyshakespeare").path
     peer = last_json(run_process([sys.executable, "-m", "benchmarks.gpt_reference", str(text)]))

@@ -96,7 +96,7 @@ def alternate(jobs: dict[str, Callable[[], float]], rounds: int) -> dict[str, fl
 
 def housing_file() -> Path:
     """housing.csv from $MAQUETTE_DATA, the cache or a download; said if it is the stand-in."""
-    from maquette.data.sets.sources import find
+    from maquette.data.sets.fetching import find
 
     found = find("california_housing")
     if found.note:

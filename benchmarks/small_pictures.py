@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import MAQUETTE, Row, run_process
-from maquette.runs import read_metrics
+from maquette.trained import read_metrics
 
 PRINTED = 0.0104  # training MSE that the course's notebook prints after its 10 epochs
 

@@ -12,7 +12,8 @@ MOST_SECONDS = 300  # from photographs to film and report
 
 
 def measure() -> list[Row]:
-    from maquette.data.sets.sources import cache_folder, get
+    from maquette.data.cache import cache_folder
+    from maquette.data.sets.fetching import get
 
     photographs = get("nerf_fox").path / "images"
     rows = []

@@ -29,12 +29,13 @@ def training() -> list[Row]:
 
     from benchmarks.measure import MAQUETTE, run_process
     from maquette.checkpoints import load_model
+    from maquette.data.cache import cache_folder
     from maquette.data.scenes.reading import read_scene
-    from maquette.data.sets.sources import cache_folder, get
+    from maquette.data.sets.fetching import get
+    from maquette.families.views import seen
     from maquette.kernels.training import Studio, learn
     from maquette.methods.densification import Cloud
     from maquette.methods.exposure import Exposures
-    from maquette.recipes.splat.growing import seen
 
     photographs = get("nerf_fox").path / "images"
     with tempfile.TemporaryDirectory() as folder:
@@ -45,14 +46,14 @@ def training() -> list[Row]:
     scene = read_scene(photographs, longest=480, cache=cache_folder() / "cameras")
     views = [seen(view) for view in scene.part("train")[::6]]
     cloud, studio, exposures = Cloud(model.rows()), Studio(), Exposures(len(views))
-    rates = np.zeros(cloud.rows.shape[1], np.float32)  # the same work, and the scene stays as it is
+    step_sizes = np.zeros(cloud.rows.shape[1], np.float32)  # the same work, and the scene stays as it is
 
-    how = {**model.looks, "share": 0.2, "exposures": exposures}
+    how = {**model.looks, "ssim_share": 0.2, "exposures": exposures}
 
     def ours() -> float:
         began = time.perf_counter()
         for number, view in enumerate(views):
-            learn(cloud, view.camera, view.truth, view.mask, rates, studio, **how, view=number)
+            learn(cloud, view.camera, view.truth, view.mask, step_sizes, studio, **how, view=number)
         return (time.perf_counter() - began) / len(views)
 
     def plain() -> float:

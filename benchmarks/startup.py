@@ -27,7 +27,7 @@ def microseconds_a_step() -> float:
     """An empty loop of `Run.loop`, with a model and an optimizer kept, its checkpoints included."""
     from maquette.methods.optimizers import RMSprop
     from maquette.models import MLP
-    from maquette.recipes.regression.recipe import Settings
+    from maquette.recipes.regression.settings import Settings
     from maquette.runs import Run
 
     with tempfile.TemporaryDirectory() as folder:

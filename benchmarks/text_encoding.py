@@ -41,7 +41,7 @@ def measure() -> list[Row]:
 
 def write_repeated(path: Path, megabytes: int) -> None:
     """English prose over and over: the books where they are, tiny Shakespeare or its stand-in elsewhere."""
-    from maquette.data.sets.sources import find
+    from maquette.data.sets.fetching import find
     from maquette.data.text.documents import open_texts
 
     content = "".join(piece.text for piece in open_texts(find("classic_books").path).pieces()).encode()
@@ -55,7 +55,8 @@ def main(which: str, path: Path, folder: Path) -> None:
     """In a process of its own: encode once, print the seconds."""
     from maquette.data.text.documents import open_texts
     from maquette.data.text.shards import encode_texts
-    from maquette.data.text.tokenizers import load_tokenizer, train_tokenizer
+    from maquette.data.text.tokenizers import load_tokenizer
+    from maquette.data.text.vocabularies import train_tokenizer
 
     saved = folder / "tokenizer.json"
     if not saved.exists():

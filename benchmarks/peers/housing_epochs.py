@@ -28,8 +28,9 @@ def maquette(parts: Parts) -> Callable[[], None]:
     import torch
 
     from maquette.families.table_networks import train_network
+    from maquette.methods.losses import SquaredError
     from maquette.models import MLP
-    from maquette.recipes.regression.recipe import PRESETS, Settings
+    from maquette.recipes.regression.settings import PRESETS, Settings
     from maquette.runs import Run
 
     tensors = {name: torch.from_numpy(array) for name, array in parts.items()}
@@ -37,12 +38,14 @@ def maquette(parts: Parts) -> Callable[[], None]:
         SimpleNamespace(numbers=tensors[f"{part}_x"], target=tensors[f"{part}_y"]) for part in ("train", "valid")
     )
     settings = Settings(**PRESETS["course"])
-    assert (settings.epochs, settings.batch_size, settings.learning_rate) == (EPOCHS, BATCH, 0.001)
+    how = settings.model_dump(include={"epochs", "batch_size", "learning_rate", "patience", "keep_best"})
+    assert (how["epochs"], how["batch_size"], how["learning_rate"]) == (EPOCHS, BATCH, 0.001)
 
     def once() -> None:
         with tempfile.TemporaryDirectory() as folder:
             network = MLP(inputs=tensors["train_x"].shape[1])
-            train_network(network, SimpleNamespace(train=train, valid=valid), settings, Run(Path(folder), settings))
+            parts, run = SimpleNamespace(train=train, valid=valid), Run(Path(folder), settings)
+            train_network(network, parts, SquaredError(), run, **how)
 
     return once
 

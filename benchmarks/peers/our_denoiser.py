@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import maquette
-from maquette.runs import read_metrics
+from maquette.trained import read_metrics
 
 
 def main() -> None:

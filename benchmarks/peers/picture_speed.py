@@ -34,17 +34,14 @@ def main() -> None:
 def ours(noisy: np.ndarray) -> Callable[[], object]:
     import torch
 
-    from maquette.recipes import load_recipe, recipe_settings
-    from maquette.steps import Prepared
+    from maquette.models import UNet
+    from maquette.recipes.restore.uses import run_network
 
-    recipe = load_recipe("restore")
-    settings = recipe_settings(recipe, None, {})
-    processing = {"channels": 1, "task": "noise", "factor": 2.0, "network": "unet"}
-    model = recipe.build(Prepared(None, None, None, processing), settings).eval()
+    model = UNet(channels=1, widths=(32, 64), blocks=(2, 3), ups=(2,)).eval()  # as the recipe builds it
 
     def run() -> object:
         with torch.inference_mode():
-            return recipe.predict(model, processing, [noisy])
+            return run_network(model, noisy[..., None])
 
     return run
 
