@@ -4,6 +4,7 @@ Whoever adds a medium adds a line to INPUTS or to CHECKS.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +54,9 @@ def use_everything(folder: Path, place: Path, capsys: pytest.CaptureFixture) -> 
         said = [] if is_found(run, name, use) else ["--use", name]
         assert main(["predict", str(folder), *words, *said, "--out", str(out)]) == 0
         assert f"Made {out}" in capsys.readouterr().out
-        several = run.use(name, given.several, **options) if use.takes else None
-        CHECKS[use.gives](given, Answered(out, run.use(name, given.one, **options), several), use)
+        ask = run.predict if not said and use.gives != "page" else partial(run.use, name)
+        several = ask(given.several, **options) if use.takes else None
+        CHECKS[use.gives](given, Answered(out, ask(given.one, **options), several), use)
         if use.takes == ("text",) and use.gives != "page":
             assert main(["predict", str(folder), *words, *said]) == 0
             assert capsys.readouterr().out.strip()
@@ -123,8 +125,8 @@ def check_table(given: Given, answered: Answered, use: Use) -> None:
     assert list(made) == list(expected) and len(made) == len(expected) > 0
     for column in new:
         if expected[column].dtype.kind == "f":
-            values = pd.to_numeric(made[column]).to_numpy()
-            assert values == pytest.approx(expected[column].to_numpy(), rel=1e-4, abs=1e-6, nan_ok=True)
+            values, near = pd.to_numeric(made[column]).to_numpy(), 1e-6 if use.takes == ("table",) else 1e-4
+            assert values == pytest.approx(expected[column].to_numpy(), rel=near, abs=1e-6, nan_ok=True)
         else:
             assert list(made[column]) == list(expected[column].astype(str))
 

@@ -85,7 +85,7 @@ def test_colours_read_on_white_and_on_near_black(colour):
 
 
 def test_ink_is_no_other_colour_and_the_report_knows_it():
-    from maquette.report import pictures
+    from maquette.pages import pictures
 
     assert INK not in COLOURS
     assert pictures.INK.fullmatch(INK)
