@@ -230,7 +230,7 @@ def recipe_of(arguments: list[str]) -> str | None:
     """The recipe of the run folder, or scene, that is named first; nothing where none is named yet."""
     if not arguments or arguments[0].startswith("-"):
         return None
-    from maquette.data.scenes.splatfiles import is_scene_file
+    from maquette.data.scenes.endings import is_scene_file
 
     if is_scene_file(Path(arguments[0])):
         return "splat"

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from maquette.data.scenes.splatfiles import is_scene_file, read_splats
+from maquette.data.scenes.endings import is_scene_file
+from maquette.data.scenes.splatfiles import read_splats
 from maquette.graphics.cameras import described
 from maquette.media import MEDIA, Asked, medium, only_path
 from maquette.media.page import ENDINGS as PAGES

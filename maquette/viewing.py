@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from maquette import serving
 from maquette.checkpoints import load_state
-from maquette.data.scenes.splatfiles import is_scene_file
+from maquette.data.scenes.endings import is_scene_file
 from maquette.families.flights import drawer, known_cameras, pictures_of
 from maquette.families.settings import Shown
 from maquette.graphics import paths

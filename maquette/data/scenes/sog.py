@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from maquette.data.scenes.endings import SOG_TABLE as META
 from maquette.data.scenes.splats import Splats, logits, with_largest
 from maquette.settings import UserError
 
-META = "meta.json"
 TERMS = {1: 3, 2: 8, 3: 15}  # coefficients above the constant one, by degree
 IN_ROW = 64  # entries of the palette of harmonics
 MODES = 252  # the byte that says that w is the largest part of a rotation; then x, y, z

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from maquette.data.scenes import gltf, ksplat, sog, spz
+from maquette.data.scenes.endings import FOREIGN, is_scene_file
 from maquette.data.scenes.plyfiles import read_header
 from maquette.data.scenes.plysplats import NEEDED, PACKED, POSITION, read_ply, with_comments, write_ply
 from maquette.data.scenes.pointclouds import read_points
@@ -20,14 +21,6 @@ from maquette.settings import UserError
 
 __all__ = ["CONSTANT", "PARTS", "Splats", "is_scene_file", "read_splats", "write_ply", "write_scene"]
 
-ENDINGS = (".ply", ".splat", ".spz", ".ksplat", ".sog", ".glb", ".gltf")
-FOREIGN = {
-    ".obj": "a mesh", ".stl": "a mesh", ".fbx": "a mesh", ".dae": "a mesh", ".off": "a mesh", ".3ds": "a mesh",
-    ".blend": "a Blender file", ".usd": "a USD scene", ".usda": "a USD scene", ".usdc": "a USD scene",
-    ".usdz": "a USD scene", ".las": "a LAS point cloud", ".laz": "a LAS point cloud", ".e57": "an E57 point cloud",
-    ".pcd": "a PCD point cloud", ".xyz": "a list of points", ".pts": "a list of points", ".rad": "a RAD scene",
-    ".lcc": "an LCC scene", ".splatv": "a scene that moves",
-}  # fmt: skip
 WAY_OUT = "give a scene of 3D Gaussians as .ply, .splat, .spz, .sog, .ksplat or .glb"
 SPLAT = np.dtype([("position", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)])
 FACES = ("face", "tristrips")  # elements that make a PLY a mesh
@@ -35,12 +28,6 @@ POINT_SIZE, POINT_NEIGHBOURS = 0.5, 3  # of a plain point, in mean distances to 
 POINT_LOGIT = 4.0
 
 Reader = Callable[[Path, BinaryIO], Splats]
-
-
-def is_scene_file(path: Path) -> bool:
-    """Whether the name is that of a scene, or of a thing that is taken for one, not of a run folder."""
-    ending = path.suffix.lower()
-    return (ending in ENDINGS or ending in FOREIGN or path.name == sog.META) and not path.is_dir()
 
 
 def read_splats(path: Path, ending: str | None = None) -> Splats:
