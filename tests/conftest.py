@@ -3,6 +3,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each would wait for each other
@@ -15,8 +16,19 @@ os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no fault of the code
+hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(items):
-    """Slow tests first, and recipes before the rest, so that no process has one left when the others have done."""
+    """Slow tests first, and recipes before the rest, so that no process has one left when the others have done.
+
+    What tests/recipes trains beyond the small runs of test_recipes.py is slow.
+    """
+    for item in items:
+        if item.path.parent.name == "recipes" and not item.path.stem.endswith("_figures"):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.name != "test_recipes.py"))
 
 

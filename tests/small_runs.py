@@ -137,13 +137,13 @@ def run_killed(folder: Path, at: int, *command: str) -> None:
     assert code == -KILL, (folder.parent / "said-0.txt").read_text()
 
 
-def run_together(folder: Path, *command: str) -> None:
+def run_together(folder: Path, *command: str, **environment: str) -> None:
     """A run of two processes, which find each other as those of torchrun do."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    ranks = [{**world, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+    ranks = [{**environment, **world, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
     codes = in_processes(ranks, folder.parent, list(command))
     assert codes == [0, 0], [path.read_text() for path in sorted(folder.parent.glob("said-*.txt"))]
 
