@@ -259,10 +259,10 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
     parser.add_argument(
         "--format",
-        choices=["onnx", "huggingface", "ply", "splat", "spz", "gltf"],
+        choices=["onnx", "huggingface", "ply", "compressed-ply", "splat", "spz", "gltf"],
         default="onnx",
         help="onnx for networks (needs the extra onnx), huggingface for gpt with --network gpt2, "
-        "ply (all of it), splat, spz (small) or gltf for scenes",
+        "ply (all of it), compressed-ply, splat, spz (small) or gltf for scenes",
     )
     parser.add_argument("--out", type=Path, help="what to write (default: DIR/model.onnx, /huggingface, /scene.ply)")
     values = parser.parse(arguments)
@@ -272,6 +272,7 @@ def export(arguments: list[str]) -> None:
         "onnx": (exporting.export_onnx, "model.onnx"),
         "huggingface": (exporting.export_huggingface, "huggingface"),
         "ply": (exporting.export_scene, "scene.ply"),
+        "compressed-ply": (partial(exporting.export_scene, ending=".compressed.ply"), "scene.compressed.ply"),
         "splat": (partial(exporting.export_scene, ending=".splat"), "scene.splat"),
         "spz": (partial(exporting.export_scene, ending=".spz"), "scene.spz"),
         "gltf": (partial(exporting.export_scene, ending=".glb"), "scene.glb"),

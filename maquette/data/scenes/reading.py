@@ -18,6 +18,7 @@ import numpy as np
 from maquette.data.pictures.files import Picture, display_code, is_premultiplied, read_picture, to_channels
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.scenes.lenses import Lens, Straight, straight_of, straighten
+from maquette.data.scenes.pairing import Matching
 from maquette.data.scenes.pointclouds import random_points
 from maquette.data.scenes.shots import Shot, Shots, find_shots, with_masks
 from maquette.data.scenes.solving import some
@@ -82,6 +83,7 @@ def read_scene(
     cameras: Literal["given", "solve"] = "given",
     single_camera: bool = True,
     features: int = 2048,
+    matching: Matching = "auto",
     say: Say = lambda line: None,
 ) -> Scene:
     """The scene in a folder or file: photographs, a video, a COLMAP model, transforms.json or a Blender set.
@@ -90,7 +92,7 @@ def read_scene(
     the first, is for the test (0: none), unless the set has a test part. Transparent pictures are laid on `background`.
     masks: a folder of pictures with the photographs' names, white where pixels count. Cameras that are solved, because
     there are none or `cameras` is solve, are kept in `cache`; single_camera, one lens for all photographs of a size,
-    and `features` a picture are for that.
+    `features` a picture, and which are compared, by `matching`, are for that.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -99,7 +101,7 @@ def read_scene(
         raise UserError(f"There is no background {background!r}; there are {', '.join(BACKGROUNDS)}.")
     with tempfile.TemporaryDirectory(prefix="maquette-scene-") as work:
         try:
-            found = find_shots(path, cache, Path(work), masks, cameras, single_camera, features, say)
+            found = find_shots(path, cache, Path(work), masks, cameras, single_camera, features, matching, say)
             found.shots.sort(key=lambda shot: shot.name)
             if masks:
                 found.shots = with_masks(found, masks, path)
