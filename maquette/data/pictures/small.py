@@ -14,6 +14,7 @@ from maquette.data.pictures.headers import Unreadable
 from maquette.data.pictures.ranges import Range
 from maquette.data.rows import split_rows
 from maquette.data.threads import in_threads
+from maquette.data.words import of_many
 from maquette.settings import UserError
 
 
@@ -109,7 +110,8 @@ def _from_pictures(
     rows = [row for row, folder in enumerate(folders) if folder or not with_labels]
     notes = []
     if len(rows) < len(folders):
-        notes.append(f"{len(folders) - len(rows):,} pictures outside of the folders of classes were left out.")
+        were = of_many(len(folders) - len(rows), "picture was", "pictures were")
+        notes.append(f"{were} left out, outside of the folders of classes.")
     if most is not None and len(rows) > most:
         notes.append(f"{most:,} of {len(rows):,} pictures were taken, by chance.")
         rows = sorted(np.random.default_rng(seed).choice(rows, most, replace=False).tolist())

@@ -24,6 +24,7 @@ from maquette.data.scenes.shots import Shot, Shots, find_shots, with_masks
 from maquette.data.scenes.solving import some
 from maquette.data.scenes.stored import have_one_shape, read_for
 from maquette.data.threads import in_threads
+from maquette.data.words import of_many
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
 
@@ -145,8 +146,7 @@ def _scene(found: Shots, path: Path, longest: int | None, hold_out: int, backgro
         raise UserError(f"{path} gives only {training} views to train on, at least {LEAST} are needed{why}.")
     notes = list(found.notes)
     if left_out:
-        were = "picture was" if len(found.left_out) == 1 else "pictures were"
-        notes.append(f"{len(found.left_out):,} {were} left out: {left_out}.")
+        notes.append(f"{of_many(len(found.left_out), 'picture was', 'pictures were')} left out: {left_out}.")
     points, colours, is_random = found.points, found.colours, not len(found.points)
     if is_random:
         points, colours = random_points([view.camera for view in views], is_object=is_clear)

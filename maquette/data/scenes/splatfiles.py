@@ -85,7 +85,7 @@ def _usable(path: Path, splats: Splats) -> Splats:
         raise UserError(
             f"None of the {bad:,} points of {path} can be used: their numbers are not finite; write it again."
         )
-    note = f"{bad:,} of {len(good):,} points were left out: their numbers are not finite, or their rotation is 0."
+    note = f"{bad:,} of {len(good):,} points {'was' if bad == 1 else 'were'} left out: not finite, or of rotation 0."
     return replace(splats, **{name: getattr(splats, name)[good] for name in PARTS}, notes=[*splats.notes, note])
 
 

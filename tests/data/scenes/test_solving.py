@@ -91,12 +91,10 @@ def test_photographs_are_compared_as_it_is_said(tmp_path, monkeypatch):
         return "\n".join(lines)
 
     monkeypatch.setattr(solving, "_retrieved", listening)
-    for matching in ("retrieval", "sequential", "exhaustive"):
-        told: list[str] = []
-        with pytest.raises(UserError, match="No cameras could be found") as refused:
-            solve(pictures, matching=matching, features=256, say=told.append)
-        assert f"{COMPARING[matching]} ..." in told
-        assert ("--matching exhaustive compares all" in str(refused.value)) == (matching != "exhaustive")
+    told: list[str] = []
+    with pytest.raises(UserError, match=r"No cameras could be found: .* --matching exhaustive compares all"):
+        solve(pictures, matching="retrieval", features=256, say=told.append)
+    assert f"{COMPARING['retrieval']} ..." in told
     assert "200x150/000000.jpg 200x150/000002.jpg" in lines, "alike"
     assert {f"200x150/00000{n}.jpg 200x150/00000{n + 1}.jpg" for n in range(3)} <= set(lines), "beside by name"
 
