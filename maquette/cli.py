@@ -35,9 +35,11 @@ Maquette trains every neural network of a graphics course on your own data.
 Start with:  maquette run line
 """
 
+DEBUG = "MAQUETTE_DEBUG"  # a variable of the environment: if it is set, tracebacks are shown
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 the user's mistake, 130 interrupted."""
+    """Run one command; returns the exit code: 0 done, 1 our mistake, 2 the user's mistake, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -67,12 +69,31 @@ def main(arguments: list[str] | None = None) -> int:
         from maquette.files import FULL
 
         if error.errno not in FULL:
-            raise
+            if os.environ.get(DEBUG):
+                raise
+            print(told_failure(error), file=sys.stderr)
+            return 1
         print("maquette: The disk is full. Make room and try again; nothing was lost.", file=sys.stderr)
         return 2
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        print(told_failure(error), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("maquette: interrupted; a run goes on with: maquette resume DIR", file=sys.stderr)
         return 130
+
+
+def told_failure(error: Exception) -> str:
+    """What to do after an error that nobody foresaw; its traceback is in the run's folder, or is written to a file."""
+    from maquette.files import OWN_MISTAKE, failure_file
+
+    for note in getattr(error, "__notes__", []):
+        if note.startswith(OWN_MISTAKE):
+            return str(note)
+    line = next(iter(str(error).splitlines()), "")
+    return f"{OWN_MISTAKE} ({type(error).__name__}: {line[:200]}); please report {failure_file(error)}. {DEBUG}=1 shows it here."
 
 
 def list_recipes(arguments: list[str]) -> None:

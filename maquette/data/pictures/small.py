@@ -111,7 +111,7 @@ def _from_pictures(
     notes = []
     if len(rows) < len(folders):
         were = of_many(len(folders) - len(rows), "picture was", "pictures were")
-        notes.append(f"{were} left out, outside of the folders of classes.")
+        notes.append(f"{were} left out that lie outside of the folders of classes.")
     if most is not None and len(rows) > most:
         notes.append(f"{most:,} of {len(rows):,} pictures were taken, by chance.")
         rows = sorted(np.random.default_rng(seed).choice(rows, most, replace=False).tolist())
@@ -122,8 +122,6 @@ def _from_pictures(
             picture = pictures.picture(row)
         except Unreadable as error:
             return error.reason
-        if picture.not_finite:
-            pictures.not_finite.append(pictures.names[row])
         pixels = display_code(picture.pixels) if picture.is_linear else picture.pixels
         return _fitted(pixels, size, wanted)
 
@@ -134,7 +132,6 @@ def _from_pictures(
         else:
             kept.append(row)
             squares.append(square)
-    pictures.not_finite.sort()
     notes += pictures.notes()
     entries = [pictures.entries[row] for row in kept]
     if few := sum(min(entry.height, entry.width) < size for entry in entries):
