@@ -92,8 +92,8 @@ def told_failure(error: Exception) -> str:
     for note in getattr(error, "__notes__", []):
         if note.startswith(OWN_MISTAKE):
             return str(note)
-    line = next(iter(str(error).splitlines()), "")
-    return f"{OWN_MISTAKE} ({type(error).__name__}: {line[:200]}); please report {failure_file(error)}. {DEBUG}=1 shows it here."
+    what = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:200]}"
+    return f"{OWN_MISTAKE} ({what}); please report {failure_file(error)}. {DEBUG}=1 shows it here."
 
 
 def list_recipes(arguments: list[str]) -> None:

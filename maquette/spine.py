@@ -83,8 +83,9 @@ def own_mistakes_told(run: Run, record: dict[str, Any]) -> Iterator[None]:
         if run.is_main:
             record["failed"] = f"{told(error)}, in the step {run.step_name}"
             write_json(run.folder / "settings.json", record)
+            file = failure_file(error, run.folder)
             error.add_note(
-                f"{OWN_MISTAKE} ({told(error)}); please report {failure_file(error, run.folder)}. After an update go on "
+                f"{OWN_MISTAKE} ({told(error)}); please report {file}. After an update go on "
                 f"with: maquette resume {shlex.quote(str(run.folder))}; other data or settings may avoid it."
             )
         raise
