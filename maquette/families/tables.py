@@ -18,6 +18,7 @@ from maquette.data.tables.columns import (
     coordinates,
     describe,
     labels_of,
+    leaks_of,
     warnings_of,
 )
 from maquette.data.tables.encoding import Scaling, TableEncoder
@@ -120,6 +121,8 @@ def analyze_table(data: Targeted, run: Run, task: Task) -> dict[str, Any]:
     """The course's analysis: description, missing values, distributions, pairs, correlations and, if any, the map."""
     table, target = data
     frame, kinds = table.frame, table.kinds
+    for leak in leaks_of(table, target, task):
+        run.tell(leak)
     for warning in warnings_of(table, target, task):
         run.warn(warning)
     description = describe(table, target).rename_axis("column").reset_index()

@@ -153,12 +153,11 @@ def _describe_one(table: Table, name: str) -> dict[str, object]:
 
 
 def warnings_of(table: Table, target: str, task: Task) -> list[str]:
-    """What may spoil the training, as sentences; what was found while reading stands in `table.notes`."""
+    """What may spoil the training besides leaks, as sentences; what was found while reading is in `table.notes`."""
     frame, rows = table.frame, len(table.frame)
     found = []
     if missing := int(frame[target].isna().sum()):
         found.append(f"The target {target!r} is missing in {missing:,} of {rows:,} rows; such rows are left out.")
-    found += _leaks(table, target, task)
     for name, kind in table.kinds.items():
         if name == target or kind == "text":
             continue
@@ -240,7 +239,8 @@ def _class_warnings(labels: pd.Series) -> list[str]:
     return found
 
 
-def _leaks(table: Table, target: str, task: Task) -> list[str]:
+def leaks_of(table: Table, target: str, task: Task) -> list[str]:
+    """Columns that give the target away, a sentence each with the way to leave it out."""
     frame = table.frame[table.frame[target].notna()]
     if len(frame) > SAMPLE:
         frame = frame.sample(SAMPLE, random_state=0)
@@ -327,4 +327,14 @@ def _short(value: object) -> str:
     return str(value) if len(str(value)) <= 40 else str(value)[:37] + "..."
 
 
-__all__ = ["check_columns", "check_target", "convert", "coordinates", "describe", "kind_of", "labels_of", "warnings_of"]
+__all__ = [
+    "check_columns",
+    "check_target",
+    "convert",
+    "coordinates",
+    "describe",
+    "kind_of",
+    "labels_of",
+    "leaks_of",
+    "warnings_of",
+]
