@@ -97,6 +97,13 @@ def test_numbers_that_a_kind_cannot_hold_are_told(tmp_path):
         write_scene(tmp_path / "a", splats, ".spz")
 
 
+def test_an_spz_that_claims_more_than_it_can_hold_takes_no_memory(tmp_path):
+    head = struct.pack("<4sIIBBBB", b"NGSP", 2, 2**31, 0, 12, 0, 0)
+    (tmp_path / "a.spz").write_bytes(gzip.compress(head + bytes(400)))
+    with pytest.raises(UserError, match="claims 2,147,483,648 points"):
+        read_splats(tmp_path / "a.spz")
+
+
 def test_films_know_what_a_ply_says(tmp_path):
     cameras = [camera_at([3.0, i, 1], np.zeros(3), [0, 0, 1], width=90, height=60, focal=70) for i in range(3)]
     splats = replace(some_splats(), up=(0.0, 0.0, 1.0), background=(1.0, 0.5, 0.0), cameras=cameras)
