@@ -18,6 +18,7 @@ from maquette.data.pictures.kinds import SUFFIXES, WAYS_OUT
 from maquette.data.pictures.ranges import Range, bits_used, widest
 from maquette.data.rows import evenly
 from maquette.data.threads import in_threads
+from maquette.data.words import of_many
 from maquette.settings import UserError
 
 VERIFIED_BYTES = 500 * 2**20  # of decoded pixels; larger sets are not decoded before they are needed
@@ -170,9 +171,8 @@ class Images:
                 told = way if len(names) == 1 else way.replace(" it ", " them ")
                 notes.append(f"{_files(len(names), f'{kind} ')} left out, which cannot be read: {some(names)}; {told}.")
         if self.passed_over:
-            were = "link leads" if len(self.passed_over) == 1 else "links lead"
-            told = some(self.passed_over)
-            notes.append(f"{len(self.passed_over):,} {were} to folders that are read already: {told}.")
+            one, many = "link leads to a folder that is", "links lead to folders that are"
+            notes.append(f"{of_many(len(self.passed_over), one, many)} read already: {some(self.passed_over)}.")
         several = [] if all_pages else [entry for entry in self.entries if entry.pages > 1]
         if several:
             told = some([f"{entry.name} ({entry.pages:,} {page_word(entry.kind)}s)" for entry in several])
