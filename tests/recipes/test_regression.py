@@ -134,3 +134,16 @@ def test_a_column_that_is_not_there_is_told_before_anything_is_made(tmp_path, ca
     assert main([*words, "--out", str(tmp_path / "run")]) == 2
     assert "--drop: there is no column 'twon'; did you mean town?" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_leak_is_told_on_the_terminal_however_much_else_is_said(tmp_path, capsys):
+    table = make_houses(60)
+    for number in range(8):
+        table[f"constant_{number}"] = number
+    table["in cents, net"] = table["price"] * 100
+    maquette.run("regression", data=table, target="price", epochs=1, out=tmp_path / "run")
+    told = capsys.readouterr().out.splitlines()
+    (leak,) = [line for line in told if "away" in line]
+    assert leak.startswith("'in cents, net' gives the target 'price' away")
+    assert leak.endswith("leave it out: --drop '\"in cents, net\"'")
+    assert any("more warnings stand in the report" in line for line in told)

@@ -84,7 +84,7 @@ def test_a_date_written_and_read_is_the_same_date(dates):
     assert convert(written, {"x": "date"}, {})["x"].tolist() == [pd.Timestamp(date).as_unit("us") for date in dates]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(), min_size=2, max_size=8))
 def test_any_words_can_be_typed_and_alone_give_the_same(words):
     frame = pd.DataFrame({"x": words, "y": range(len(words))})
