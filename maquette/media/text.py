@@ -1,5 +1,6 @@
 """Text: sentences, prompts, files of them; answers come as they are written."""
 
+import difflib
 import hashlib
 import json
 import sys
@@ -17,6 +18,7 @@ from maquette.settings import UserError, nearest
 
 BETWEEN = "\n---\n"
 FILES = (".txt", ".md")  # endings of what is taken for a file's name
+ALMOST = 0.8  # how alike names are of which one may be the other, mistyped
 
 
 class Continuation(NamedTuple):
@@ -54,6 +56,8 @@ def text_of(given: str, say: Callable[[str], None] = lambda note: None) -> str:
     """What the file of that name holds, in whatever encoding; the text itself where it is no file's name."""
     path = Path(given)
     if not is_name(given):
+        if meant := almost_a_name(given):
+            raise UserError(f"There is no file {given}; did you mean {meant}?")
         return given
     try:
         data = path.read_bytes()
@@ -83,6 +87,15 @@ def is_name(given: str) -> bool:
         return not any(map(str.isspace, given)) or path.exists() or (path.name != given and path.parent.is_dir())
     except OSError:  # too long for a name
         return False
+
+
+def almost_a_name(given: str) -> str | None:
+    """The name of a file that a text with blanks, ended like a file, differs from in a letter or two."""
+    path = Path(given)
+    if "\n" in given or len(given) >= 200 or path.suffix.lower() not in FILES or not path.parent.is_dir():
+        return None
+    names = [each.name for each in path.parent.iterdir() if each.suffix.lower() in FILES]
+    return next(iter(difflib.get_close_matches(path.name, names, n=1, cutoff=ALMOST)), None)
 
 
 def doubts(given: list[str]) -> list[str]:

@@ -78,8 +78,8 @@ def test_own_pairs_are_matched_by_name(tmp_path, photographs, capsys):
     Image.open(photographs / "spots" / "003.png").resize((40, 40)).save(spoiled / "spots" / "003.jpg")
     run(tmp_path / "run", "--data", str(photographs), "--pairs", str(spoiled))
     text = (tmp_path / "run" / "findings.json").read_text()
-    assert "1 pictures have no partner and were left out: spots/001" in text
-    assert "differ in size from their partner and were left out: spots/003" in text
+    assert "1 picture without a partner left out: spots/001" in text
+    assert "of another size than the partner left out: spots/003" in text
     (tmp_path / "other").mkdir()
     Image.open(photographs / "spots" / "005.png").save(tmp_path / "other" / "another.png")
     said = refused(

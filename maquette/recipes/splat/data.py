@@ -54,6 +54,7 @@ def collect_scene(settings: Settings, run: Run) -> Scene:
         cameras="given" if settings.cameras == "given" else "solve",
         single_camera=settings.cameras != "each",
         features=settings.features,
+        matching=settings.matching,
         say=lambda line: print(line, flush=True),
     )
     shapes = {f"{view.picture.shape[1]} x {view.picture.shape[0]}" for view in scene.views}

@@ -21,6 +21,12 @@ class Settings(BaseSettings):
         "photographs of a size taken through one lens; each: anew, each photograph through a lens of its own",
     )
     features: int = option(2048, "points looked for in each photograph, where cameras must be solved", ge=256)
+    matching: Literal["auto", "exhaustive", "retrieval", "sequential"] = option(
+        "auto",
+        "photographs that are compared where cameras must be solved; exhaustive: all with all; retrieval: each with "
+        "those that look like it and neighbours by name; sequential: with neighbours by name; auto: all of up to 120, "
+        "retrieval of more, sequential for a video",
+    )
     init: str | None = option(None, "start from this scene: a run of splat, or a scene file")
     gaussians: int | None = option(
         None, "how many Gaussians the scene may grow to; if not set, 75,000, and more for longer training", ge=1
