@@ -21,7 +21,20 @@ BETTER = {
     "bits_per_byte": "lower",
     "bytes_per_token": "higher",
     "perplexity": "lower",
-}  # scores that are not here (coverage, interval_width) have no better way of their own
+    "nll": "lower",
+    "neg_elbo": "lower",
+    "bits_per_dimension": "lower",
+    "noise_error": "lower",
+    "feature_distance": "lower",
+    "kernel_distance": "lower",
+    "sliced_wasserstein": "lower",
+    "fid": "lower",
+    "precision": "higher",
+    "recall": "higher",
+    "density": "higher",
+    "copies": "lower",
+    "taught_accuracy": "higher",
+}  # scores that are not here (interval_width; coverage, which intervals have as well) have no better way of their own
 
 
 def direction(score: str) -> str | None:

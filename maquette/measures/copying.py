@@ -42,9 +42,7 @@ def copies(made: np.ndarray, training: np.ndarray, test: np.ndarray) -> Copying:
     uneven = float(((nearest_of - count / (n + m)) ** 2).sum())
     deviation = (n * m / ((n + m) * (n + m - 1)) * uneven) ** 0.5 / count
     excess = float(is_nearer.mean()) - chance
-    share, low, high = (
-        min(1.0, max(0.0, (excess + times * deviation) / (1 - chance))) for times in (0.0, -1.96, 1.96)
-    )
+    share, low, high = (min(1.0, max(0.0, (excess + times * deviation) / (1 - chance))) for times in (0.0, -1.96, 1.96))
     return Copying(share, low, high, training_rows, test_rows)
 
 

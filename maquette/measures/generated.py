@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 AT_ONCE = 1000  # rows whose distances from all others are held together
-MOST_DRAWN = 1000  # rows of a sample that is drawn for an interval
+MOST_DRAWN = 500  # rows of a sample that is drawn for an interval
 
 
 def frechet_distance(real: np.ndarray, made: np.ndarray) -> float:

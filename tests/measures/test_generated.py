@@ -117,7 +117,7 @@ def test_deviations_are_those_of_other_draws():
     generator = np.random.default_rng(0)
 
     def draw():
-        return generator.normal(size=(120, 3)), generator.normal(0.4, 1.2, (120, 3))
+        return generator.normal(size=(120, 3)), generator.normal(0.9, 0.8, (120, 3))
 
     found = [feature_scores(*draw()) for _ in range(100)]
     told = [deviations(feature_scores, *draw(), generator, 60) for _ in range(8)]
