@@ -113,7 +113,6 @@ def _pycolmap() -> Any:
 
 
 def _kept(folder: Path) -> Solved | None:
-    """What was solved before, if it was."""
     if not (folder / "facts.json").is_file() or not model_folder(folder):
         return None
     return Solved(read_model(folder / "sparse" / "0"), read_json(folder / "facts.json"))
