@@ -67,7 +67,7 @@ def test_every_recipe_has_its_steps_presets_and_uses(name):
     assert all(callable(getattr(recipe, step)) for step in STEPS)
     assert {"small", "course", "full"} <= set(light.PRESETS)
     fields = light.Settings.model_fields
-    assert len(fields) <= 21, f"{name} has {len(fields)} settings"
+    assert len(fields) <= 20, f"{name} has {len(fields)} settings"
     assert all(field.description for field in fields.values())
     options = getattr(light, "OPTIONS", {})
     assert set(options) <= set(entry.uses) and all(issubclass(kind, Options) for kind in options.values())

@@ -94,7 +94,7 @@ def test_photographs_are_compared_as_it_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(solving, "_retrieved", listening)
     told: list[str] = []
-    with pytest.raises(UserError, match=r"No cameras could be found: .* --matching exhaustive compares all"):
+    with pytest.raises(UserError, match=r"No cameras could be found: .* --cameras exhaustive compares all"):
         solve(pictures, matching="retrieval", features=256, say=told.append)
     assert f"{COMPARING['retrieval']} ..." in told
     assert "200x150/000000.jpg 200x150/000002.jpg" in lines, "alike"
