@@ -95,6 +95,13 @@ def test_a_target_beyond_single_precision_is_trained_and_predicted(tmp_path):
     assert all(np.isfinite(list(scores.values())).all() for scores in made.baselines.values())
 
 
+def test_values_far_from_0_keep_their_digits(tmp_path):
+    table = make_houses(60).assign(price=lambda frame: frame["price"] / 1e5 + 1e12)
+    run = maquette.run("regression", data=table, target="price", epochs=1, out=tmp_path / "run")
+    found = maquette.open(run.folder).predict(table)
+    assert found["price_predicted"].nunique() > 50 and (found["price_low"] < found["price_high"]).all()
+
+
 def test_ids_of_17_digits_train_and_a_figure_or_baseline_that_fails_takes_nothing_along(tmp_path, monkeypatch, capsys):
     def fail(*arguments, **options):
         raise ZeroDivisionError("by our own mistake")

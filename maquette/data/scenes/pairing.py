@@ -39,7 +39,7 @@ def matching_of(wanted: Matching, count: int, is_sequence: bool) -> Matching:
 
 def more_compared(matching: str) -> str:
     """What might find more cameras, after a sentence that tells how few were found."""
-    return "" if matching == "exhaustive" else " Only some pairs were compared; --matching exhaustive compares all."
+    return "" if matching == "exhaustive" else " Only some pairs were compared; --cameras exhaustive compares all."
 
 
 def alike_pairs(features: Callable[[int], np.ndarray], number: int, count: int, seed: int = 0) -> list[tuple[int, int]]:

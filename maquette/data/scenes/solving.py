@@ -39,6 +39,7 @@ from maquette.settings import UserError
 VERSION = 1  # counted up when the same pictures would give other cameras
 SIDE = 800  # longer side of the pictures that features are looked for in: 1000 finds no better cameras, more slowly
 SMALL = 600  # longer side of pictures that are enlarged twice instead
+NEARLY_ALL = 0.9  # of the pictures: cameras that were found by comparing fewer pairs are good enough then
 FEW = 150  # features of a picture that shows too little
 BLURRED = 0.2  # of the median sharpness
 REFINED = 15  # pictures that a lens needs before its centre and all its distortion are freed as well
@@ -70,16 +71,20 @@ def solve(
     is_sequence: neighbours by name are neighbours in the world, as in a video. single_camera: one for each size of
     picture. matching: which pictures are compared, by `matching_of`. A `UserError` says why no cameras could be found.
     """
-    options: dict[str, Any] = {"side": SIDE, "sequence": is_sequence, "single": single_camera, "features": features}
-    options["version"] = VERSION
-    matching = matching_of(matching, len(pictures), is_sequence)
-    if matching != ("sequential" if is_sequence or len(pictures) > MOST_EXHAUSTIVE else "exhaustive"):
-        options["matching"] = matching
-    key = hashlib.sha256(f"{pictures.digest()} {json.dumps(options)}".encode()).hexdigest()[:16]
-    kept = cache / f"solve-{key}" if cache else None
-    if kept and (kept / "facts.json").is_file() and model_folder(kept):
-        say(f"The cameras were solved before and are read from {kept}.")
-        return Solved(read_model(kept / "sparse" / "0"), read_json(kept / "facts.json"))
+    options = {"side": SIDE, "sequence": is_sequence, "single": single_camera, "features": features, "version": VERSION}
+    wanted, matching = matching, matching_of(matching, len(pictures), is_sequence)
+    by_name = "sequential" if is_sequence or len(pictures) > MOST_EXHAUSTIVE else "exhaustive"
+    ways = [matching, by_name] if wanted == "auto" and by_name != matching else [matching]
+    folders: list[Path] = []
+    if cache is not None:
+        digest = pictures.digest()
+        for way in ways:
+            told = json.dumps(options if way == by_name else options | {"matching": way})
+            folders.append(cache / f"solve-{hashlib.sha256(f'{digest} {told}'.encode()).hexdigest()[:16]}")
+            kept = _kept(folders[-1])
+            if kept and (way == matching or len(kept.facts["registered"]) >= NEARLY_ALL * len(pictures)):
+                say(f"The cameras were solved before and are read from {folders[-1]}.")
+                return kept
     colmap = _pycolmap()
     if len(pictures) < 3:
         raise UserError(
@@ -88,9 +93,9 @@ def solve(
         )
     with tempfile.TemporaryDirectory(prefix="maquette-solve-") as work:
         solved = _solve(colmap, pictures, Path(work), matching, single_camera, features, say)
-    if kept:
+    if folders:
         try:
-            _keep(kept, solved)
+            _keep(folders[0], solved)
         except (OSError, UserError) as error:
             say(f"The cameras could not be kept for the next time: {error}")
     return solved
@@ -105,6 +110,12 @@ def _pycolmap() -> Any:
             "(transforms.json or a COLMAP model)."
         ) from None
     return pycolmap
+
+
+def _kept(folder: Path) -> Solved | None:
+    if not (folder / "facts.json").is_file() or not model_folder(folder):
+        return None
+    return Solved(read_model(folder / "sparse" / "0"), read_json(folder / "facts.json"))
 
 
 def _keep(folder: Path, solved: Solved) -> None:

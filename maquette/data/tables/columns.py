@@ -76,6 +76,11 @@ def check_target(table: Table, target: str | None, task: Task) -> None:
             f"The target {target!r} goes up to {values.abs().max():.3g}, and squares of its errors could not be "
             f"counted; divide it so that it stays below {LARGEST_TARGET:g}."
         )
+    elif (spread := float(values.max() - values.min())) < 1 / LARGEST_TARGET:
+        raise UserError(
+            f"The values of the target {target!r} lie within {spread:.3g}, and squares of its errors could not be "
+            f"counted; multiply it so that they lie apart by more than {1 / LARGEST_TARGET:g}."
+        )
 
 
 def two_columns(table: Table, x: str | None, y: str | None) -> tuple[str, str]:

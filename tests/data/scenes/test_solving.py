@@ -10,10 +10,12 @@ import pytest
 from PIL import Image, ImageFilter
 
 from maquette.data.pictures.folders import open_images
-from maquette.data.scenes import solving, videos
+from maquette.data.scenes import pairing, solving, videos
+from maquette.data.scenes.colmap import Model, Pose
+from maquette.data.scenes.lenses import Lens
 from maquette.data.scenes.pairing import COMPARING
 from maquette.data.scenes.reading import Scene, read_scene
-from maquette.data.scenes.solving import blurred_names, sharpness_of, solve, some
+from maquette.data.scenes.solving import Solved, blurred_names, sharpness_of, solve, some
 from maquette.data.scenes.transforms import read_transforms
 from maquette.data.scenes.videos import frames_of_video
 from maquette.data.sets.turntable import render, turntable_cameras
@@ -92,11 +94,35 @@ def test_photographs_are_compared_as_it_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(solving, "_retrieved", listening)
     told: list[str] = []
-    with pytest.raises(UserError, match=r"No cameras could be found: .* --matching exhaustive compares all"):
+    with pytest.raises(UserError, match=r"No cameras could be found: .* --cameras exhaustive compares all"):
         solve(pictures, matching="retrieval", features=256, say=told.append)
     assert f"{COMPARING['retrieval']} ..." in told
     assert "200x150/000000.jpg 200x150/000002.jpg" in lines, "alike"
     assert {f"200x150/00000{n}.jpg 200x150/00000{n + 1}.jpg" for n in range(3)} <= set(lines), "beside by name"
+
+
+def test_cameras_that_were_found_by_names_alone_are_kept_where_nearly_all_were(tmp_path, monkeypatch):
+    """As those of a run that is resumed: many photographs in order need not be solved anew by looks."""
+    pytest.importorskip("pycolmap")
+    monkeypatch.setattr(pairing, "MOST_EXHAUSTIVE", 3)
+    monkeypatch.setattr(solving, "MOST_EXHAUSTIVE", 3)
+    pictures = open_images(noise(tmp_path / "p", 10), verify=False)
+    lens = Lens(200, 150, 100, 100, 100, 75)
+    ways: list[str] = []
+
+    def found(colmap, pictures, work, matching, *others) -> Solved:
+        ways.append(matching)
+        names = pictures.names[:9] if len(ways) == 1 else pictures.names[: 8 if len(ways) == 2 else 10]
+        poses = [Pose(name, 1, np.eye(3), np.zeros(3)) for name in names]
+        return Solved(Model({1: lens}, poses, np.zeros((1, 3)), np.zeros((1, 3), np.uint8)), {"registered": names})
+
+    monkeypatch.setattr(solving, "_solve", found)
+    solve(pictures, cache=tmp_path / "well", matching="sequential")
+    assert len(solve(pictures, cache=tmp_path / "well").model.poses) == 9
+    solve(pictures, cache=tmp_path / "badly", matching="sequential")
+    assert len(solve(pictures, cache=tmp_path / "badly").model.poses) == 10
+    assert len(solve(pictures, cache=tmp_path / "badly").model.poses) == 10
+    assert ways == ["sequential", "sequential", "retrieval"]
 
 
 def test_without_pycolmap_the_way_out_is_told(tmp_path, monkeypatch):
