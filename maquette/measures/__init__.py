@@ -21,6 +21,8 @@ BETTER = {
     "bits_per_byte": "lower",
     "bytes_per_token": "higher",
     "perplexity": "lower",
+    "exact_replies": "higher",
+    "rules_reached": "higher",
 }  # scores that are not here (coverage, interval_width) have no better way of their own
 
 
