@@ -27,6 +27,7 @@ from maquette.settings import UserError
 LIMITS = 4  # LIMIT counts to this, and begins again with 1
 NO_MATCH = ("PLEASE CONTINUE", "HMMM", "GO ON , PLEASE", "I SEE")  # said by LIMIT where no pattern fits
 MOST_STEPS = 100_000  # rules that one reply may go through; scripts can go round for ever
+MOST_NAMED = 8  # keywords that a sentence names
 FIRST_PERSON = ("I", "I'M", "I'VE", "I'LL", "I'D")  # keep their capital in scripts with small letters
 
 Source = Literal["rule", "memory", "none", "no match"]
@@ -83,16 +84,15 @@ class Reply:
         """Which rule answered, in a sentence."""
         if self.source == "memory":
             return "no keyword, and LIMIT is 4: the oldest memory"
+        last, way = self.steps[-1], [step.keyword for step in self.steps]
         if self.source == "no match":
-            last = self.steps[-1].keyword
-            return f"no pattern of {last} fits: the program's own remark for LIMIT {self.limit}"
-        last = self.steps[-1]
+            return f"no pattern of {last.keyword} fits: the program's own remark for LIMIT {self.limit}"
         assert last.transformation is not None and last.answer is not None
-        way = [step.keyword for step in self.steps]
-        by = "no keyword left: NONE" if self.source == "none" and len(way) > 1 else "no keyword: NONE"
-        name = by if self.source == "none" else "keyword " + " then ".join(way)
-        answers = len(last.transformation.answers)
-        number = f"answer {last.which[1] + 1} of {answers}"
+        if self.source == "none":
+            name = "no keyword left: NONE" if len(way) > 1 else "no keyword: NONE"
+        else:
+            name = "keyword " + " then ".join(way[-MOST_NAMED:])
+        number = f"answer {last.which[1] + 1} of {len(last.transformation.answers)}"
         return f"{name}, pattern {shown(last.transformation.pattern)}, {number} in line {last.answer.line}"
 
 
