@@ -16,6 +16,7 @@ from unittest.mock import patch
 from support import make_book, make_houses, make_photographs
 
 from maquette.cli import main
+from maquette.data.sets.eliza import COURSE
 from maquette.data.sets.turntable import write_turntable
 from maquette.recipes import RECIPES, load_recipe, load_settings
 from maquette.runs import Run
@@ -30,6 +31,7 @@ OWN = {
     "regression": ["--target", "price"],
     "classification": ["--target", "town"],
 }
+MADE_OF = {"eliza": "script"}  # recipes that take no data of their medium but of one kind
 OTHERS = {  # other ways of training that a recipe has, which must come back from a stop as well
     "regression": ["--network", "ensemble"],
     "classification": ["--network", "ensemble", "--balance"],
@@ -51,6 +53,7 @@ def make_own(medium: str, folder: Path) -> Path:
         "pictures": lambda path: make_photographs(path, 40),
         "text": make_book,
         "scene": lambda path: write_turntable(path, size=48, count=12, points=500),
+        "script": lambda path: path.write_text(COURSE.replace("Tell me more", "Say more"), encoding="utf-8"),
     }
     path = folder / ("table.csv" if medium == "table" else medium)
     if not path.exists():
@@ -76,7 +79,7 @@ class SmallRuns:
 
     def flags(self, name: str, others: bool = False) -> list[str]:
         """What `own` is made with."""
-        data = make_own(RECIPES[name].data, self.folder)
+        data = make_own(MADE_OF.get(name, RECIPES[name].data), self.folder)
         more = OTHERS[name] if others else []
         return ["--data", str(data), "--seed", "1", *OWN.get(name, []), *shorter(name), *more]
 

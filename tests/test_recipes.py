@@ -33,14 +33,14 @@ from maquette.recipes import CHAPTERS, RECIPES, load_recipe, load_settings, load
 from maquette.settings import Options
 from maquette.steps import SECTIONS, STEPS
 
-WITHOUT_CHANCE = ("line", "tokenizer")  # a closed form, and counting
+WITHOUT_CHANCE = ("line", "tokenizer", "eliza")  # a closed form, counting, and rules
 ALONE = ("line", "tokenizer", "classification", "splat")  # not spread over processes, or as regression is
 TRAININGS = [
     *(pytest.param(name, False, id=name) for name in RECIPES),
     *(pytest.param(name, True, id=f"{name}-other") for name in OTHERS),
 ]
-MADE = ["settings.json", "findings.json", "metrics.jsonl", "scores.json", "processing.json", "report.html"]
-LEARNT = ["model.json", "model.safetensors"]
+MADE = ["settings.json", "findings.json", "scores.json", "processing.json", "report.html"]
+LEARNT = ["metrics.jsonl", "model.json", "model.safetensors"]
 
 
 class Headings(HTMLParser):
