@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 from scipy.ndimage import correlate
+from skimage import data
 from small_runs import blocks
-from support import make_photographs
 from torch import nn
 
 import maquette
@@ -23,21 +23,24 @@ from maquette.recipes.convolution.recipe import errors_of, scores_of, sizes_comp
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory) -> Path:
+    """Sixteen pieces of a photograph: kernels cannot be told from smooth pictures."""
     folder = tmp_path_factory.mktemp("photographs")
-    make_photographs(folder, 24, size=70)
+    for number, (top, left) in enumerate(np.ndindex(4, 4)):
+        piece = data.astronaut()[128 * top : 128 * top + 128, 128 * left : 128 * left + 128]
+        Image.fromarray(piece).save(folder / f"{number:02d}.png")
     return folder
 
 
 @pytest.fixture(scope="module")
 def run(photographs, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("convolution") / "run"
-    return maquette.run("convolution", data=photographs, out=out, preset="small", epochs=40).folder
+    return maquette.run("convolution", data=photographs, out=out, preset="small", epochs=160).folder
 
 
 def test_descent_finds_the_hand_made_kernels(run):
     trained = maquette.open(run).trained
     learnt = trained.model.weight.detach()
-    assert np.allclose(learnt[:5], hand_made()[:5], atol=0.05)
+    assert np.allclose(learnt[:5], hand_made()[:5], atol=0.15)
     assert float((learnt[6].sum() - 1).abs()) < 0.1  # what undoes blur leaves plain areas as they are
 
 
@@ -100,7 +103,7 @@ def test_filter_moves_as_it_is_told(run):
 
 
 def test_learnt_denoising_beats_noise(run, photographs):
-    clean = np.asarray(Image.open(next(photographs.rglob("*.png"))), np.float32) / 255
+    clean = np.asarray(Image.open(photographs / "01.png"), np.float32) / 255
     noisy = clean + 0.1 * np.random.default_rng(0).standard_normal(clean.shape).astype(np.float32)
     made = maquette.open(run).use("filter", noisy, kernel="denoise")
     assert ((made - clean) ** 2).mean() < 0.5 * ((noisy - clean) ** 2).mean()
@@ -148,7 +151,7 @@ def test_pictures_with_nothing_in_them_are_told(tmp_path, capsys):
 
 
 def test_one_picture_is_enough(photographs, tmp_path):
-    file = next(photographs.rglob("*.png"))
+    file = photographs / "01.png"
     made = maquette.run("convolution", data=file, out=tmp_path / "run", preset="small", epochs=2, size=128)
     assert made.scores["sizes_equal"] == 1
 
