@@ -80,10 +80,10 @@ def convolved(picture: np.ndarray, weights: np.ndarray, window: Window) -> np.nd
 KERNELS: dict[str, np.ndarray] = {
     "edge-across": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4,
     "edge-down": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]]) / 4,
-    "outline": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]) / 8,
+    "outline": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]) / 4,
     "blur": np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 16,
     "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]) / 1,
-}  # made by hand; Sobel's two are divided by 4, so that a step from black to white is 1
+}  # made by hand; behind Sobel's two, divided by 4, a step from black to white is 1
 
 
 # -- plans of layers ---------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ PATCH = 18  # pixels a side of a patch
 MOST_PATCHES = 6000
 FEWEST = 10  # patches
 CURES = {"denoise": "blur", "deblur": "sharpen"}  # what is learnt from spoiled patches, and what is taken by hand
+SIGNED = ("edge-across", "edge-down", "outline")  # the first ones, whose answers are shown without their sign
 TASKS = (*KERNELS, *CURES)
 LITTLE = 0.01  # deviation of the noise on blurred patches: without it nothing would keep a sharpening kernel small
 

@@ -138,11 +138,11 @@ def score(model: Kernels, prepared: Prepared, fitted: Fitted, settings: Settings
         f"{equal:,} equal."
     )
     with run.section("predict"):
-        report.show_effects(model, prepared.examples, run)
+        report.show_effects(model, prepared.examples[0], settings.sigma, run)
         report.show_window(window_of(settings), settings.weights, prepared.examples[0], settings.shown, run)
         for block in report.explained(settings.plan, prepared.processing):
             run.block(block, block.get("name", ""))
-    return Scores({**values.pop("learnt"), "sizes_equal": equal / tried}, values, {"mse": "squared, of 0..1"})
+    return Scores({**values.pop("learnt"), "sizes_equal": equal / tried}, values)
 
 
 def window_of(settings: Settings) -> Window:

@@ -15,7 +15,7 @@ from maquette.figures.images import rows
 from maquette.methods.convolution import KERNELS, Stage, Window, read_plan, stages
 from maquette.models.kernels import Kernels
 from maquette.recipes.convolution import figures
-from maquette.recipes.convolution.data import CURES, TASKS, hand_made
+from maquette.recipes.convolution.data import CURES, SIGNED, TASKS, hand_made, tasks_of
 from maquette.runs import Run
 from maquette.settings import UserError
 
@@ -55,20 +55,20 @@ def show_kernels(sets: Mapping[str, Tensor], errors: Mapping[str, list[float]], 
     run.table("Squared error on the test patches", pd.DataFrame({"kernel": TASKS, **columns}))
 
 
-def show_effects(model: Kernels, examples: list[np.ndarray], run: Run) -> None:
-    """The first picture through all kernels, learnt and made by hand."""
-    grey = torch.from_numpy(examples[0]).float().mean(-1)[None, None] / 255
-    made = {}
+def show_effects(model: Kernels, example: np.ndarray, sigma: float, run: Run) -> None:
+    """A picture through all kernels, learnt and made by hand, as spoiled as each kernel knows it."""
+    grey = torch.from_numpy(example).float().mean(-1)[None] / 255
+    (inputs,), _ = tasks_of(grey, sigma, torch.Generator().manual_seed(0))
+    made = {"given": list(inputs[0, :, 1:-1, 1:-1].numpy())}
     for name, kernels in (("learnt", model.weight), ("made by hand", hand_made())):
-        around = nn.functional.pad(grey, (1, 1, 1, 1), mode="replicate")
-        answers = nn.functional.conv2d(around, kernels)[0]
-        answers[:3] = answers[:3].abs()
-        made[name] = [grey[0, 0].numpy(), *answers.numpy()]
+        answers = nn.functional.conv2d(inputs, kernels, groups=len(TASKS))[0]
+        answers[: len(SIGNED)] = answers[: len(SIGNED)].abs()
+        made[name] = list(answers.numpy())
     run.picture(
         "effects",
-        rows(made, ["picture", *TASKS], most_height=1.2),
+        rows(made, TASKS, most_height=1.2),
         "A picture through each kernel",
-        "Of edges and outlines, how strong they are.",
+        "Of edges and outlines, how strong they are. Denoise is given a noisy picture, deblur a blurred one.",
     )
 
 

@@ -9,13 +9,11 @@ from torch import nn
 from maquette.data.pictures.files import Picture
 from maquette.families.blocks import Block, on_each
 from maquette.methods.convolution import Window
-from maquette.recipes.convolution.data import REACH, TASKS, hand_made
+from maquette.recipes.convolution.data import REACH, SIGNED, TASKS, hand_made
 from maquette.recipes.convolution.report import explained
 from maquette.recipes.convolution.settings import FilterOptions
 from maquette.settings import Options, UserError
 from maquette.trained import Trained
-
-SIGNED = ("edge-across", "edge-down", "outline")  # kernels whose answers are shown by their size, without a sign
 
 
 def filter(trained: Trained, inputs: Iterable[Picture], options: FilterOptions) -> Iterator[Picture]:
