@@ -29,6 +29,7 @@ FEW = 50  # pictures below which distances say little
 FOR_COPIES = 200  # made pictures that the share of copies is told from, where there are fewer to compare with
 COMPARED = 16  # pixels: the side to which pictures are brought when near ones are looked for
 NOISE = 0.2  # deviation of what noisy pictures have, on the 0..1 scale
+SURE = 3.0  # deviations from chance
 SHOWN = 12
 SHARES = ("precision", "recall", "coverage")  # scores that stay within 0..1
 FLOOR, OURS = "training pictures", "this model"
@@ -193,10 +194,15 @@ def tell_copies(values: dict[str, float], baselines: dict[str, dict[str, float]]
     else:
         run.say("Samples are no nearer to training than to test pictures beyond chance: no copies were found.")
     floor = baselines[FLOOR]["feature_distance"]
+    if found.surplus < -SURE:
+        run.warn(
+            "The samples are nearer to test pictures than chance allows: no honest model's are. Test pictures, or "
+            "hardly changed ones, stand in the training part."
+        )
     if values.get("feature_distance_high", np.inf) < floor:
         run.warn(
             f"The samples are nearer to the test pictures ({values['feature_distance']:.3g}) than training pictures "
-            f"are ({floor:.3g}): no honest model is. They are copies, or test pictures stand in the training part."
+            f"are ({floor:.3g}): no honest model is. Look for copies."
         )
 
 

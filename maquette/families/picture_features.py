@@ -14,7 +14,8 @@ from maquette.models.classifiers import ResNet
 from maquette.settings import UserError
 from maquette.training import Batches, update, warm_cosine
 
-BATCH = 128
+BATCHES = (32, 64)  # pictures a step, of short and of long training: norms need some hundred steps to settle
+LONG = 12_800  # pictures
 LEARNING_RATE = 0.01
 MOST_EPOCHS = 20
 AT_ONCE = 250  # pictures asked together: more no longer fit the processor's cache
@@ -84,7 +85,8 @@ def taught(known: Pictures, classes: int, *, seen: int, device: torch.device) ->
     assert known.classes is not None
     network = network_for(known.pictures, classes).to(device)
     pictures, answers = known.pictures.to(device), known.classes.to(device)
-    batches, optimizer = Batches(len(known), BATCH, SEED), optimizer_of(network, LEARNING_RATE)
+    batches = Batches(len(known), BATCHES[seen >= LONG], SEED)
+    optimizer = optimizer_of(network, LEARNING_RATE)
     steps = max(1, min(seen // batches.batch_size, MOST_EPOCHS * len(batches)))
     network.train()
     for step in range(steps):

@@ -10,12 +10,14 @@ AT_ONCE = 4096  # real rows whose distances from all made ones are held together
 
 
 class Copying(NamedTuple):
-    """`share` of copies among the made rows, and the ends of its 95 % interval; `training` and `test`, each (M,): the
-    nearest real row to each made one, by number."""
+    """`share` of copies among the made rows, and the ends of its 95 % interval; `surplus`: how many deviations more
+    made rows than by chance are nearer to a training row, or fewer where it is negative; `training` and `test`, each
+    (M,): the nearest real row to each made one, by number."""
 
     share: float
     low: float
     high: float
+    surplus: float
     training: np.ndarray
     test: np.ndarray
 
@@ -43,7 +45,8 @@ def copies(made: np.ndarray, training: np.ndarray, test: np.ndarray) -> Copying:
     deviation = (n * m / ((n + m) * (n + m - 1)) * uneven) ** 0.5 / count
     excess = float(is_nearer.mean()) - chance
     share, low, high = (min(1.0, max(0.0, (excess + times * deviation) / (1 - chance))) for times in (0.0, -1.96, 1.96))
-    return Copying(share, low, high, training_rows, test_rows)
+    surplus = excess / deviation if deviation > 0 else 0.0
+    return Copying(share, low, high, surplus, training_rows, test_rows)
 
 
 def nearest(made: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
