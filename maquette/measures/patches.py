@@ -23,9 +23,9 @@ def patch_distance(
     found = {}
     for first, second in zip(pyramid(real), pyramid(made), strict=True):
         side = min(first.shape[1:3])
-        points = [_descriptors(level, patches, generator) for level in (first, second)]
-        along = generator.standard_normal((points[0].shape[1], directions), np.float32)
-        found[side] = 1000 * sliced_wasserstein(*points, along)
+        ours, theirs = (_descriptors(level, patches, generator) for level in (first, second))
+        along = generator.standard_normal((ours.shape[1], directions), np.float32)
+        found[side] = 1000 * sliced_wasserstein(ours, theirs, along)
     return found
 
 
