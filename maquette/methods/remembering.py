@@ -31,9 +31,9 @@ def gradient_reach(embed: Callable[[Tensor], Tensor], after: Callable[[Tensor], 
 def recall_task(rows: int, distance: int, held: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Sequences in which `held` symbols stand at the beginning and are asked for in order, `distance` tokens later.
 
-    Tokens (rows, held + distance + held): the symbols, below HOLD; others between, of HOLD more kinds, one less than
-    `distance`; then a mark that asks, and after it what is to be said so far. Targets (rows, held): the symbols, said
-    at the last `held` places.
+    Tokens (rows, 2 held + distance - 1): the symbols, below HOLD; `distance` - 1 others between, of HOLD more kinds;
+    then a mark that asks, and after it what is to be said so far. Targets (rows, held): the symbols, said at the last
+    `held` places.
     """
     symbols = torch.randint(HOLD, (rows, held), generator=generator)
     between = torch.randint(HOLD, 2 * HOLD, (rows, distance - 1), generator=generator)

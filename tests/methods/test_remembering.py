@@ -9,7 +9,7 @@ from maquette.methods.remembering import ASKS, HOLD, distances_between, gradient
 
 def test_the_task_asks_for_what_was_shown():
     tokens, symbols = recall_task(50, 7, 3, torch.Generator().manual_seed(1))
-    assert tokens.shape == (50, 13) and torch.equal(tokens[:, :3], symbols)
+    assert tokens.shape == (50, 12) and torch.equal(tokens[:, :3], symbols)
     assert ((tokens[:, 3:9] >= HOLD) & (tokens[:, 3:9] < 2 * HOLD)).all()
     assert (tokens[:, 9] == ASKS).all() and torch.equal(tokens[:, 10:], symbols[:, :2])
     assert len(symbols.unique()) > HOLD // 2
@@ -18,7 +18,7 @@ def test_the_task_asks_for_what_was_shown():
 def test_who_looks_back_is_right_and_who_guesses_is_not():
     class Looks(nn.Module):
         def forward(self, tokens):
-            held = (tokens.shape[1] - 20) // 2
+            held = (tokens.shape[1] - 19) // 2
             said = nn.functional.one_hot(tokens[:, :held], ASKS + 1).float()
             return torch.cat([torch.zeros(len(tokens), tokens.shape[1] - held, ASKS + 1), said], 1)
 

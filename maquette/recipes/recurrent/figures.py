@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from maquette.figures.style import BLUE, COLOURS, INK, ORANGE, SMALL, figure, finite, label, legend, plain, tint
 from maquette.figures.text import visible
 from maquette.figures.training import log_ticks
 
 Line = tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
+DEEPEST = 1e-12  # of the highest value, below which a logarithmic axis shows nothing
 SIGNED = ("new", "memory", "state")  # what lies between -1 and 1 instead of 0 and 1
 
 
@@ -58,6 +60,7 @@ def over_distance(
     if logarithmic:
         axes.set_yscale("log")
         log_ticks(axes.yaxis)
+        axes.yaxis.set_major_locator(LogLocator(10, numticks=7))
     if dotted is not None:
         axes.axhline(dotted, color=INK, linewidth=1, alpha=0.7, dashes=(1, 2))
     for index, (name, line) in enumerate(lines.items()):
@@ -65,6 +68,9 @@ def over_distance(
         good = y > 0 if logarithmic else np.ones(len(y), dtype=bool)
         mark = {"marker": "o", "markersize": 3.5} if dots else {}
         axes.plot(x[good], y[good], color=COLOURS[index % len(COLOURS)], linewidth=1.7, label=plain(name, 40), **mark)
+    if logarithmic:
+        highest = max((float(np.nanmax(line[1])) for line in lines.values() if len(line[1])), default=1.0)
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], DEEPEST * highest))
     label(axes, x_label, y_label)
     legend(axes, loc="best")
     return page

@@ -69,9 +69,7 @@ def show_reach(model: Recurrent, corpus: Corpus, run: Run) -> None:
     lines = {name: (back, reach_of(network, tokens)) for name, network in networks.items()}
     run.picture(
         "reach",
-        figures.over_distance(
-            {name: (back, line) for name, line in lines.items()}, "size of the gradient", logarithmic=True
-        ),
+        figures.over_distance(lines, "size of the gradient", logarithmic=True),
         "How far back a gradient comes",
         "The size of the slope of the last token's loss by the numbers of each token before it. What falls to a "
         "millionth cannot be learnt from: this is why a plain network forgets. Untrained networks have weights drawn "
