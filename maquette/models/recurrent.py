@@ -48,12 +48,10 @@ class Recurrent(nn.Module):
         self.embedding = nn.Embedding(vocabulary, embedded)
         self.body = CELLS[cell](embedded, width, layers, batch_first=True)
         self.head = nn.Linear(width, vocabulary)
-        for name, weight in self.body.named_parameters():
-            if name.startswith("weight_hh"):  # turns that keep lengths: a plain RNN forgets more slowly from them
-                for gate in weight.data.chunk(len(GATES[cell])):
-                    nn.init.orthogonal_(gate)
-            if cell == "lstm" and name.startswith("bias_ih"):
-                weight.data[width : 2 * width] = 1.0  # the gates begin by remembering; Jozefowicz et al. 2015
+        if cell == "lstm":
+            for name, shifts in self.body.named_parameters():
+                if name.startswith("bias_ih"):
+                    shifts.data[width : 2 * width] = 1.0  # it begins by remembering; Jozefowicz et al. 2015
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
