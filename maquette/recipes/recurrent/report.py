@@ -1,9 +1,6 @@
 """What the report shows of a recurrent network: its gates at work, and how far back it remembers."""
 
-import time
-
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -121,24 +118,21 @@ def show_recall(steps: int, seed: int, run: Run) -> None:
     """Networks of about equal weights learn to recall: what they still know after 1 to MOST_RECALLED tokens."""
     distances = distances_between(1, MOST_RECALLED, 8)
     for held, name in ((1, "recall"), (4, "copy")):
-        lines, weights = {}, {}
+        lines: dict[str, figures.Line] = {}
+        weights: dict[str, int] = {}
         for kind, network in rivals(seed, held).items():
-            began = time.monotonic()
             learn_to_recall(network, held, steps, seed)
             shares = [recalled(network, distance, held, 64, seed) for distance in distances]
             lines[kind] = (distances, shares)
-            weights[kind] = [sum(each.numel() for each in network.parameters()), time.monotonic() - began]
+            weights[kind] = sum(each.numel() for each in network.parameters())
         told = "One symbol is shown" if held == 1 else f"{held} symbols are shown"
         run.picture(
             name,
             figures.over_distance(lines, "said right", x_label="tokens between", dotted=1 / HOLD, dots=True),
             f"Who remembers? ({name})",
             f"{told}, then others that do not count, then the question. Each network learnt for {steps} steps from "
-            f"distances of 1 to {MOST_RECALLED}; dotted is chance, 1 of {HOLD}.",
-        )
-        run.table(
-            f"Networks that learnt to {name}",
-            pd.DataFrame([[kind, *row] for kind, row in weights.items()], columns=["network", "weights", "seconds"]),
+            f"distances of 1 to {MOST_RECALLED}; dotted is chance, 1 of {HOLD}. "
+            "Weights: " + ", ".join(f"{kind} {count:,}" for kind, count in weights.items()) + ".",
         )
 
 
