@@ -27,7 +27,7 @@ from maquette.families.corpora import (
 from maquette.families.language_models import SAMPLE_TOKENS, Samples, show_samples, spread_sample
 from maquette.families.writing import sample_of
 from maquette.figures.training import losses
-from maquette.methods.optimizers import AdamW
+from maquette.methods.optimizers import AdamW, Muon, Together
 from maquette.models.recurrent import Recurrent
 from maquette.recipes.recurrent import report
 from maquette.recipes.recurrent.settings import Settings
@@ -36,7 +36,7 @@ from maquette.settings import UserError
 from maquette.steps import Fitted, Framing, Scores
 from maquette.training import Total, choose_threads, flat_then_linear, share, update
 
-STEPS, ROUNDS = 6000, 30  # of training, where the settings leave them open
+STEPS, ROUNDS = 4000, 30  # of training, where the settings leave them open
 MEASURED = 16_384  # test tokens that the curve is measured on
 MOMENTS = 40  # times that the losses are logged
 HELD_OUT = 32  # streams in which held-out text is read
@@ -169,9 +169,11 @@ def train(model: Recurrent, prepared: Prepared, settings: Settings, run: Run) ->
     steps = settings.steps or max(1, min(STEPS, ROUNDS * streams.rounds))
     run.fact("Steps", "by time" if settings.seconds else steps)
     run.fact("Tokens a step", streams.size * streams.context)
-    run.fact("Learning rate", settings.learning_rate)
-    run.fact("Optimizer", "AdamW, gradients clipped to length 1")
-    optimizer = AdamW(model.parameters(), settings.learning_rate, betas=(0.9, 0.99))
+    rate = settings.learning_rate or {"muon": 0.03, "adamw": 0.008}[settings.optimizer]
+    run.fact("Learning rate", rate)
+    run.fact("Optimizer", "Muon for the cell, AdamW for the rest" if settings.optimizer == "muon" else "AdamW")
+    run.say("Gradients longer than 1 are shortened to that.")
+    optimizer = optimizers_for(model, settings.optimizer, rate)
     total, samples, carried = Total(run.device), Samples(), Carried(model, len(streams.rows))
     run.keep(model=model, optimizer=optimizer, streams=streams, total=total, samples=samples, carried=carried)
     measured, interval = spread_sample(corpus.test, MEASURED), max(1, steps // MOMENTS)
@@ -180,7 +182,7 @@ def train(model: Recurrent, prepared: Prepared, settings: Settings, run: Run) ->
         if streams.is_new:
             carried.forget()
         inputs, targets = next(streams)
-        optimizer.learning_rate = settings.learning_rate * flat_then_linear(step.progress)
+        optimizer.scale(flat_then_linear(step.progress))
         logits, state = model.follow(inputs, carried.state)
         carried.state = tuple(each.detach() for each in state)
         loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) * streams.weight
@@ -193,6 +195,16 @@ def train(model: Recurrent, prepared: Prepared, settings: Settings, run: Run) ->
             samples.rows.append([step.number, text])
     model.eval()
     return Learnt(samples=samples.rows)
+
+
+def optimizers_for(model: Recurrent, kind: str, rate: float) -> Together:
+    """AdamW for all weights, or Muon for the matrices of the cells and AdamW for the others."""
+    if kind == "adamw":
+        return Together(AdamW(model.parameters(), rate, betas=(0.9, 0.99)))
+    matrices = [weight for weight in model.body.parameters() if weight.dim() > 1]
+    known = {id(weight) for weight in matrices}
+    rest = [weight for weight in model.parameters() if id(weight) not in known]
+    return Together(Muon(matrices, rate), AdamW(rest, 0.13 * rate, betas=(0.9, 0.99)))
 
 
 @torch.no_grad()

@@ -19,8 +19,9 @@ class Settings(BaseSettings):
     layers: int = option(1, "cells on top of each other", ge=1, le=16)
     context: int = option(64, "tokens that gradients go back; the state is carried on from there", "tokens", ge=2)
     steps: int | None = option(None, "steps of training; by the length of the text if not set", ge=1)
-    batch_size: int = option(32, "streams of text read side by side", "streams", ge=1)
-    learning_rate: float = option(0.004, "size of the steps", gt=0)
+    batch_size: int = option(16, "streams of text read side by side", "streams", ge=1)
+    learning_rate: float | None = option(None, "size of the steps; 0.03 for muon, 0.008 for adamw", gt=0)
+    optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
     probe: int = option(400, "steps for which each kind of network learns to recall, for the report; 0: none", ge=0)
     test_share: float = option(0.1, "part of the text kept for the scores", gt=0, lt=0.9)
 
@@ -33,6 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "width": 1024,
         "context": 100,
         "batch_size": 64,
+        "optimizer": "adamw",
         "learning_rate": 0.001,
     },
     "full": {"width": 2048, "embedded": 256, "layers": 2, "context": 256, "batch_size": 256, "steps": 20_000},
