@@ -67,7 +67,9 @@ def over_distance(
         x, y = finite(*line)
         good = y > 0 if logarithmic else np.ones(len(y), dtype=bool)
         mark = {"marker": "o", "markersize": 3.5} if dots else {}
-        axes.plot(x[good], y[good], color=COLOURS[index % len(COLOURS)], linewidth=1.7, label=plain(name, 40), **mark)
+        width = 1.5 + 0.7 * min(len(lines) - 1 - index, 3)  # of equal lines the lower one must still be seen
+        colour = COLOURS[index % len(COLOURS)]
+        axes.plot(x[good], y[good], color=colour, linewidth=width, label=plain(name, 40), **mark)
     if logarithmic:
         highest = max((float(np.nanmax(line[1])) for line in lines.values() if len(line[1])), default=1.0)
         axes.set_ylim(bottom=max(axes.get_ylim()[0], DEEPEST * highest))
