@@ -196,7 +196,7 @@ def work(environment: dict[str, str], said: Path, command: list[str], at: int) -
     sys.exit(main(command))
 
 
-class Enough(Exception):
+class Enough(BaseException):  # no mistake, which the command line would tell
     """Training is over, and scores are not asked for."""
 
 

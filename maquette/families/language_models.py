@@ -4,17 +4,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from maquette.data.text.shards import Tokens
+from maquette.data.text.tokenizers import Tokenizer, readable
 from maquette.families.corpora import Corpus
 from maquette.families.writing import sample_of
+from maquette.figures import text as figures
 from maquette.methods.optimizers import AdamW, Muon, Together
 from maquette.methods.spread import Whole, spread_model, whole
+from maquette.models.attention import LanguageModel
 from maquette.models.gpt import GPT
 from maquette.models.gpt2 import GPT2
+from maquette.models.recurrent import Recurrent
 from maquette.runs import Run
 from maquette.training import Batches, Total, choose_threads, flat_then_linear, update, warm_cosine
 
@@ -215,3 +220,35 @@ def held_out_loss(model: GPT | GPT2, tokens: np.ndarray, context: int, rows: int
                 total += float(functional.cross_entropy(logits, true.flatten(), reduction="sum"))
     model.train(was_training)
     return total / count
+
+
+def show_samples(samples: list[list[Any]], prompt: str, run: Run) -> None:
+    """What was written as training went on; samples: [step, text] each."""
+    if samples:
+        run.table(
+            "What it wrote as training went on",
+            pd.DataFrame([[step, one_line(text)] for step, text in samples], columns=["step", "text"]),
+            f"From the prompt {prompt!r} on, drawn at temperature 0.8.",
+        )
+
+
+def one_line(text: str) -> str:
+    """Line ends as signs, and what cannot be printed as dots."""
+    return "".join(sign if sign.isprintable() else " ⏎ " if sign == "\n" else "·" for sign in text)
+
+
+def show_next_token(model: LanguageModel | Recurrent, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
+    tokens = tokenizer.encode(prompt)[-model.context :]
+    if not len(tokens):
+        return
+    with torch.no_grad():
+        probabilities = model(torch.from_numpy(tokens).long()[None])[0, -1].double().softmax(-1)
+    run.picture(
+        "next_token",
+        figures.next_token(
+            [readable(tokenizer, n) for n in range(len(tokenizer.vocabulary))],
+            probabilities.numpy()[: len(tokenizer.vocabulary)],
+        ),
+        f"What comes after {prompt!r}?",
+        "Left the probability of every token of the vocabulary, the likeliest in colour; right the likeliest by name.",
+    )

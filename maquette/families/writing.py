@@ -1,22 +1,27 @@
 """Text that a language model writes: as it comes, several continuations at once, and how each token was chosen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from maquette.data.text.tokenizers import Streamed, Tokenizer, readable, unknown_parts
-from maquette.families.blocks import Block, fact, picture, table
+from maquette.data.text.tokenizers import Streamed, Tokenizer, load_tokenizer, readable, unknown_parts
+from maquette.families.blocks import Block, fact, on_each, picture, table
 from maquette.families.settings import WritingOptions
 from maquette.figures.generation import alternatives, beam_tree
+from maquette.media.text import Continuation
 from maquette.methods.sampling import Beams, Choose, Reading, Sampler, beam_search, going_on, greedy, penalised
 from maquette.models.attention import LanguageModel
 from maquette.models.reading import for_writing
+from maquette.models.recurrent import Recurrent
 from maquette.settings import UserError
 from maquette.training import set_threads
 
 EXPLAINED = 60  # tokens whose alternatives a page shows
 ALTERNATIVES = 5
+
+Writer = LanguageModel | Recurrent
 
 
 class Stopped:
@@ -93,7 +98,7 @@ def chooser(options: WritingOptions) -> Choose:
 
 @torch.inference_mode()
 def written(
-    model: LanguageModel,
+    model: Writer,
     tokenizer: Tokenizer,
     prompt: str,
     options: WritingOptions,
@@ -139,7 +144,7 @@ def continuation(tokenizer: Tokenizer, before: list[int], tokens: list[int]) -> 
     return "".join(stream.add(token) for token in tokens if token != tokenizer.end) + stream.rest()
 
 
-def searched(model: LanguageModel, tokenizer: Tokenizer, tokens: list[int], options: WritingOptions) -> Beams:
+def searched(model: Writer, tokenizer: Tokenizer, tokens: list[int], options: WritingOptions) -> Beams:
     return beam_search(
         model,
         tokens,
@@ -151,7 +156,7 @@ def searched(model: LanguageModel, tokenizer: Tokenizer, tokens: list[int], opti
     )
 
 
-def tell_slides(slides: int, model: LanguageModel, notes: list[str]) -> None:
+def tell_slides(slides: int, model: Writer, notes: list[str]) -> None:
     if slides:
         notes.append(
             f"The text is longer than the {model.context:,} tokens that this network looks back on: "
@@ -159,7 +164,7 @@ def tell_slides(slides: int, model: LanguageModel, notes: list[str]) -> None:
         )
 
 
-def sample_of(model: LanguageModel, tokenizer: Tokenizer, prompt: str, tokens: int, seed: int) -> str:
+def sample_of(model: Writer, tokenizer: Tokenizer, prompt: str, tokens: int, seed: int) -> str:
     """A short sample while a network learns, which leaves its mode, threads and the global chance as they were."""
     was_training, threads = model.training, torch.get_num_threads()
     model.eval()
@@ -171,7 +176,7 @@ def sample_of(model: LanguageModel, tokenizer: Tokenizer, prompt: str, tokens: i
 
 
 @torch.inference_mode()
-def explained(model: LanguageModel, tokenizer: Tokenizer, prompt: str, options: WritingOptions) -> list[Block]:
+def explained(model: Writer, tokenizer: Tokenizer, prompt: str, options: WritingOptions) -> list[Block]:
     """Blocks of a page on how the continuation of a prompt came about."""
     tokens = prompt_tokens(tokenizer, prompt)
     names = [readable(tokenizer, number) for number in range(len(tokenizer.vocabulary))]
@@ -221,3 +226,21 @@ def explained(model: LanguageModel, tokenizer: Tokenizer, prompt: str, options: 
             f"The first {EXPLAINED} tokens." if options.tokens > EXPLAINED else "",
         ),
     ]
+
+
+def continuations(
+    model: Writer, processing: dict[str, Any], prompts: Iterable[str], options: WritingOptions
+) -> Iterator[Continuation]:
+    """What follows each prompt, as it comes; `processing` holds the tokenizer."""
+    tokenizer = load_tokenizer(processing["tokenizer"])
+    for prompt in prompts:
+        notes: list[str] = []
+        yield Continuation(prompt, written(model, tokenizer, prompt, options, notes), notes)
+
+
+def explanations(
+    model: Writer, processing: dict[str, Any], prompts: Iterable[str], options: WritingOptions
+) -> Iterator[Block]:
+    """What each token of a continuation was chosen from, or the tree that beam search went through."""
+    tokenizer = load_tokenizer(processing["tokenizer"])
+    return on_each(prompts, lambda prompt: explained(model, tokenizer, prompt, options))

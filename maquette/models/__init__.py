@@ -20,6 +20,7 @@ _HOMES = {
     "Kernels": "kernels",
     "MLP": "mlp",
     "Polynomial": "polynomial",
+    "Recurrent": "recurrent",
     "ResNet": "classifiers",
     "SmallCNN": "classifiers",
     "SoftmaxClassifier": "classifiers",

@@ -12,17 +12,20 @@ from torch import Tensor, nn
 from maquette.models.attention import Cache, LanguageModel
 from maquette.models.gpt import GPT
 from maquette.models.gpt2 import GPT2
+from maquette.models.recurrent import GATES, Memory, Recurrent
 
 WORTH_PACKING = 10_000_000  # weights
 WORTH_COMPILING = 500  # tokens: loading what was compiled takes as long as writing some hundreds
 COMPILED_ROWS = 4  # sequences at once, up to which one after the other is faster
 
 
-def for_writing(model: LanguageModel, rows: int, tokens: int) -> Any:
+def for_writing(model: LanguageModel | Recurrent, rows: int, tokens: int) -> Any:
     """The model in the form that writes `tokens` tokens of `rows` sequences soonest; itself where none is better."""
     weight = next(model.parameters())
     if weight.device.type != "cpu" or weight.dtype != torch.float32:
         return model
+    if isinstance(model, Recurrent):
+        return CompiledRecurrent(model) if rows <= COMPILED_ROWS and tokens >= WORTH_COMPILING else model
     is_large = sum(each.numel() for each in model.parameters()) >= WORTH_PACKING
     if is_large:
         can_pack = hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and torch.backends.mkldnn.is_available()
@@ -113,5 +116,46 @@ class Compiled:
         keys, values, written = cache.keys.numpy(), cache.values.numpy(), logits.numpy()
         for row, token in enumerate(tokens[:, 0].tolist()):
             self.step(token, cache.length, row, *self.weights, keys, values, written[row])
+        cache.length += 1
+        return logits
+
+
+class CompiledRecurrent:
+    """A recurrent network whose reading of single tokens is compiled; prompts are read by the network itself."""
+
+    def __init__(self, model: Recurrent):
+        from maquette.kernels.recurrent import read_token
+
+        self.model, self.context, self.step = model, model.context, read_token
+        body: Any = model.body
+
+        def stacked(name: str, layers: range) -> Any:
+            shape = len(GATES[model.cell]) * model.width, *((model.width,) if name.startswith("weight") else ())
+            kept = [body.get_parameter(f"{name}_l{layer}") for layer in layers]
+            return (torch.stack(kept) if kept else torch.empty(0, *shape)).detach().numpy()
+
+        first, above = range(model.layers), range(1, model.layers)
+        fresh = model.embedding.weight @ body.weight_ih_l0.T + body.bias_ih_l0
+        names = [("weight_ih", above), ("bias_ih", above), ("weight_hh", first), ("bias_hh", first)]
+        self.weights = [fresh.detach().numpy(), *(stacked(*each) for each in names)]
+        self.weights += [model.head.weight.detach().numpy(), model.head.bias.detach().numpy()]
+
+    def parameters(self) -> Any:
+        return self.model.parameters()
+
+    def new_cache(self, batch: int, places: int | None = None) -> Memory:
+        return self.model.new_cache(batch, places)
+
+    def read(self, tokens: Tensor, cache: Memory) -> Tensor:
+        """Read (B, T) tokens after those in the memory; logits (B, vocabulary) of what follows the last."""
+        if tokens.shape[1] > 1:
+            return self.model.read(tokens, cache)
+        logits = torch.empty(len(tokens), self.model.vocabulary)
+        states = [each.transpose(0, 1).contiguous().numpy() for each in cache.state]
+        h, c = states[0], states[-1]
+        gates = len(GATES[self.model.cell])
+        for row, token in enumerate(tokens[:, 0].tolist()):
+            self.step(token, gates, *self.weights, h[row], c[row], logits[row].numpy())
+        cache.state = tuple(torch.from_numpy(each).transpose(0, 1) for each in states)
         cache.length += 1
         return logits

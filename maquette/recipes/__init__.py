@@ -196,6 +196,20 @@ RECIPES = {
         {"init": Need("gpt", files=True)},
         fixed=20,
     ),
+    "recurrent": Entry(
+        "maquette.recipes.recurrent",
+        "text",
+        "a plain RNN, a GRU or an LSTM that goes on writing like your own text, and how far each remembers",
+        200,
+        "language",
+        {
+            "write": Use(("text",), "text", "what follows a beginning", '"Once upon a time"'),
+            "explain": Use(
+                ("text",), "page", "what each token was chosen from", '"Once upon a time" --explain --out PAGE.html'
+            ),
+        },
+        fixed=60,
+    ),
     "attention": Entry(
         "maquette.recipes.attention",
         "text",

@@ -18,12 +18,12 @@ from maquette.families.corpora import (
     scores_of,
     starts_of,
 )
-from maquette.families.language_models import Prepared, held_out_loss, train_model
+from maquette.families.language_models import Prepared, held_out_loss, show_samples, train_model
 from maquette.figures.training import losses
 from maquette.huggingface import read_gpt2
 from maquette.models.gpt import GPT, heads_for
 from maquette.models.gpt2 import GPT2
-from maquette.recipes.gpt.report import show_network, show_samples
+from maquette.recipes.gpt.report import show_network
 from maquette.recipes.gpt.settings import WIDTH_A_LAYER, Settings
 from maquette.runs import Run
 from maquette.settings import UserError

@@ -1,13 +1,11 @@
 """The report's pictures of a trained language model."""
 
-from typing import Any
-
 import numpy as np
-import pandas as pd
 import torch
 
 from maquette.data.text.tokenizers import Tokenizer, readable
 from maquette.families.corpora import Corpus
+from maquette.families.language_models import show_next_token
 from maquette.figures import text as figures
 from maquette.methods.projections import neighbours_kept
 from maquette.methods.walking import attention_maps
@@ -21,43 +19,11 @@ MOST_READ = 24  # tokens of the sentence whose attention is drawn
 MOST_LAYERS, MOST_HEADS = 6, 6  # of the grid of attention maps
 
 
-def show_samples(samples: list[list[Any]], prompt: str, run: Run) -> None:
-    """What was written as training went on; samples: [step, text] each."""
-    if samples:
-        run.table(
-            "What it wrote as training went on",
-            pd.DataFrame([[step, one_line(text)] for step, text in samples], columns=["step", "text"]),
-            f"From the prompt {prompt!r} on, drawn at temperature 0.8.",
-        )
-
-
-def one_line(text: str) -> str:
-    """Line ends as signs, and what cannot be printed as dots."""
-    return "".join(sign if sign.isprintable() else " ⏎ " if sign == "\n" else "·" for sign in text)
-
-
 def show_network(model: GPT | GPT2, corpus: Corpus, prompt: str, run: Run) -> None:
     """The next token of a prompt, attention, and the tokens on a map."""
     show_next_token(model, corpus.tokenizer, prompt, run)
     show_attention(model, corpus.tokenizer, prompt, run)
     show_embeddings(model, corpus, run)
-
-
-def show_next_token(model: GPT | GPT2, tokenizer: Tokenizer, prompt: str, run: Run) -> None:
-    tokens = tokenizer.encode(prompt)[-model.context :]
-    if not len(tokens):
-        return
-    with torch.no_grad():
-        probabilities = model(torch.from_numpy(tokens).long()[None])[0, -1].double().softmax(-1)
-    run.picture(
-        "next_token",
-        figures.next_token(
-            [readable(tokenizer, n) for n in range(len(tokenizer.vocabulary))],
-            probabilities.numpy()[: len(tokenizer.vocabulary)],
-        ),
-        f"What comes after {prompt!r}?",
-        "Left the probability of every token of the vocabulary, the likeliest in colour; right the likeliest by name.",
-    )
 
 
 def show_attention(model: GPT | GPT2, tokenizer: Tokenizer, prompt: str, run: Run) -> None:

@@ -1,0 +1,1 @@
+"""A plain RNN, a GRU or an LSTM that goes on writing like your own text, and how far each remembers."""
