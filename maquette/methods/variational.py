@@ -1,0 +1,140 @@
+"""What variational methods are made of: divergences, likelihoods of pictures, bounds on a probability from weights.
+
+A variational autoencoder makes -log p(x) small through a bound, Kingma and Welling 2014, equation (3):
+
+    -log p(x) <= -E_q(z|x)[log p(x|z)] + KL(q(z|x) || p(z)),
+
+and many draws of z make the bound tighter, Burda et al. 2016, equation (8). All in nats; nothing here knows a network.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+LEAST_LOG_SCALE = -7.0  # a tenth of a step of 256
+
+
+def kl_to_standard(mean: Tensor, log_deviation: Tensor) -> Tensor:
+    """KL(N(mean, deviation^2) || N(0, 1)) of each number; Kingma and Welling 2014, appendix B."""
+    return 0.5 * (mean.square() + (2 * log_deviation).exp() - 1) - log_deviation
+
+
+def kl_between(mean: Tensor, log_deviation: Tensor, other_mean: Tensor, other_log_deviation: Tensor) -> Tensor:
+    """KL of one normal distribution to another, of each number."""
+    shrunk = (-other_log_deviation).exp()
+    return kl_to_standard((mean - other_mean) * shrunk, log_deviation - other_log_deviation)
+
+
+def log_normal(value: Tensor, mean: Tensor | float = 0.0, log_deviation: Tensor | float = 0.0) -> Tensor:
+    """log N(value; mean, deviation^2) of each number."""
+    deviation = log_deviation.exp() if isinstance(log_deviation, Tensor) else math.exp(log_deviation)
+    return -0.5 * ((value - mean) / deviation).square() - log_deviation - HALF_LOG_TWO_PI
+
+
+def bernoulli(logits: Tensor, pictures: Tensor) -> Tensor:
+    """log p of pictures in 0..1 (N, ...), a coin for each pixel: (N,). The course's cross entropy with its sign turned.
+
+    log p = x log s + (1 - x) log(1 - s) with s = sigmoid(logit); a probability where every pixel is 0 or 1.
+    """
+    return -F.binary_cross_entropy_with_logits(logits, pictures, reduction="none").flatten(1).sum(1)
+
+
+def discretised_logistic(parameters: Tensor, pictures: Tensor) -> Tensor:
+    """log p of pictures of 256 steps in 0..1, (N, C, ...): (N,); Kingma et al. 2016, equation (21).
+
+    parameters (N, 2 or 3, C, ...): means and logarithms of scales. With a third, of three colours, the means of green
+    and blue follow what red, and red and green, turned out to be, by its slopes; Salimans et al. 2017, equation (3).
+    """
+    means = parameters[:, 0]
+    if parameters.shape[1] == 3:
+        values, slopes = pictures * 2 - 1, torch.tanh(parameters[:, 2])
+        green = means[:, 1] + slopes[:, 0] * values[:, 0]
+        blue = means[:, 2] + slopes[:, 1] * values[:, 0] + slopes[:, 2] * values[:, 1]
+        means = torch.stack([means[:, 0], green, blue], 1)
+    return logistic_steps(means, parameters[:, 1].clamp(min=LEAST_LOG_SCALE), pictures).flatten(1).sum(1)
+
+
+def logistic_steps(mean: Tensor, log_scale: Tensor, pictures: Tensor) -> Tensor:
+    """log p of each pixel of 256 steps: the mass that a logistic distribution in -1..1 has on its step.
+
+    The darkest and the brightest step have all that lies beyond.
+    """
+    values = pictures * 2 - 1
+    narrow = (-log_scale).exp()
+    above = (values - mean + 1 / 255) * narrow
+    below = (values - mean - 1 / 255) * narrow
+    # sigmoid(a) - sigmoid(b) = (1 - exp(b - a)) sigmoid(a) sigmoid(-b), which keeps its digits in both tails
+    inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-(2 / 255) * narrow))
+    darkest, brightest = values < -0.999, values > 0.999
+    return torch.where(darkest, F.logsigmoid(above), torch.where(brightest, F.logsigmoid(-below), inside))
+
+
+LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "bernoulli": lambda parameters, pictures: bernoulli(parameters[:, 0], pictures),
+    "logistic": discretised_logistic,
+}  # log p of pictures (N, C, H, W) by the parameters of their pixels (N, P, C, H, W): (N,)
+
+
+def expected(likelihood: str, parameters: Tensor) -> Tensor:
+    """The picture that the parameters (N, P, C, H, W) expect, (N, C, H, W) in 0..1."""
+    if likelihood == "bernoulli":
+        return parameters[:, 0].sigmoid()
+    red, *others = parameters[:, 0].clamp(-1, 1).unbind(1)
+    if parameters.shape[1] == 3:
+        slopes, (green, blue) = torch.tanh(parameters[:, 2]), parameters[:, 0, 1:].unbind(1)
+        green = (green + slopes[:, 0] * red).clamp(-1, 1)
+        others = [green, (blue + slopes[:, 1] * red + slopes[:, 2] * green).clamp(-1, 1)]
+    return (torch.stack([red, *others], 1) + 1) / 2
+
+
+def free_bits(kl: Tensor, least: float, mean: Tensor | None = None) -> Tensor:
+    """KL (N, L) summed over latents to (N,), those whose mean is below `least` nats left free: no pull to the prior.
+
+    Kingma et al. 2016, equation (15), up to constants. mean (L,): over the whole batch, where `kl` is a share of it.
+    """
+    if least <= 0:
+        return kl.sum(1)
+    mean = kl.detach().mean(0) if mean is None else mean
+    return kl @ (mean > least).to(kl.dtype)
+
+
+def log_weight(log_likelihood: Tensor, latents: Tensor, noise: Tensor, log_deviation: Tensor) -> Tensor:
+    """log p(x, z) / q(z|x), (N,), of latents = mean + deviation noise, (N, L), whose prior is standard normal."""
+    return log_likelihood + 0.5 * (noise.square() - latents.square()).sum(1) + log_deviation.sum(1)
+
+
+def weighted_bound(log_weights: Tensor) -> Tensor:
+    """The importance-weighted bound on log p(x), Burda et al. 2016, equation (8): (draws, N) to (N,).
+
+    log of the mean of p(x, z) / q(z|x) over draws of z from q; one draw gives a draw of the ELBO.
+    """
+    return log_weights.logsumexp(0) - math.log(len(log_weights))
+
+
+def weighted_bounds(log_weights: Tensor, counts: Sequence[int]) -> dict[int, Tensor]:
+    """The bound with each of several numbers of draws, each the mean over all groups of so many of the draws given.
+
+    (draws, N) to (N,) for each of `counts` that is no more than the draws.
+    """
+    draws, pictures = log_weights.shape
+    found = {}
+    for count in counts:
+        if count <= draws:
+            groups = log_weights[: draws // count * count].view(-1, count, pictures)
+            found[count] = (groups.logsumexp(1) - math.log(count)).mean(0)
+    return found
+
+
+def effective_draws(log_weights: Tensor) -> Tensor:
+    """How many equal weights would be worth as much as these, Kong 1992: (draws, N) to (N,), 1..draws."""
+    weights = log_weights.softmax(0)
+    return 1 / weights.square().sum(0)
+
+
+def bits_per_dimension(nats: Tensor | float, dimensions: int) -> Tensor | float:
+    """Nats a picture of so many numbers, as bits a number."""
+    return nats / (dimensions * math.log(2))

@@ -1,0 +1,166 @@
+"""Variational autoencoders: pictures to normal distributions of latents, and latents to pictures.
+
+Every latent is standard normal by the prior, whatever lies between it and the picture: a draw of the prior is a row of
+`torch.randn(N, latents)`. Pictures are (N, C, size, size) float32 in 0..1. What `decode` gives are the parameters of each
+pixel's distribution, (N, parameters, C, size, size): one logit, or means and logarithms of scales, and with colours the
+three slopes by which a colour follows those before it.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEAST, MOST = -7.0, 3.0  # logarithms of deviations
+
+
+class Passed(NamedTuple):
+    """What becomes of N pictures: each latent's distribution, what was drawn from it, and what the pixels are like.
+
+    mean, log_deviation, drawn: (N, latents); pixels: (N, parameters, C, size, size).
+    """
+
+    mean: Tensor
+    log_deviation: Tensor
+    drawn: Tensor
+    pixels: Tensor
+
+
+def parameters_of(likelihood: str, channels: int) -> int:
+    """How many numbers tell the distribution of a pixel's colour."""
+    return 1 if likelihood == "bernoulli" else 2 + (channels == 3)
+
+
+class DenseVAE(nn.Module):
+    """All pixels -> `hidden`, tanh -> mean and deviation of each latent; latents -> `hidden`, tanh -> all pixels.
+
+    As in Kingma and Welling 2014, appendix C.
+    """
+
+    def __init__(
+        self, *, size: int = 28, channels: int = 1, latent: int = 2, hidden: int = 256, likelihood: str = "bernoulli"
+    ):
+        super().__init__()
+        self.size, self.channels, self.latent, self.hidden, self.likelihood = size, channels, latent, hidden, likelihood
+        self.parameters_each = parameters_of(likelihood, channels)
+        pixels = channels * size**2
+        self.encoder = nn.Sequential(nn.Linear(pixels, hidden), nn.Tanh(), nn.Linear(hidden, 2 * latent))
+        self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, self.parameters_each * pixels))
+
+    @property
+    def levels(self) -> list[int]:
+        return [self.latent]
+
+    def forward(self, pictures: Tensor, noise: Tensor) -> Passed:
+        mean, log_deviation = self.encoder(pictures.flatten(1) - 0.5).chunk(2, 1)
+        log_deviation = log_deviation.clamp(LEAST, MOST)
+        drawn = mean + log_deviation.exp() * noise
+        return Passed(mean, log_deviation, drawn, self.decode(drawn))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.decoder(latents).view(-1, self.parameters_each, self.channels, self.size, self.size)
+
+
+class Residual(nn.Module):
+    """x + convolution(relu(x)), in maps (N, width, side, side)."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.convolution = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps + self.convolution(F.relu(maps))
+
+
+class ConvVAE(nn.Module):
+    """Two levels of latents over patches of pixels: `latent` numbers for the picture, `details` for each patch.
+
+    The picture is cut into patches of `patch` x `patch` pixels, so that all convolutions work on few places with many
+    channels. Upward, `depth` convolutions read them; the latents z are read from all of it. Downward, z is unfolded to
+    maps; the details of each patch are read from these and what went up, and have a prior of their own that z sets:
+    p(y | z) = N(m(z), s(z)^2), as in a ladder (Sonderby et al. 2016), with y = m + s e and e the latent here, whose
+    posterior is told relative to that prior (Vahdat and Kautz 2020, equation 2).
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 28,
+        channels: int = 1,
+        latent: int = 32,
+        details: int = 2,
+        width: int = 64,
+        depth: int = 2,
+        patch: int = 4,
+        likelihood: str = "bernoulli",
+    ):
+        super().__init__()
+        assert size % patch == 0
+        self.size, self.channels, self.latent, self.details = size, channels, latent, details
+        self.width, self.depth, self.patch, self.likelihood = width, depth, patch, likelihood
+        self.parameters_each = parameters_of(likelihood, channels)
+        self.side = size // patch
+        pixels, everything = channels * patch**2, self.side**2 * width
+
+        def stack(depth: int) -> nn.Sequential:
+            return nn.Sequential(*(Residual(width) for _ in range(depth)))
+
+        self.patches_in = nn.Conv2d(channels, width, patch, patch)
+        self.up = stack(depth)
+        self.read = nn.Linear(everything, 2 * latent)
+        self.unfold = nn.Linear(latent, everything)
+        self.down = stack(depth)
+        self.prior = nn.Conv2d(width, 2 * details, 1)
+        self.posterior = nn.Conv2d(2 * width, 2 * details, 1)
+        self.add = nn.Conv2d(details, width, 1)
+        self.draw = stack(depth)
+        self.patches_out = nn.Conv2d(width, self.parameters_each * pixels, 1)
+        for layer in (self.read, self.prior, self.posterior):
+            nn.init.normal_(layer.weight, std=0.1 / math.sqrt(layer.weight[0].numel()))
+            nn.init.zeros_(layer.bias)
+
+    @property
+    def levels(self) -> list[int]:
+        return [self.latent, self.details * self.side**2]
+
+    def forward(self, pictures: Tensor, noise: Tensor) -> Passed:
+        up = self.upward(pictures)
+        mean, log_deviation = self.read_latents(up)
+        drawn = mean + log_deviation.exp() * noise[:, : self.latent]
+        down = self.downward(drawn)
+        more_mean, more_log = self.read_details(up, down)
+        more = more_mean + more_log.exp() * noise[:, self.latent :]
+        return Passed(
+            torch.cat([mean, more_mean], 1),
+            torch.cat([log_deviation, more_log], 1),
+            torch.cat([drawn, more], 1),
+            self.pixels(down, more),
+        )
+
+    def upward(self, pictures: Tensor) -> Tensor:
+        return self.up(self.patches_in(pictures - 0.5))
+
+    def read_latents(self, up: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_deviation = self.read(F.relu(up).flatten(1)).chunk(2, 1)
+        return mean, log_deviation.clamp(LEAST, MOST)
+
+    def downward(self, latents: Tensor) -> Tensor:
+        maps = self.unfold(latents).view(-1, self.side, self.side, self.width).permute(0, 3, 1, 2)
+        return self.down(maps)
+
+    def read_details(self, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_deviation = self.posterior(F.relu(torch.cat([up, down], 1))).flatten(1).chunk(2, 1)
+        return mean, log_deviation.clamp(LEAST, MOST)
+
+    def pixels(self, down: Tensor, more: Tensor) -> Tensor:
+        mean, log_deviation = self.prior(F.relu(down)).chunk(2, 1)
+        values = mean + log_deviation.clamp(LEAST, MOST).exp() * more.view(-1, self.details, self.side, self.side)
+        out = self.patches_out(F.relu(self.draw(down + self.add(values))))
+        side, patch = self.side, self.patch
+        shape = (-1, self.parameters_each, self.channels, patch, patch, side, side)
+        return out.reshape(shape).permute(0, 1, 2, 5, 3, 6, 4).reshape(-1, *shape[1:3], self.size, self.size)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.pixels(self.downward(latents[:, : self.latent]), latents[:, self.latent :])

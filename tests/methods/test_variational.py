@@ -1,0 +1,158 @@
+"""Divergences and likelihoods against torch.distributions, bounds against a model whose log p(x) is known."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
+from torch.nn import functional as F
+
+from maquette.methods.variational import (
+    bernoulli,
+    bits_per_dimension,
+    discretised_logistic,
+    effective_draws,
+    expected,
+    free_bits,
+    kl_between,
+    kl_to_standard,
+    log_normal,
+    log_weight,
+    logistic_steps,
+    weighted_bound,
+    weighted_bounds,
+)
+
+
+def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_closed_divergences_are_those_of_torch():
+    mean, log_deviation, other, log_other = numbers(4, 5, 3)
+    ours = kl_between(mean, log_deviation, other, log_other)
+    theirs = kl_divergence(Normal(mean, log_deviation.exp()), Normal(other, log_other.exp()))
+    torch.testing.assert_close(ours, theirs)
+    standard = Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    torch.testing.assert_close(
+        kl_to_standard(mean, log_deviation), kl_divergence(Normal(mean, log_deviation.exp()), standard)
+    )
+    torch.testing.assert_close(log_normal(other, mean, log_deviation), Normal(mean, log_deviation.exp()).log_prob(other))
+    torch.testing.assert_close(log_normal(other), standard.log_prob(other))
+
+
+def test_cross_entropy_is_minus_log_bernoulli():
+    logits, coins = 3 * numbers(6, 1, 4, 4), (numbers(6, 1, 4, 4, seed=1) > 0).double()
+    torch.testing.assert_close(bernoulli(logits, coins), Bernoulli(logits=logits).log_prob(coins).flatten(1).sum(1))
+    grey = numbers(6, 1, 4, 4, seed=2).sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(logits, grey, reduction="none").flatten(1).sum(1)
+    torch.testing.assert_close(bernoulli(logits, grey), -entropy)
+
+
+def test_a_logistic_on_256_steps_is_a_probability():
+    """Its steps sum to one wherever it lies, and are differences of the distribution function; also far out, finite."""
+    steps = torch.arange(256, dtype=torch.float64) / 255
+    for mean, scale in ((0.0, 0.05), (-1.2, 0.01), (0.9, 0.5), (0.3, 1e-4)):
+        place, log_scale = torch.tensor(mean, dtype=torch.float64), torch.tensor(scale, dtype=torch.float64).log()
+        assert float(logistic_steps(place, log_scale, steps).exp().sum()) == pytest.approx(1, abs=1e-9)
+    edges = (torch.arange(255, dtype=torch.float64) + 0.5) / 255 * 2 - 1
+    cumulative = torch.cat([torch.zeros(1), torch.sigmoid((edges - 0.2) / 0.3), torch.ones(1)])
+    ours = logistic_steps(*torch.tensor([0.2, math.log(0.3)], dtype=torch.float64), steps)
+    torch.testing.assert_close(ours.exp(), cumulative.diff(), rtol=1e-9, atol=0)
+    far = logistic_steps(torch.tensor(-0.9), torch.tensor(-6.0), torch.tensor([0.0, 0.5, 1.0]))
+    assert torch.isfinite(far).all() and (far <= 1e-6).all()
+    pictures = steps[:12].view(2, 1, 2, 3).float()
+    whole = discretised_logistic(torch.zeros(2, 2, 1, 2, 3), pictures)
+    torch.testing.assert_close(whole, logistic_steps(torch.zeros(()), torch.zeros(()), pictures).sum((1, 2, 3)))
+
+
+def test_colours_that_follow_each_other_are_a_probability():
+    """Summed over all colours of a pixel; and what is expected follows in the same order."""
+    steps = torch.arange(256) / 255
+    parameters = numbers(1, 3, 3, 1, 1, seed=11)
+    parameters[:, 1] = -1
+    green, blue = torch.meshgrid(steps, steps, indexing="ij")
+    total = 0.0
+    for red in steps[::15]:
+        colours = torch.stack([red.expand(256, 256), green, blue], -1).reshape(-1, 3, 1, 1).double()
+        log_p = discretised_logistic(parameters.expand(len(colours), -1, -1, -1, -1), colours)
+        red_alone = logistic_steps(parameters[0, 0, 0], parameters[0, 1, 0], red.double().view(1, 1))
+        assert float(log_p.exp().sum()) == pytest.approx(float(red_alone.exp()), rel=1e-6)
+        total += float(red_alone.exp())
+    sharp = parameters.clone()
+    sharp[:, 1], sharp[:, 0] = -20, 0.3 * sharp[:, 0].tanh()
+    likely = expected("logistic", sharp)
+    assert likely.shape == (1, 3, 1, 1) and float(likely.min()) >= 0 and float(likely.max()) <= 1
+    at = float(discretised_logistic(sharp, (likely * 255).round() / 255))
+    assert at > float(discretised_logistic(sharp, ((likely * 255).round() + torch.tensor([0, 9, 0]).view(3, 1, 1)) / 255))
+
+
+def test_weights_of_draws_are_p_over_q():
+    mean, log_deviation, noise = numbers(3, 5, 4, seed=12)
+    latents = mean + log_deviation.exp() * noise
+    by_hand = log_normal(latents).sum(1) - log_normal(latents, mean, log_deviation).sum(1)
+    torch.testing.assert_close(log_weight(torch.full((5,), -7.0), latents, noise, log_deviation), by_hand - 7)
+
+
+def test_free_bits_leave_idle_latents_alone():
+    kl = torch.tensor([[0.1, 2.0], [0.3, 4.0]], requires_grad=True)
+    assert free_bits(kl, 0.0).tolist() == pytest.approx([2.1, 4.3])
+    free_bits(kl, 0.5).sum().backward()
+    assert kl.grad is not None and kl.grad.tolist() == [[0, 1], [0, 1]]
+    assert free_bits(kl, 0.5, torch.tensor([9.0, 0.0])).tolist() == pytest.approx([0.1, 0.3])
+
+
+class LinearGaussian:
+    """x = W z + b + s e: a VAE whose p(x) is a normal distribution; q is a poor one, the true posterior widened."""
+
+    def __init__(self, widened: float):
+        self.weights, self.bias, self.noise = numbers(6, 2, seed=3), numbers(6, seed=4), 0.5
+        self.precision = torch.eye(2, dtype=torch.float64) + self.weights.T @ self.weights / self.noise**2
+        covariance = torch.linalg.inv(self.precision)
+        self.deviation = widened * covariance.diagonal().sqrt()
+
+    def exact(self, x: torch.Tensor) -> torch.Tensor:
+        covariance = self.weights @ self.weights.T + self.noise**2 * torch.eye(6, dtype=torch.float64)
+        return MultivariateNormal(self.bias, covariance).log_prob(x)
+
+    def log_weights(self, x: torch.Tensor, draws: int) -> torch.Tensor:
+        mean = torch.linalg.solve(self.precision, self.weights.T @ (x - self.bias).T / self.noise**2).T
+        z = mean + self.deviation * numbers(draws, len(x), 2, seed=5)
+        log_p = log_normal(x, z @ self.weights.T + self.bias, torch.tensor(self.noise).double().log()).sum(-1)
+        return log_p + log_normal(z).sum(-1) - log_normal(z, mean, self.deviation.log()).sum(-1)
+
+
+def test_the_weighted_bound_rises_to_the_exact_probability():
+    model = LinearGaussian(widened=1.7)
+    x = numbers(40, 2, seed=6) @ model.weights.T + model.bias + model.noise * numbers(40, 6, seed=7)
+    exact = float(model.exact(x).mean())
+    found = weighted_bounds(model.log_weights(x, 20_000), [1, 10, 100, 1000])
+    gaps = [exact - float(found[count].mean()) for count in (1, 10, 100, 1000)]
+    assert gaps[0] > gaps[1] > gaps[2] > gaps[3] > -0.002
+    assert gaps[0] > 0.5 and gaps[3] < 0.005
+    assert float(weighted_bound(model.log_weights(x, 5000)).mean()) == pytest.approx(exact, abs=0.005)
+
+
+def test_with_the_true_posterior_one_draw_is_enough():
+    weights, noise = numbers(6, 1, seed=8), 0.3
+    x = numbers(30, 6, seed=9)
+    precision = 1 + float((weights.T @ weights)) / noise**2
+    mean, deviation = x @ weights / noise**2 / precision, precision**-0.5
+    z = mean + deviation * numbers(4, 30, 1, seed=10)
+    log_weights = log_normal(x, z @ weights.T, math.log(noise)).sum(-1) + log_normal(z).sum(-1)
+    log_weights = log_weights - log_normal(z, mean, math.log(deviation)).sum(-1)
+    covariance = weights @ weights.T + noise**2 * torch.eye(6, dtype=torch.float64)
+    exact = MultivariateNormal(torch.zeros(6, dtype=torch.float64), covariance).log_prob(x)
+    torch.testing.assert_close(log_weights, exact.expand(4, -1))
+    torch.testing.assert_close(effective_draws(log_weights), torch.full((30,), 4.0, dtype=torch.float64))
+
+
+def test_bounds_by_hand():
+    logs = torch.tensor([[1.0], [3.0], [2.0], [4.0]]).double().log()
+    found = weighted_bounds(logs, [1, 2, 4, 8])
+    assert list(found) == [1, 2, 4]
+    assert float(found[1]) == pytest.approx(math.log(24) / 4)
+    assert float(found[2]) == pytest.approx((math.log(2) + math.log(3)) / 2)
+    assert float(found[4]) == pytest.approx(math.log(2.5)) == pytest.approx(float(weighted_bound(logs)))
+    assert float(effective_draws(logs)) == pytest.approx(100 / 30)
+    assert bits_per_dimension(math.log(2) * 784 * 3, 784) == pytest.approx(3)
