@@ -77,5 +77,5 @@ def without_none(kind: type[Options], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def flag(name: str) -> str:
-    """`learning_rate` as it is written on the command line: `--learning-rate`."""
-    return "--" + name.replace("_", "-")
+    """`--learning-rate` for `learning_rate`; `--class` for `class_`, as Python keeps that word for itself."""
+    return "--" + name.rstrip("_").replace("_", "-")

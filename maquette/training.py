@@ -127,6 +127,40 @@ class Best:
             self.weights[name].copy_(value)
 
 
+class Average:
+    """The weights of a network averaged over training, those of step s counting as s^`power`: it asks for no length.
+
+    average <- b average + (1 - b) weights with b = (1 - 1 / s)^(power + 1); Karras et al. 2024, "Analyzing and
+    improving the training dynamics of diffusion models", equation (2). With 7 it reaches back over the last tenth of
+    the steps made so far, and follows the weights of a short training as closely as those of a long one. `network`
+    is a copy of the model in evaluation mode that holds the averages; buffers are those of the model.
+    """
+
+    def __init__(self, model: nn.Module, power: float = 7.0):
+        self.model, self.power = model, power
+        self.network = copy.deepcopy(model).eval().requires_grad_(False)
+        self._pairs = list(self.network.parameters()), list(model.parameters())
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after step `step`, counted from 1."""
+        kept = (1 - 1 / step) ** (self.power + 1)
+        averages, weights = self._pairs
+        torch._foreach_lerp_(averages, [weight.detach() for weight in weights], 1 - kept)
+        for mine, its in zip(self.network.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(its)
+
+    def restore(self) -> None:
+        """Put the averages into the model."""
+        self.model.load_state_dict(self.network.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self.network.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state)
+
+
 Part = tuple[tuple[Tensor, ...], Tensor]  # inputs of the model, each (N, ...), and the target, (N, ...)
 Loss = Callable[[Tensor, Tensor], Tensor]  # of predictions and their target
 Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a loss, and its derivative by the predictions

@@ -11,7 +11,7 @@ from maquette.methods.optimizers import RMSprop, flat_parameter
 from maquette.models import MLP
 from maquette.runs import Run
 from maquette.settings import Settings
-from maquette.training import Batches, Best, Learner, LossWithSlope, evaluate, fit, share, update, warm_cosine
+from maquette.training import Average, Batches, Best, Learner, LossWithSlope, evaluate, fit, share, update, warm_cosine
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 100), st.integers(0, 30))
@@ -159,3 +159,26 @@ def test_shares_of_a_batch_hold_each_row_once_and_their_weighted_means_are_the_w
     assert all(len(values[mine]) > 0 for mine, _ in parts), "a process without rows would wait for ever"
     means = [weight * values[mine].mean() for mine, weight in parts]
     torch.testing.assert_close(sum(means) / processes, values.mean())
+
+
+def test_the_average_weighs_each_step_by_its_number_to_a_power():
+    model = nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1))
+    average = Average(model, power=3.0)
+    seen = []
+    for step in range(1, 9):
+        with torch.no_grad():
+            model[0].weight.normal_()
+            model[1].running_mean.fill_(step)
+        seen.append(model[0].weight.detach().clone().double())
+        average.update(step)
+    # the products of 1 - b telescope: weights as differences of s^(power + 1)
+    edges = torch.arange(9, dtype=torch.float64) ** 4
+    expected = sum((edges[s] - edges[s - 1]) * seen[s - 1] for s in range(1, 9)) / edges[8]
+    assert torch.allclose(average.network[0].weight.double(), expected, atol=1e-6)
+    assert not average.network.training and float(average.network[1].running_mean) == 8
+    other = Average(nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1)))
+    other.load_state_dict(average.state_dict())
+    average.restore(), other.restore()
+    assert torch.equal(model[0].weight, other.model[0].weight) and torch.equal(
+        model[0].weight, average.network[0].weight
+    )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from maquette.data.pictures.files import Picture, to_channels
 from maquette.data.pictures.ranges import range_in
-from maquette.data.pictures.small import SmallImages, fit_square, small_images, split_images
+from maquette.data.pictures.small import SmallImages, fit_square, small_images, split_images, twins
 from maquette.data.rows import evenly
 from maquette.data.sets.fetching import resolve
 from maquette.figures.images import rows
@@ -116,10 +116,8 @@ def prepare_pictures(
     for name, part in (("Training", train), ("Validation", valid), ("Test", test)):
         run.fact(f"{name} pictures", len(part))
     run.say("Pixels stay whole numbers from 0 to 255 in memory; each batch is divided by 255 when its turn comes.")
-    known = {picture.tobytes() for picture in images.pixels[parts[0]]}
-    twins = sum(picture.tobytes() in known for picture in images.pixels[parts[2]])
-    if twins:
-        run.warn(f"{twins:,} pictures of the test part stand in the training part as well: its scores may flatter.")
+    if same := twins(images.pixels[parts[2]], images.pixels[parts[0]]):
+        run.warn(f"{same:,} pictures of the test part stand in the training part as well: its scores may flatter.")
     height, width, channels = images.pixels.shape[1:]
     processing = {"classes": list(images.classes), "height": height, "width": width, "channels": channels}
     processing |= images.known

@@ -104,6 +104,28 @@ class ViewingOptions(Options):
     show: Shown = option("picture", SHOWN)
 
 
+class GeneratorSettings(Settings):
+    """What recipes that make pictures understand; each sets defaults of its own by declaring a field again."""
+
+    size: int | None = option(None, "side to which pictures are cropped and shrunk; 28 or 32", "px", ge=8, le=256)
+    most_pictures: int | None = option(None, "use at most so many pictures, drawn at random", ge=16)
+    epochs: int | None = option(None, "times the training pictures are seen; by their number if not set", ge=1)
+    batch_size: int = option(64, "pictures a step", "pictures", ge=1)
+    learning_rate: float | None = option(None, "size of the steps; as suits the network if not set", gt=0)
+    valid_share: float = option(0.02, "part of the training pictures for the validation loss", gt=0, lt=0.5)
+    test_share: float = option(0.15, "part kept for the scores, where the publisher keeps none", gt=0, lt=0.5)
+    judged: int = option(2000, "pictures made for the scores", "pictures", ge=16, le=100_000)
+    features: str | None = option(None, "an ONNX file of the Inception network, for distances as others publish them")
+
+
+class SampleOptions(Options):
+    """Which pictures are made; picture k of a seed is the same however many are asked for."""
+
+    count: int = option(16, "pictures to make", "pictures", ge=1, le=100_000)
+    seed: int = option(0, "where chance begins", ge=0, lt=2**63)
+    class_: str | None = option(None, "the class of all of them, of a run that was trained on classes")
+
+
 class PictureOptions(Options):
     """How pictures are taken."""
 

@@ -1,4 +1,4 @@
-"""Films: frames one by one, to a file or a folder; a single frame may be a picture."""
+"""Films: frames one by one, to a file or a folder; a picture holds a single frame, or some in a row."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -12,9 +12,13 @@ import numpy as np
 from maquette.data.pictures.files import Picture, write_picture
 from maquette.data.pictures.films import write_film
 from maquette.data.pictures.kinds import WRITTEN
+from maquette.data.pictures.mosaics import mosaic
+from maquette.data.rows import evenly
 from maquette.media import Asked, check_target
 from maquette.progress import Progress
 from maquette.settings import UserError
+
+IN_A_ROW = 10  # frames that a picture of a film has at most
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,19 @@ def read(given: list[Any], say: Callable[[str], None], options: Any = None) -> I
 
 
 def write(answers: Iterable[Film], out: Path | None, asked: Asked, say: Callable[[str], None]) -> Path:
-    """The film as the ending of `out` says; a picture where one frame is asked for."""
+    """The film as the ending of `out` says; a picture holds a row of frames, the first and the last among them."""
     (film,) = answers
     target = out or Path("film.mp4" if find_spec("cv2") else "film.webp")
     check_target(target, asked.run, is_named=out is not None)
     is_still = film.count == 1 and target.suffix.lower() in WRITTEN
-    if target.suffix.lower() in WRITTEN.keys() - {".webp"} and not is_still:
-        raise UserError(f"--out {target} has room for one picture; ask for one with --frames 1, or name a film.mp4.")
     if is_still:
         write_picture(target, Picture(next(film.frames)))
+    elif target.suffix.lower() in WRITTEN.keys() - {".webp"}:
+        places = set(evenly(film.count, IN_A_ROW).tolist())
+        shown = [frame for number, frame in enumerate(with_progress(film)) if number in places]
+        write_picture(target, Picture(mosaic(shown, columns=len(shown))))
+        if len(shown) < film.count:
+            say(f"{target} holds {len(shown)} of the {film.count} frames in a row; a film.webp holds them all.")
     else:
         write_film(target, with_progress(film), film.rate)
     return target

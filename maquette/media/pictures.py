@@ -15,6 +15,7 @@ from maquette.data.pictures.files import Picture, as_pixels, write_picture
 from maquette.data.pictures.finding import KNOWN, MADE
 from maquette.data.pictures.folders import open_images, page_word, some
 from maquette.data.pictures.kinds import EXR, FALLBACK, WRITTEN
+from maquette.data.pictures.mosaics import mosaic
 from maquette.data.pictures.ranges import range_of
 from maquette.figures.images import rows
 from maquette.media import Asked, check_target, is_folder, only_path
@@ -103,7 +104,10 @@ def numbered(name: str, page: int, pages: int) -> str:
 
 
 def write(answers: Iterable[Picture], out: Path | None, asked: Asked, say: Callable[[str], None]) -> Path:
-    """A picture for each, of the same name in a folder; a single picture that answers a file is a file."""
+    """A picture for each, of the same name in a folder; a single picture that answers a file is a file.
+
+    Several that were made, and answer no file, may go into one picture, as a grid.
+    """
     first = list(islice(iterator := iter(answers), 2))
     if not first:
         raise UserError("There is nothing to write: no picture came out.")
@@ -120,6 +124,10 @@ def write(answers: Iterable[Picture], out: Path | None, asked: Asked, say: Calla
         check_target(target, source, is_named=out is not None)
         write_picture(target, first[0])
         say_lost(first[:1], target.suffix, say)
+        return target
+    if not is_beside and target.suffix.lower() in WRITTEN and not target.is_dir():
+        check_target(target, source, is_named=out is not None)
+        write_picture(target, Picture(mosaic([picture.pixels for picture in chain(first, iterator)])))
         return target
     if target.is_file():
         raise UserError(f"--out {target} is a file; several pictures need a folder.")

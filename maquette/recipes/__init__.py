@@ -15,6 +15,7 @@ CHAPTERS = {
     "pictures": "Hour two: pictures restored, compressed, recognised",
     "language": "Hour three: tokens, attention, language models",
     "scenes": "Hour four: scenes from photographs",
+    "generation": "Hour four: pictures from nothing",
 }
 
 

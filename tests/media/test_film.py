@@ -27,12 +27,19 @@ def test_a_film_goes_where_its_ending_says(tmp_path):
     assert [round(float(frame.mean()), 2) for frame in frames] == [0.0, 0.1, 0.2]
 
 
-def test_one_frame_may_be_a_picture_and_several_may_not(tmp_path):
+def test_a_picture_holds_one_frame_or_some_in_a_row(tmp_path):
     out = film.write(iter([made(1)]), tmp_path / "still.png", Asked(tmp_path), quiet)
     assert read_picture(out).pixels.shape == (8, 12, 3)
-    with pytest.raises(UserError, match="--frames 1"):
-        film.write(iter([made(2)]), tmp_path / "two.png", Asked(tmp_path), quiet)
-    assert not (tmp_path / "two.png").exists()
+    out = film.write(iter([made(2)]), tmp_path / "two.png", Asked(tmp_path), quiet)
+    row = read_picture(out).pixels
+    assert row.shape == (8, 2 * 12 + 2, 3)
+    assert (
+        row[:, :12] == pytest.approx(0.0) and row[:, 12:14].min() == 1 and row[:, 14:] == pytest.approx(0.1, abs=0.01)
+    )
+    said: list[str] = []
+    out = film.write(iter([made(11)]), tmp_path / "some.png", Asked(tmp_path), said.append)
+    assert read_picture(out).pixels.shape == (8, 10 * 14 - 2, 3) and "10 of the 11 frames" in said[0]
+    assert read_picture(out).pixels[0, [0, -1], 0] == pytest.approx([0.0, 1.0])
 
 
 def test_a_file_that_nobody_named_is_not_replaced(tmp_path, monkeypatch):

@@ -195,3 +195,17 @@ def test_layers_of_openexr_go_along_or_are_named_and_nan_is_said(tmp_path):
     np.testing.assert_allclose(numbers[..., spec.channelnames.index("G")], planes[1] / 2)
     pictures.write(darker([str(source)], said.append), tmp_path / "b.png", Asked(tmp_path, source), said.append)
     assert said[-1] == "a.exr: Z, N.X did not go along; only .exr holds them."
+
+
+def test_pictures_that_answer_no_file_may_go_into_a_grid(tmp_path):
+    made = [Picture(np.full((3, 4, 1), number / 10, np.float32)) for number in range(6)]
+    out = pictures.write(iter(made), tmp_path / "grid.png", Asked(tmp_path), quiet)
+    whole = read_picture(out).pixels
+    assert whole.shape == (2 * 5 - 2, 3 * 6 - 2, 1)
+    assert whole[5 + 1, 6 + 1, 0] == pytest.approx(0.4, abs=0.51 / 255) and whole[3, 0, 0] == 1
+    folder = pictures.write(iter(made), tmp_path / "folder", Asked(tmp_path), quiet)
+    assert sorted(path.name for path in folder.glob("*.png")) == [f"{number:05d}.png" for number in range(1, 7)]
+    other = Picture(np.zeros((5, 4, 1), np.float32))
+    with pytest.raises(UserError, match="4 x 3 and 4 x 5"):
+        pictures.write(iter([made[0], other]), tmp_path / "two.png", Asked(tmp_path), quiet)
+    assert not (tmp_path / "two.png").exists()

@@ -58,6 +58,12 @@ def split_images(
     return list(split_rows(len(images.pixels), seed, valid, test, strata)), told
 
 
+def twins(pictures: np.ndarray, others: np.ndarray) -> int:
+    """How many of `pictures` (N, ...) are, to the last bit, among the `others` (M, ...)."""
+    known = {picture.tobytes() for picture in others}
+    return sum(picture.tobytes() in known for picture in pictures)
+
+
 def small_images(
     path: Path,
     *,
@@ -81,6 +87,8 @@ def small_images(
         small = SmallImages(pixels, labels, classes, None, test)
         if most is not None and len(pixels) > most:
             small = _thinned(small, most, seed)
+        if size is not None and size > min(pixels.shape[1:3]):
+            small.notes.append(f"The pictures have a side below {size} pixels and were enlarged.")
         small.pixels = np.stack([_fitted(picture, size or picture.shape[0], channels or 1) for picture in small.pixels])
         return small
     return _from_pictures(path, size or 32, channels, most, seed, with_labels)
@@ -126,6 +134,9 @@ def _from_pictures(
             squares.append(square)
     pictures.not_finite.sort()
     notes += pictures.notes()
+    entries = [pictures.entries[row] for row in kept]
+    if few := sum(min(entry.height, entry.width) < size for entry in entries):
+        notes.append(f"{few:,} of {len(kept):,} pictures have a side below {size} pixels and were enlarged.")
     if not kept:
         raise UserError(f"{path} holds no picture that can be read ({' '.join(notes).rstrip('.')}).")
     return SmallImages(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from maquette.data.pictures.small import SmallImages, small_images, split_images
 from maquette.data.sets.fetching import resolve
+from maquette.families.generating import analyze_pictures
 from maquette.figures.training import losses
 from maquette.methods.losses import SquaredError
 from maquette.methods.optimizers import Adamax, Muon, flat_parameter
@@ -74,7 +75,7 @@ def collect(settings: Settings, run: Run) -> SmallImages:
 
 
 def analyze(images: SmallImages, settings: Settings, run: Run) -> dict[str, Any]:
-    return report.show_data(images, run)
+    return analyze_pictures(images, run)
 
 
 def process(images: SmallImages, settings: Settings, run: Run) -> Prepared:

@@ -8,7 +8,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from maquette.data.pictures.small import SmallImages
 from maquette.figures.images import grid, rows
 from maquette.methods.projections import neighbours_kept, principal_components
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
@@ -19,29 +18,6 @@ SHOWN = 10  # test pictures in a row, as in the course
 MAPPED = 1000  # test pictures on the maps of the latent space
 FEATURES = 64  # latents whose pictures are shown
 STEPS = 9  # pictures from one to another
-
-
-def show_data(images: SmallImages, run: Run) -> dict[str, Any]:
-    """Some pictures, of each class if there are classes, and the mean of all."""
-    order = run.random("shown").permutation(len(images.pixels))
-    if images.labels is not None and 1 < len(images.classes) <= 12:
-        drawn = {}
-        for number, name in enumerate(images.classes):
-            its = order[images.labels[order] == number][:16]
-            if len(its):
-                drawn[name] = [picture / np.float32(255) for picture in images.pixels[its]]
-        run.picture("pictures", rows(drawn), "Some of each class")
-    else:
-        some = [picture / np.float32(255) for picture in images.pixels[order[:48]]]
-        run.picture("pictures", grid(some, 12, most_height=0.75), "Some of the pictures")
-    sample = images.pixels[order[:5000]] / np.float32(255)
-    run.picture(
-        "mean",
-        rows({"all pixels": [sample.mean(0), sample.std(0)]}, ["mean", "deviation"]),
-        "Mean and standard deviation of every pixel",
-        "The mean picture is the best guess without any latent; where the deviation is large, there is most to say.",
-    )
-    return {"pictures": len(images.pixels), "mean of all pixels": float(sample.mean())}
 
 
 def show_idea(processing: dict[str, Any], network: str, run: Run) -> None:
