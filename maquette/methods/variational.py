@@ -9,6 +9,7 @@ and many draws of z make the bound tighter, Burda et al. 2016, equation (8). All
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -105,6 +106,47 @@ def free_bits(kl: Tensor, least: float, mean: Tensor | None = None) -> Tensor:
 def log_weight(log_likelihood: Tensor, latents: Tensor, noise: Tensor, log_deviation: Tensor) -> Tensor:
     """log p(x, z) / q(z|x), (N,), of latents = mean + deviation noise, (N, L), whose prior is standard normal."""
     return log_likelihood + 0.5 * (noise.square() - latents.square()).sum(1) + log_deviation.sum(1)
+
+
+class Variational(Protocol):
+    """A network that pictures go through: `look` once, then `answer` to what was seen, for each draw of noise.
+
+    answer(*look(pictures), noise (N, latents)): means, logarithms of deviations and draws of the latents, (N, latents),
+    and the parameters of the pixels; noise becomes latents that are standard normal by the prior.
+    """
+
+    def look(self, pictures: Tensor) -> tuple[Tensor, ...]: ...
+
+    def answer(self, *seen_and_noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+
+
+@torch.no_grad()
+def log_weights(
+    model: Variational,
+    pictures: Tensor,
+    draws: int,
+    noise: Callable[[int, int, int], Tensor],
+    likelihood: Callable[[Tensor, Tensor], Tensor],
+    at_once: int = 250,
+) -> Tensor:
+    """log p(x, z) / q(z|x) of several draws of z for each picture: (draws, N).
+
+    noise(start, stop, n): standard normal numbers for these draws of n pictures, (stop - start, n, latents), asked for
+    piece by piece; likelihood(pixels, pictures): (N,).
+    """
+    columns = []
+    for some in pictures.split(at_once):
+        seen, count = model.look(some), len(some)
+        pieces, group = [], max(1, at_once // count)
+        for start in range(0, draws, group):
+            each = min(group, draws - start)
+            drawn = noise(start, start + each, count).flatten(0, 1)
+            repeated = [part.repeat(each, *[1] * (part.dim() - 1)) for part in seen]
+            _, log_deviation, latents, pixels = model.answer(*repeated, drawn)
+            log_likelihood = likelihood(pixels, some.repeat(each, 1, 1, 1))
+            pieces.append(log_weight(log_likelihood, latents, drawn, log_deviation).view(each, count))
+        columns.append(torch.cat(pieces))
+    return torch.cat(columns, 1)
 
 
 def weighted_bound(log_weights: Tensor) -> Tensor:

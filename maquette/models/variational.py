@@ -1,9 +1,9 @@
 """Variational autoencoders: pictures to normal distributions of latents, and latents to pictures.
 
-Every latent is standard normal by the prior, whatever lies between it and the picture: a draw of the prior is a row of
-`torch.randn(N, latents)`. Pictures are (N, C, size, size) float32 in 0..1. What `decode` gives are the parameters of each
-pixel's distribution, (N, parameters, C, size, size): one logit, or means and logarithms of scales, and with colours the
-three slopes by which a colour follows those before it.
+Every latent is standard normal by the prior, whatever lies between it and the picture: draws of the prior are
+`torch.randn(N, latents)`. Pictures are (N, C, size, size) float32 in 0..1. What `decode` gives are the parameters of
+each pixel's distribution, (N, parameters, C, size, size): one logit, or means and logarithms of scales, and with
+colours the three slopes by which a colour follows those before it.
 """
 
 import math
@@ -33,7 +33,54 @@ def parameters_of(likelihood: str, channels: int) -> int:
     return 1 if likelihood == "bernoulli" else 2 + (channels == 3)
 
 
-class DenseVAE(nn.Module):
+class VAE(nn.Module):
+    """What both have in common: `look` at pictures once, then `answer` for each draw of noise (N, latents).
+
+    levels: how many latents each level has; multiplications: by weights, that one picture takes.
+    """
+
+    levels: list[int]
+    multiplications: int
+    size: int
+    channels: int
+    likelihood: str
+    parameters_each: int
+    bias: nn.Parameter  # of the parameters of each pixel, (parameters, C, size, size)
+
+    @property
+    def latents(self) -> int:
+        """All numbers of a picture, of all levels."""
+        return sum(self.levels)
+
+    def look(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        raise NotImplementedError
+
+    def answer(self, *seen_and_noise: Tensor) -> Passed:
+        raise NotImplementedError
+
+    def decode(self, latents: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def start_from(self, mean: Tensor, deviation: Tensor) -> None:
+        """Before training: draw a picture of this mean and deviation of each number, (C, size, size) in 0..1."""
+        start = torch.zeros(self.parameters_each, *mean.shape)
+        if self.likelihood == "bernoulli":
+            start[0] = torch.logit(mean.clamp(0.01, 0.99))
+        else:
+            start[0], start[1] = 2 * mean - 1, torch.log(deviation.clamp(min=0.02) * 2 * math.sqrt(3) / math.pi)
+        self.bias.copy_(start)
+
+    def forward(self, pictures: Tensor, noise: Tensor) -> Passed:
+        return self.answer(*self.look(pictures), noise)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """The most likely latents, (N, latents), without any draw."""
+        noise = pictures.new_zeros(len(pictures), self.latents)
+        return self.answer(*self.look(pictures), noise).mean
+
+
+class DenseVAE(VAE):
     """All pixels -> `hidden`, tanh -> mean and deviation of each latent; latents -> `hidden`, tanh -> all pixels.
 
     As in Kingma and Welling 2014, appendix C.
@@ -47,20 +94,23 @@ class DenseVAE(nn.Module):
         self.parameters_each = parameters_of(likelihood, channels)
         pixels = channels * size**2
         self.encoder = nn.Sequential(nn.Linear(pixels, hidden), nn.Tanh(), nn.Linear(hidden, 2 * latent))
-        self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, self.parameters_each * pixels))
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, self.parameters_each * pixels, bias=False)
+        )
+        self.bias = nn.Parameter(torch.zeros(self.parameters_each, channels, size, size))
+        self.levels = [latent]
+        self.multiplications = hidden * (pixels * (1 + self.parameters_each) + 3 * latent)
 
-    @property
-    def levels(self) -> list[int]:
-        return [self.latent]
-
-    def forward(self, pictures: Tensor, noise: Tensor) -> Passed:
+    def look(self, pictures: Tensor) -> tuple[Tensor, ...]:
         mean, log_deviation = self.encoder(pictures.flatten(1) - 0.5).chunk(2, 1)
-        log_deviation = log_deviation.clamp(LEAST, MOST)
+        return mean, log_deviation.clamp(LEAST, MOST)
+
+    def answer(self, mean: Tensor, log_deviation: Tensor, noise: Tensor) -> Passed:  # type: ignore[override]
         drawn = mean + log_deviation.exp() * noise
         return Passed(mean, log_deviation, drawn, self.decode(drawn))
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.decoder(latents).view(-1, self.parameters_each, self.channels, self.size, self.size)
+        return self.decoder(latents).view(-1, *self.bias.shape) + self.bias
 
 
 class Residual(nn.Module):
@@ -74,7 +124,7 @@ class Residual(nn.Module):
         return maps + self.convolution(F.relu(maps))
 
 
-class ConvVAE(nn.Module):
+class ConvVAE(VAE):
     """Two levels of latents over patches of pixels: `latent` numbers for the picture, `details` for each patch.
 
     The picture is cut into patches of `patch` x `patch` pixels, so that all convolutions work on few places with many
@@ -116,22 +166,27 @@ class ConvVAE(nn.Module):
         self.posterior = nn.Conv2d(2 * width, 2 * details, 1)
         self.add = nn.Conv2d(details, width, 1)
         self.draw = stack(depth)
-        self.patches_out = nn.Conv2d(width, self.parameters_each * pixels, 1)
+        self.patches_out = nn.Conv2d(width, self.parameters_each * pixels, 1, bias=False)
+        self.bias = nn.Parameter(torch.zeros(self.parameters_each, channels, size, size))
+        self.levels = [latent, details * self.side**2]
+        layers = [each for each in self.modules() if isinstance(each, nn.Conv2d)]
+        self.multiplications = 3 * latent * everything + self.side**2 * sum(each.weight.numel() for each in layers)
         for layer in (self.read, self.prior, self.posterior):
             nn.init.normal_(layer.weight, std=0.1 / math.sqrt(layer.weight[0].numel()))
             nn.init.zeros_(layer.bias)
 
-    @property
-    def levels(self) -> list[int]:
-        return [self.latent, self.details * self.side**2]
+    def look(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        up = F.relu(self.up(self.patches_in(pictures - 0.5)))
+        mean, log_deviation = self.read(up.flatten(1)).chunk(2, 1)
+        return up, mean, log_deviation.clamp(LEAST, MOST)
 
-    def forward(self, pictures: Tensor, noise: Tensor) -> Passed:
-        up = self.upward(pictures)
-        mean, log_deviation = self.read_latents(up)
-        drawn = mean + log_deviation.exp() * noise[:, : self.latent]
+    def answer(self, up: Tensor, mean: Tensor, log_deviation: Tensor, noise: Tensor) -> Passed:  # type: ignore[override]
+        noise, more_noise = noise.split(self.levels, 1)
+        drawn = mean + log_deviation.exp() * noise
         down = self.downward(drawn)
-        more_mean, more_log = self.read_details(up, down)
-        more = more_mean + more_log.exp() * noise[:, self.latent :]
+        more_mean, more_log = self.posterior(torch.cat([up, F.relu(down)], 1)).flatten(1).chunk(2, 1)
+        more_log = more_log.clamp(LEAST, MOST)
+        more = more_mean + more_log.exp() * more_noise
         return Passed(
             torch.cat([mean, more_mean], 1),
             torch.cat([log_deviation, more_log], 1),
@@ -139,20 +194,9 @@ class ConvVAE(nn.Module):
             self.pixels(down, more),
         )
 
-    def upward(self, pictures: Tensor) -> Tensor:
-        return self.up(self.patches_in(pictures - 0.5))
-
-    def read_latents(self, up: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_deviation = self.read(F.relu(up).flatten(1)).chunk(2, 1)
-        return mean, log_deviation.clamp(LEAST, MOST)
-
     def downward(self, latents: Tensor) -> Tensor:
         maps = self.unfold(latents).view(-1, self.side, self.side, self.width).permute(0, 3, 1, 2)
         return self.down(maps)
-
-    def read_details(self, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_deviation = self.posterior(F.relu(torch.cat([up, down], 1))).flatten(1).chunk(2, 1)
-        return mean, log_deviation.clamp(LEAST, MOST)
 
     def pixels(self, down: Tensor, more: Tensor) -> Tensor:
         mean, log_deviation = self.prior(F.relu(down)).chunk(2, 1)
@@ -160,7 +204,7 @@ class ConvVAE(nn.Module):
         out = self.patches_out(F.relu(self.draw(down + self.add(values))))
         side, patch = self.side, self.patch
         shape = (-1, self.parameters_each, self.channels, patch, patch, side, side)
-        return out.reshape(shape).permute(0, 1, 2, 5, 3, 6, 4).reshape(-1, *shape[1:3], self.size, self.size)
+        return out.reshape(shape).permute(0, 1, 2, 5, 3, 6, 4).reshape(-1, *self.bias.shape) + self.bias
 
     def decode(self, latents: Tensor) -> Tensor:
         return self.pixels(self.downward(latents[:, : self.latent]), latents[:, self.latent :])

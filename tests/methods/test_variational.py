@@ -37,7 +37,9 @@ def test_closed_divergences_are_those_of_torch():
     torch.testing.assert_close(
         kl_to_standard(mean, log_deviation), kl_divergence(Normal(mean, log_deviation.exp()), standard)
     )
-    torch.testing.assert_close(log_normal(other, mean, log_deviation), Normal(mean, log_deviation.exp()).log_prob(other))
+    torch.testing.assert_close(
+        log_normal(other, mean, log_deviation), Normal(mean, log_deviation.exp()).log_prob(other)
+    )
     torch.testing.assert_close(log_normal(other), standard.log_prob(other))
 
 
@@ -84,7 +86,9 @@ def test_colours_that_follow_each_other_are_a_probability():
     likely = expected("logistic", sharp)
     assert likely.shape == (1, 3, 1, 1) and float(likely.min()) >= 0 and float(likely.max()) <= 1
     at = float(discretised_logistic(sharp, (likely * 255).round() / 255))
-    assert at > float(discretised_logistic(sharp, ((likely * 255).round() + torch.tensor([0, 9, 0]).view(3, 1, 1)) / 255))
+    assert at > float(
+        discretised_logistic(sharp, ((likely * 255).round() + torch.tensor([0, 9, 0]).view(3, 1, 1)) / 255)
+    )
 
 
 def test_weights_of_draws_are_p_over_q():
@@ -136,7 +140,7 @@ def test_the_weighted_bound_rises_to_the_exact_probability():
 def test_with_the_true_posterior_one_draw_is_enough():
     weights, noise = numbers(6, 1, seed=8), 0.3
     x = numbers(30, 6, seed=9)
-    precision = 1 + float((weights.T @ weights)) / noise**2
+    precision = 1 + float(weights.T @ weights) / noise**2
     mean, deviation = x @ weights / noise**2 / precision, precision**-0.5
     z = mean + deviation * numbers(4, 30, 1, seed=10)
     log_weights = log_normal(x, z @ weights.T, math.log(noise)).sum(-1) + log_normal(z).sum(-1)
