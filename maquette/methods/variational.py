@@ -80,18 +80,6 @@ LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }  # log p of pictures (N, C, H, W) by the parameters of their pixels (N, P, C, H, W): (N,)
 
 
-def expected(likelihood: str, parameters: Tensor) -> Tensor:
-    """The picture that the parameters (N, P, C, H, W) expect, (N, C, H, W) in 0..1."""
-    if likelihood == "bernoulli":
-        return parameters[:, 0].sigmoid()
-    red, *others = parameters[:, 0].clamp(-1, 1).unbind(1)
-    if parameters.shape[1] == 3:
-        slopes, (green, blue) = torch.tanh(parameters[:, 2]), parameters[:, 0, 1:].unbind(1)
-        green = (green + slopes[:, 0] * red).clamp(-1, 1)
-        others = [green, (blue + slopes[:, 1] * red + slopes[:, 2] * green).clamp(-1, 1)]
-    return (torch.stack([red, *others], 1) + 1) / 2
-
-
 def free_bits(kl: Tensor, least: float, mean: Tensor | None = None) -> Tensor:
     """KL (N, L) summed over latents to (N,), those whose mean is below `least` nats left free: no pull to the prior.
 

@@ -33,6 +33,18 @@ def parameters_of(likelihood: str, channels: int) -> int:
     return 1 if likelihood == "bernoulli" else 2 + (channels == 3)
 
 
+def expected(likelihood: str, parameters: Tensor) -> Tensor:
+    """The picture that the parameters (N, P, C, H, W) expect, (N, C, H, W) in 0..1."""
+    if likelihood == "bernoulli":
+        return parameters[:, 0].sigmoid()
+    red, *others = parameters[:, 0].clamp(-1, 1).unbind(1)
+    if parameters.shape[1] == 3:
+        slopes, (green, blue) = torch.tanh(parameters[:, 2]), parameters[:, 0, 1:].unbind(1)
+        green = (green + slopes[:, 0] * red).clamp(-1, 1)
+        others = [green, (blue + slopes[:, 1] * red + slopes[:, 2] * green).clamp(-1, 1)]
+    return (torch.stack([red, *others], 1) + 1) / 2
+
+
 class VAE(nn.Module):
     """What both have in common: `look` at pictures once, then `answer` for each draw of noise (N, latents).
 
@@ -60,6 +72,10 @@ class VAE(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def expected(self, latents: Tensor) -> Tensor:
+        """The pictures that latents stand for, (N, C, size, size) in 0..1."""
+        return expected(self.likelihood, self.decode(latents))
 
     @torch.no_grad()
     def start_from(self, mean: Tensor, deviation: Tensor) -> None:
@@ -202,9 +218,7 @@ class ConvVAE(VAE):
         mean, log_deviation = self.prior(F.relu(down)).chunk(2, 1)
         values = mean + log_deviation.clamp(LEAST, MOST).exp() * more.view(-1, self.details, self.side, self.side)
         out = self.patches_out(F.relu(self.draw(down + self.add(values))))
-        side, patch = self.side, self.patch
-        shape = (-1, self.parameters_each, self.channels, patch, patch, side, side)
-        return out.reshape(shape).permute(0, 1, 2, 5, 3, 6, 4).reshape(-1, *self.bias.shape) + self.bias
+        return F.pixel_shuffle(out, self.patch).view(-1, *self.bias.shape) + self.bias
 
     def decode(self, latents: Tensor) -> Tensor:
         return self.pixels(self.downward(latents[:, : self.latent]), latents[:, self.latent :])

@@ -12,7 +12,6 @@ from maquette.methods.variational import (
     bits_per_dimension,
     discretised_logistic,
     effective_draws,
-    expected,
     free_bits,
     kl_between,
     kl_to_standard,
@@ -22,6 +21,7 @@ from maquette.methods.variational import (
     weighted_bound,
     weighted_bounds,
 )
+from maquette.models.variational import expected
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -162,7 +162,8 @@ def train(model: VAE, parts: GeneratorParts, settings: Settings, run: Run) -> Fi
 
 def optimizer_of(model: VAE, rate: float) -> AdamW:
     weights = list(model.parameters())
-    return AdamW(weights, rate, betas=(0.9, 0.99), weight_decay=[0.01 if each.dim() > 1 else 0.0 for each in weights])
+    decays = [0.01 if each.dim() > 1 and each is not model.bias else 0.0 for each in weights]
+    return AdamW(weights, rate, betas=(0.9, 0.99), weight_decay=decays)
 
 
 class Measured(NamedTuple):

@@ -59,8 +59,8 @@ def show_idea(model: VAE, run: Run) -> None:
         run.formula("p(y | z) = N(m(z), s(z)^2)")
         run.say(
             f"There are two levels: {model.levels[0]} latents of the whole picture, and {model.details} for each of "
-            f"the {model.side} x {model.side} patches of {model.patch} x {model.patch} pixels, the details. Their prior "
-            "is learned: a network makes it of the latents. Here each detail counts from its prior's mean in its "
+            f"the {model.side} x {model.side} patches of {model.patch} x {model.patch} pixels, the details. Their prior"
+            " is learned: a network makes it of the latents. Here each detail counts from its prior's mean in its "
             "prior's deviations, so that all numbers are standard normal, and 0 is the likeliest detail."
         )
     else:

@@ -27,7 +27,6 @@ from maquette.media.table import with_names
 from maquette.methods.variational import (
     LIKELIHOODS,
     bits_per_dimension,
-    expected,
     log_weights,
     weighted_bound,
 )
@@ -148,9 +147,7 @@ def means_of(model: VAE, pictures: Tensor) -> Tensor:
 def expected_of(model: VAE, latents: Tensor) -> Tensor:
     """The pictures that latents (N, latents) stand for, (N, C, H, W) in 0..1, on the processor."""
     device = next(model.parameters()).device
-    return torch.cat(
-        [expected(model.likelihood, model.decode(some.to(device))).cpu() for some in latents.split(AT_ONCE)]
-    )
+    return torch.cat([model.expected(some.to(device)).cpu() for some in latents.split(AT_ONCE)])
 
 
 def drawn(model: VAE, latents: Tensor) -> Iterator[Picture]:
