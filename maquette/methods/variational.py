@@ -91,21 +91,25 @@ def free_bits(kl: Tensor, least: float, mean: Tensor | None = None) -> Tensor:
     return kl @ (mean > least).to(kl.dtype)
 
 
-def log_weight(log_likelihood: Tensor, latents: Tensor, noise: Tensor, log_deviation: Tensor) -> Tensor:
-    """log p(x, z) / q(z|x), (N,), of latents = mean + deviation noise, (N, L), whose prior is standard normal."""
-    return log_likelihood + 0.5 * (noise.square() - latents.square()).sum(1) + log_deviation.sum(1)
+def drawn_divergence(drawn: Tensor, noise: Tensor, log_deviation: Tensor, log_stretch: Tensor) -> Tensor:
+    """log q - log p of each latent that was drawn, (N, L): the divergence, in the mean over draws.
+
+    For a prior that is learned: q draws mean + deviation noise, which becomes `drawn`, standard normal by the prior and
+    longer by e^log_stretch.
+    """
+    return 0.5 * (drawn.square() - noise.square()) - log_deviation - log_stretch
 
 
 class Variational(Protocol):
     """A network that pictures go through: `look` once, then `answer` to what was seen, for each draw of noise.
 
-    answer(*look(pictures), noise (N, latents)): means, logarithms of deviations and draws of the latents, (N, latents),
-    and the parameters of the pixels; noise becomes latents that are standard normal by the prior.
+    answer(*look(pictures), noise (N, latents)): means and logarithms of deviations of the latents, their draws, which
+    are standard normal by the prior, and the logarithms of their stretch, (N, latents); the parameters of the pixels.
     """
 
     def look(self, pictures: Tensor) -> tuple[Tensor, ...]: ...
 
-    def answer(self, *seen_and_noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    def answer(self, *seen_and_noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
 
 
 @torch.no_grad()
@@ -130,9 +134,10 @@ def log_weights(
             each = min(group, draws - start)
             drawn = noise(start, start + each, count).flatten(0, 1)
             repeated = [part.repeat(each, *[1] * (part.dim() - 1)) for part in seen]
-            _, log_deviation, latents, pixels = model.answer(*repeated, drawn)
+            _, log_deviation, latents, log_stretch, pixels = model.answer(*repeated, drawn)
             log_likelihood = likelihood(pixels, some.repeat(each, 1, 1, 1))
-            pieces.append(log_weight(log_likelihood, latents, drawn, log_deviation).view(each, count))
+            paid = drawn_divergence(latents, drawn, log_deviation, log_stretch).sum(1)
+            pieces.append((log_likelihood - paid).view(each, count))
         columns.append(torch.cat(pieces))
     return torch.cat(columns, 1)
 

@@ -19,12 +19,15 @@ LEAST, MOST = -7.0, 3.0  # logarithms of deviations
 class Passed(NamedTuple):
     """What becomes of N pictures: each latent's distribution, what was drawn from it, and what the pixels are like.
 
-    mean, log_deviation, drawn: (N, latents); pixels: (N, parameters, C, size, size).
+    mean, log_deviation (N, latents): of what is drawn; drawn (N, latents): that by the prior's measure, in which it is
+    standard normal; log_stretch (N, latents): the logarithm of how much longer it is by that measure, 0 where nothing
+    lies between; pixels: (N, parameters, C, size, size).
     """
 
     mean: Tensor
     log_deviation: Tensor
     drawn: Tensor
+    log_stretch: Tensor
     pixels: Tensor
 
 
@@ -57,6 +60,7 @@ class VAE(nn.Module):
     channels: int
     likelihood: str
     parameters_each: int
+    learned: int = 0  # the first so many latents have a learned prior, by which their divergence has no closed form
     bias: nn.Parameter  # of the parameters of each pixel, (parameters, C, size, size)
 
     @property
@@ -93,7 +97,7 @@ class VAE(nn.Module):
     def encode(self, pictures: Tensor) -> Tensor:
         """The most likely latents, (N, latents), without any draw."""
         noise = pictures.new_zeros(len(pictures), self.latents)
-        return self.answer(*self.look(pictures), noise).mean
+        return self.answer(*self.look(pictures), noise).drawn
 
 
 class DenseVAE(VAE):
@@ -123,10 +127,57 @@ class DenseVAE(VAE):
 
     def answer(self, mean: Tensor, log_deviation: Tensor, noise: Tensor) -> Passed:  # type: ignore[override]
         drawn = mean + log_deviation.exp() * noise
-        return Passed(mean, log_deviation, drawn, self.decode(drawn))
+        return Passed(mean, log_deviation, drawn, torch.zeros_like(drawn), self.decode(drawn))
 
     def decode(self, latents: Tensor) -> Tensor:
         return self.decoder(latents).view(-1, *self.bias.shape) + self.bias
+
+
+class Couplings(nn.Module):
+    """A learned prior: numbers (N, count) to as many that are standard normal, and back; Dinh et al. 2017, equation (7).
+
+    Each of the `layers` shifts and stretches one half of the numbers by what a small network makes of the other half,
+    b <- (b - t(a)) exp(s(a)), the halves in turn. At the start nothing is changed.
+    """
+
+    MOST = 1.5  # of the logarithm of a layer's stretch
+
+    def __init__(self, *, count: int = 32, layers: int = 4, hidden: int = 64):
+        super().__init__()
+        self.halves = [(count + 1) // 2, count // 2]
+        self.networks = nn.ModuleList()
+        for layer in range(layers):
+            given, moved = self.halves if layer % 2 == 0 else self.halves[::-1]
+            last = nn.Linear(hidden, 2 * moved)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+            self.networks.append(
+                nn.Sequential(nn.Linear(given, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), last)
+            )
+
+    def forward(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """The standard normal numbers, and the logarithm of what each was stretched by, (N, count)."""
+        halves = list(numbers.split(self.halves, 1))
+        stretched = [torch.zeros_like(half) for half in halves]
+        for layer, network in enumerate(self.networks):
+            given, moved = layer % 2, 1 - layer % 2
+            shift, log_stretch = self.moves(network, halves[given])
+            halves[moved] = (halves[moved] - shift) * log_stretch.exp()
+            stretched[moved] = stretched[moved] + log_stretch
+        return torch.cat(halves, 1), torch.cat(stretched, 1)
+
+    def back(self, normal: Tensor) -> Tensor:
+        """The numbers that `forward` makes these of."""
+        halves = list(normal.split(self.halves, 1))
+        for layer in reversed(range(len(self.networks))):
+            given, moved = layer % 2, 1 - layer % 2
+            shift, log_stretch = self.moves(self.networks[layer], halves[given])
+            halves[moved] = halves[moved] * (-log_stretch).exp() + shift
+        return torch.cat(halves, 1)
+
+    def moves(self, network: nn.Module, half: Tensor) -> tuple[Tensor, Tensor]:
+        shift, log_stretch = network(half).chunk(2, 1)
+        return shift, self.MOST * torch.tanh(log_stretch)
 
 
 class Residual(nn.Module):
@@ -144,10 +195,11 @@ class ConvVAE(VAE):
     """Two levels of latents over patches of pixels: `latent` numbers for the picture, `details` for each patch.
 
     The picture is cut into patches of `patch` x `patch` pixels, so that all convolutions work on few places with many
-    channels. Upward, `depth` convolutions read them; the latents z are read from all of it. Downward, z is unfolded to
-    maps; the details of each patch are read from these and what went up, and have a prior of their own that z sets:
-    p(y | z) = N(m(z), s(z)^2), as in a ladder (Sonderby et al. 2016), with y = m + s e and e the latent here, whose
-    posterior is told relative to that prior (Vahdat and Kautz 2020, equation 2).
+    channels. Upward, `depth` convolutions read them; the numbers z are read from all of it, whose prior is learned:
+    `couplings` layers make them standard normal latents. Downward, z is unfolded to maps; the details of each patch are
+    read from these and what went up, and have a prior that z sets: p(y | z) = N(m(z), s(z)^2), as in a ladder (Sonderby
+    et al. 2016), with y = m + s e and e the latent here, whose posterior is told relative to that prior (Vahdat and
+    Kautz 2020, equation 2).
     """
 
     def __init__(
@@ -160,12 +212,14 @@ class ConvVAE(VAE):
         width: int = 64,
         depth: int = 2,
         patch: int = 4,
+        couplings: int = 4,
         likelihood: str = "bernoulli",
     ):
         super().__init__()
         assert size % patch == 0
         self.size, self.channels, self.latent, self.details = size, channels, latent, details
-        self.width, self.depth, self.patch, self.likelihood = width, depth, patch, likelihood
+        self.width, self.depth, self.patch, self.couplings = width, depth, patch, couplings
+        self.likelihood, self.learned = likelihood, latent if couplings else 0
         self.parameters_each = parameters_of(likelihood, channels)
         self.side = size // patch
         pixels, everything = channels * patch**2, self.side**2 * width
@@ -176,6 +230,7 @@ class ConvVAE(VAE):
         self.patches_in = nn.Conv2d(channels, width, patch, patch)
         self.up = stack(depth)
         self.read = nn.Linear(everything, 2 * latent)
+        self.latent_prior = Couplings(count=latent, layers=couplings if latent > 1 else 0)
         self.unfold = nn.Linear(latent, everything)
         self.down = stack(depth)
         self.prior = nn.Conv2d(width, 2 * details, 1)
@@ -198,8 +253,9 @@ class ConvVAE(VAE):
 
     def answer(self, up: Tensor, mean: Tensor, log_deviation: Tensor, noise: Tensor) -> Passed:  # type: ignore[override]
         noise, more_noise = noise.split(self.levels, 1)
-        drawn = mean + log_deviation.exp() * noise
-        down = self.downward(drawn)
+        numbers = mean + log_deviation.exp() * noise
+        drawn, log_stretch = self.latent_prior(numbers)
+        down = self.downward(numbers)
         more_mean, more_log = self.posterior(torch.cat([up, F.relu(down)], 1)).flatten(1).chunk(2, 1)
         more_log = more_log.clamp(LEAST, MOST)
         more = more_mean + more_log.exp() * more_noise
@@ -207,11 +263,12 @@ class ConvVAE(VAE):
             torch.cat([mean, more_mean], 1),
             torch.cat([log_deviation, more_log], 1),
             torch.cat([drawn, more], 1),
+            torch.cat([log_stretch, torch.zeros_like(more)], 1),
             self.pixels(down, more),
         )
 
-    def downward(self, latents: Tensor) -> Tensor:
-        maps = self.unfold(latents).view(-1, self.side, self.side, self.width).permute(0, 3, 1, 2)
+    def downward(self, numbers: Tensor) -> Tensor:
+        maps = self.unfold(numbers).view(-1, self.side, self.side, self.width).permute(0, 3, 1, 2)
         return self.down(maps)
 
     def pixels(self, down: Tensor, more: Tensor) -> Tensor:
@@ -221,4 +278,5 @@ class ConvVAE(VAE):
         return F.pixel_shuffle(out, self.patch).view(-1, *self.bias.shape) + self.bias
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.pixels(self.downward(latents[:, : self.latent]), latents[:, self.latent :])
+        first, more = latents.split(self.levels, 1)
+        return self.pixels(self.downward(self.latent_prior.back(first)), more)

@@ -11,12 +11,12 @@ from maquette.methods.variational import (
     bernoulli,
     bits_per_dimension,
     discretised_logistic,
+    drawn_divergence,
     effective_draws,
     free_bits,
     kl_between,
     kl_to_standard,
     log_normal,
-    log_weight,
     logistic_steps,
     weighted_bound,
     weighted_bounds,
@@ -91,11 +91,18 @@ def test_colours_that_follow_each_other_are_a_probability():
     )
 
 
-def test_weights_of_draws_are_p_over_q():
+def test_drawn_divergence_is_log_q_minus_log_p():
     mean, log_deviation, noise = numbers(3, 5, 4, seed=12)
     latents = mean + log_deviation.exp() * noise
-    by_hand = log_normal(latents).sum(1) - log_normal(latents, mean, log_deviation).sum(1)
-    torch.testing.assert_close(log_weight(torch.full((5,), -7.0), latents, noise, log_deviation), by_hand - 7)
+    by_hand = log_normal(latents, mean, log_deviation) - log_normal(latents)
+    torch.testing.assert_close(drawn_divergence(latents, noise, log_deviation, torch.zeros(5, 4)), by_hand)
+    stretched = drawn_divergence(3 * latents, noise, log_deviation, torch.full((5, 4), 3.0).log())
+    torch.testing.assert_close(
+        stretched, log_normal(latents, mean, log_deviation) - log_normal(latents, 0, math.log(1 / 3)), rtol=1e-6, atol=1e-6
+    )
+    many = numbers(200_000, 4, seed=13)
+    drawn = drawn_divergence(mean[0] + log_deviation[0].exp() * many, many, log_deviation[0], torch.zeros(4))
+    torch.testing.assert_close(drawn.mean(0), kl_to_standard(mean[0], log_deviation[0]), rtol=0.02, atol=0.02)
 
 
 def test_free_bits_leave_idle_latents_alone():

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from maquette.methods.variational import LIKELIHOODS, kl_to_standard, log_weights
-from maquette.models.variational import ConvVAE, DenseVAE, expected
+from maquette.methods.variational import LIKELIHOODS, drawn_divergence, log_weights
+from maquette.models.variational import ConvVAE, Couplings, DenseVAE, expected
 
 KINDS = [
     lambda **more: DenseVAE(size=12, latent=3, hidden=20, **more),
@@ -26,10 +26,12 @@ def test_what_goes_in_and_comes_out(make, likelihood, channels, parameters):
     passed = model(given, noise)
     assert passed.mean.shape == passed.log_deviation.shape == passed.drawn.shape == (4, sum(model.levels))
     assert passed.pixels.shape == (4, parameters, channels, 12, 12)
-    torch.testing.assert_close(passed.drawn, passed.mean + passed.log_deviation.exp() * noise)
+    rest = slice(model.learned, None)  # of latents without a learned prior
+    torch.testing.assert_close(passed.drawn[:, rest], (passed.mean + passed.log_deviation.exp() * noise)[:, rest])
     torch.testing.assert_close(model.decode(passed.drawn), passed.pixels)
     again = model.answer(*model.look(given), noise)
     torch.testing.assert_close(again.pixels, passed.pixels)
+    torch.testing.assert_close(model.encode(given), model(given, torch.zeros_like(noise)).drawn)
     assert model.encode(given).shape == (4, model.latents)
     picture = expected(likelihood, passed.pixels)
     assert picture.shape == given.shape and picture.min() >= 0 and picture.max() <= 1
@@ -40,9 +42,11 @@ def test_what_goes_in_and_comes_out(make, likelihood, channels, parameters):
 def test_every_weight_learns_and_each_picture_stands_alone(make):
     model = make()
     given, noise = (pictures(6) > 0.5).float(), torch.randn(6, model.latents)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
     passed = model(given, noise)
-    loss = kl_to_standard(passed.mean, passed.log_deviation).sum(1) - LIKELIHOODS["bernoulli"](passed.pixels, given)
-    loss.mean().backward()
+    paid = drawn_divergence(passed.drawn, noise, passed.log_deviation, passed.log_stretch).sum(1)
+    (paid - LIKELIHOODS["bernoulli"](passed.pixels, given)).mean().backward()
     for name, weight in model.named_parameters():
         assert weight.grad is not None and weight.grad.abs().sum() > 0, name
     alone = model(given[2:3], noise[2:3])
@@ -72,12 +76,26 @@ def test_weights_of_draws_come_in_the_same_order_whatever_is_done_at_once(make):
         torch.testing.assert_close(each, some[0], rtol=1e-4, atol=1e-3)
 
 
+def test_a_learned_prior_is_a_density_and_goes_back():
+    """Its stretches are the derivative's logarithm, there and back is the same, and it begins by changing nothing."""
+    torch.manual_seed(0)
+    prior, numbers = Couplings(count=5, layers=3, hidden=8), torch.randn(4, 5)
+    torch.testing.assert_close(prior(numbers)[0], numbers)
+    for weight in prior.parameters():
+        torch.nn.init.normal_(weight, std=0.4)
+    normal, log_stretch = prior(numbers)
+    torch.testing.assert_close(prior.back(normal), numbers)
+    for row in range(4):
+        slopes = torch.autograd.functional.jacobian(lambda one: prior(one[None])[0][0], numbers[row])
+        torch.testing.assert_close(torch.linalg.slogdet(slopes).logabsdet, log_stretch[row].sum())
+
+
 def test_the_second_level_s_prior_is_the_first_s():
     """The latent of a detail is its distance from the prior's mean in the prior's deviations: what is added to the
     maps is mean + deviation * latent."""
     model = KINDS[1]()
     latents = torch.randn(3, model.latents)
-    down = model.downward(latents[:, :3])
+    down = model.downward(model.latent_prior.back(latents[:, :3]))
     mean, log_deviation = model.prior(down.relu()).chunk(2, 1)
     details = latents[:, 3:].view(mean.shape)
     moved = model.draw(down + model.add(mean + log_deviation.exp() * details))

@@ -31,13 +31,14 @@ from maquette.methods.variational import (
     LIKELIHOODS,
     bernoulli,
     bits_per_dimension,
+    drawn_divergence,
     effective_draws,
     kl_to_standard,
     log_weights,
     weighted_bound,
     weighted_bounds,
 )
-from maquette.models.variational import ConvVAE, DenseVAE
+from maquette.models.variational import ConvVAE, DenseVAE, Passed
 from maquette.recipes.vae import report
 from maquette.recipes.vae.settings import Settings
 from maquette.recipes.vae.uses import as_seen, bounds_of, expected_of, made
@@ -141,9 +142,10 @@ def train(model: VAE, parts: GeneratorParts, settings: Settings, run: Run) -> Fi
     for step in run.loop(epochs * len(batches)):
         optimizer.learning_rate = rate * warm_cosine(step.progress)
         batch = as_seen(pictures[next(batches)], likelihood, lambda *shape: draws.rand(batches.size, *shape))
-        passed = model(batch, draws.normal(batches.size, model.latents).to(run.device))
+        noise_now = draws.normal(batches.size, model.latents).to(run.device)
+        passed = model(batch, noise_now)
         log_likelihood = LIKELIHOODS[likelihood](passed.pixels, batch)
-        divergence = kl_to_standard(passed.mean, passed.log_deviation).sum(1)
+        divergence = divergence_of(passed, noise_now, model.learned).sum(1)
         weight = min(1.0, step.progress / WARM_UP + 0.01)
         update(optimizer, (weight * divergence - log_likelihood).mean() * (batches.weight / pixels), CLIP)
         told.add(-log_likelihood.mean() * batches.weight, batches.size)
@@ -166,13 +168,26 @@ def optimizer_of(model: VAE, rate: float) -> AdamW:
     return AdamW(weights, rate, betas=(0.9, 0.99), weight_decay=decays)
 
 
+def divergence_of(passed: Passed, noise: Tensor, learned: int) -> Tensor:
+    """What each latent costs, (N, latents): of the first `learned` by what was drawn, of the others in closed form."""
+    closed = kl_to_standard(passed.mean[:, learned:], passed.log_deviation[:, learned:])
+    if not learned:
+        return closed
+    parts = (passed.drawn, noise, passed.log_deviation, passed.log_stretch)
+    return torch.cat([drawn_divergence(*(each[:, :learned] for each in parts)), closed], 1)
+
+
 class Measured(NamedTuple):
-    """Both parts of the bound of N pictures, log-likelihoods (N,) and divergences (N, latents), and their latents."""
+    """Both parts of the bound of N pictures, log-likelihoods (N,) and divergences (N, latents), and their latents.
+
+    mean, deviation (N, latents): by the prior's measure; drawn (N, latents): a draw of each.
+    """
 
     log_likelihood: Tensor
     divergence: Tensor
     mean: Tensor
     deviation: Tensor
+    drawn: Tensor
 
 
 @torch.no_grad()
@@ -181,10 +196,13 @@ def measured(model: VAE, seen: Tensor, seed: int) -> Measured:
     device, generator, pieces = next(model.parameters()).device, torch.Generator().manual_seed(seed), []
     for some in seen.split(AT_ONCE):
         batch = some.to(device)
-        passed = model(batch, torch.randn(len(some), model.latents, generator=generator).to(device))
+        drawn = torch.randn(len(some), model.latents, generator=generator).to(device)
+        passed = model(batch, drawn)
         log_likelihood = LIKELIHOODS[model.likelihood](passed.pixels, batch)
-        divergence = kl_to_standard(passed.mean, passed.log_deviation)
-        pieces.append([each.cpu() for each in (log_likelihood, divergence, passed.mean, passed.log_deviation.exp())])
+        divergence = divergence_of(passed, drawn, model.learned)
+        deviation = (passed.log_deviation + passed.log_stretch).exp()
+        parts = (log_likelihood, divergence, model.encode(batch), deviation, passed.drawn)
+        pieces.append([each.cpu() for each in parts])
     return Measured(*(torch.cat(each) for each in zip(*pieces, strict=True)))
 
 
@@ -205,7 +223,7 @@ def remembered(model: VAE, parts: GeneratorParts, settings: Settings) -> dict[st
         means, factors = [], []
         for number in range(len(parts.processing["classes"])):
             its = parts.train.pictures[classes == number][:MEASURED]
-            mean, deviation = (each[:, : model.levels[0]] for each in measured(model, seen_once(its, model, 0), 0)[2:])
+            mean, deviation = (each[:, : model.levels[0]] for each in measured(model, seen_once(its, model, 0), 0)[2:4])
             spread = torch.diag(deviation.square().mean(0))
             centred = (mean - mean.mean(0)).double()
             covariance = centred.T @ centred / len(mean) + spread.double()
