@@ -134,7 +134,7 @@ class DenseVAE(VAE):
 
 
 class Couplings(nn.Module):
-    """A learned prior: numbers (N, count) to as many that are standard normal, and back; Dinh et al. 2017, equation (7).
+    """A learned prior: numbers (N, count) to as many standard normal ones, and back; Dinh et al. 2017, equation (7).
 
     Each of the `layers` shifts and stretches one half of the numbers by what a small network makes of the other half,
     b <- (b - t(a)) exp(s(a)), the halves in turn. At the start nothing is changed.

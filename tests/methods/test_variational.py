@@ -98,7 +98,10 @@ def test_drawn_divergence_is_log_q_minus_log_p():
     torch.testing.assert_close(drawn_divergence(latents, noise, log_deviation, torch.zeros(5, 4)), by_hand)
     stretched = drawn_divergence(3 * latents, noise, log_deviation, torch.full((5, 4), 3.0).log())
     torch.testing.assert_close(
-        stretched, log_normal(latents, mean, log_deviation) - log_normal(latents, 0, math.log(1 / 3)), rtol=1e-6, atol=1e-6
+        stretched,
+        log_normal(latents, mean, log_deviation) - log_normal(latents, 0, math.log(1 / 3)),
+        rtol=1e-6,
+        atol=1e-6,
     )
     many = numbers(200_000, 4, seed=13)
     drawn = drawn_divergence(mean[0] + log_deviation[0].exp() * many, many, log_deviation[0], torch.zeros(4))

@@ -26,17 +26,16 @@ from maquette.figures.style import (
 MOST_BARS = 128
 
 
-def prices(nats: Mapping[str, np.ndarray], unused: float) -> Figure:
-    """Divergence of each latent in nats, the dearest first, a panel for each level; below `unused` it is grey."""
-    page, panels = figure(6.6, 2.7, len(nats), left=0.65, bottom=0.5, top=0.35, across=0.55, grid="y")
-    for axes, (name, values) in zip(panels, nats.items(), strict=True):
-        ordered = np.sort(values)[::-1][:MOST_BARS]
-        idle = int((values < unused).sum())
-        colours = [GREY if value < unused else BLUE for value in ordered]
-        axes.bar(np.arange(1, len(ordered) + 1), ordered, width=0.85, color=colours, linewidth=0)
-        axes.set_xlim(0.4, max(len(ordered), 8) + 0.6)
+def prices(levels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Divergence of each latent in nats, the dearest first, a panel for each level; of unused ones grey."""
+    page, panels = figure(6.6, 2.7, len(levels), left=0.65, bottom=0.5, top=0.35, across=0.55, grid="y")
+    for axes, (name, (values, is_idle)) in zip(panels, levels.items(), strict=True):
+        order = np.argsort(-values, kind="stable")[:MOST_BARS]
+        colours = [GREY if is_idle[place] else BLUE for place in order]
+        axes.bar(np.arange(1, len(order) + 1), values[order], width=0.85, color=colours, linewidth=0)
+        axes.set_xlim(0.4, max(len(order), 8) + 0.6)
         axes.locator_params(axis="x", integer=True)
-        title(axes, f"{plain(name, 30)}: {values.sum():.1f} nats, {idle} of {len(values)} unused")
+        title(axes, f"{plain(name, 30)}: {values.sum():.1f} nats, {is_idle.sum()} of {len(values)} unused")
         label(axes, "latent, the dearest first", "nats")
     return page
 

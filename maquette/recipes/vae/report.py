@@ -21,7 +21,7 @@ from maquette.recipes.vae.figures import beside_prior, bounds, means_and_deviati
 from maquette.recipes.vae.uses import expected_of, made, names_of, way_through
 from maquette.runs import Run
 
-UNUSED = 0.01  # nats a latent tells of a picture, below which it counts as unused
+UNUSED = 0.01  # variance of a latent's mean over pictures, below which it counts as unused
 SHOWN = 10  # pictures in a row
 MAPPED = 1000  # test pictures on maps
 SIDE = 15  # pictures on each side of the plane
@@ -56,6 +56,13 @@ def show_idea(model: VAE, run: Run) -> None:
         "keeps them where new latents are drawn from. The sum of both, in nats, is at least -log p of the picture."
     )
     if isinstance(model, ConvVAE):
+        if model.learned:
+            run.formula("log p(z) = log N(f(z) | 0, 1) + log |det df/dz|")
+            run.say(
+                "The prior of the whole picture's latents is learned: small networks shift and stretch one half of the "
+                f"numbers by the other, {model.couplings} times (Dinh et al. 2017), until they are standard normal. "
+                "The latents in this report are those; the divergence is then measured by what was drawn."
+            )
         run.formula("p(y | z) = N(m(z), s(z)^2)")
         run.say(
             f"There are two levels: {model.levels[0]} latents of the whole picture, and {model.details} for each of "
@@ -138,36 +145,40 @@ def show_latents(
     model: VAE,
     mean: np.ndarray,
     deviation: np.ndarray,
+    drawn: np.ndarray,
     price: np.ndarray,
     labels: np.ndarray | None,
     classes: Sequence[str],
     run: Run,
 ) -> np.ndarray:
-    """Which latents are used, and where pictures lie; mean, deviation (N, latents) of test pictures, price (latents,).
+    """Which latents are used, and where pictures lie; mean, deviation, drawn (N, latents) of test pictures.
 
+    price (latents,): the divergence of each in nats. A latent is used where its mean varies over pictures.
     Gives the latents of the picture, the dearest first.
     """
     names, first = names_of(model), model.levels[0]
-    by_level = dict(zip(("latents", "details"), np.split(price, np.cumsum(model.levels)[:-1]), strict=False))
-    idle = [names[place] for place in np.flatnonzero(price[:first] < UNUSED)]
+    activity = mean.var(axis=0)
+    levels = np.cumsum(model.levels)[:-1]
+    split = zip(np.split(price, levels), np.split(activity < UNUSED, levels), strict=True)
+    by_level = dict(zip(("latents", "details"), split, strict=False))
     run.picture(
         "prices",
-        prices(by_level, UNUSED),
+        prices(by_level),
         "What each latent tells",
-        "The divergence of each number, as a mean over test pictures: what it tells of a picture, and costs.",
+        "The divergence of each number, as a mean over test pictures: what it tells of a picture, and costs. Grey ones "
+        f"are unused: their mean varies by less than {UNUSED} over pictures (Burda et al. 2016).",
     )
+    idle = [names[place] for place in np.flatnonzero(activity[:first] < UNUSED)]
     if idle:
         listed = ", ".join(idle[:12]) + (" ..." if len(idle) > 12 else "")
-        run.say(f"{len(idle)} of {first} latents are unused (less than {UNUSED} nats): {listed}. Fewer would do.")
+        run.say(f"{len(idle)} of {first} latents are unused: {listed}. A smaller --latents would do as well.")
     else:
-        run.say(f"All {first} latents are used: each tells {UNUSED} nats or more.")
+        run.say(f"All {first} latents are used.")
     order = np.argsort(-price[:first], kind="stable")
-    generator = run.random("aggregated")
-    draws = mean + deviation * generator.standard_normal(mean.shape)
     some = list(order[:6]) + [first + place for place in np.argsort(-price[first:], kind="stable")[:2]]
     run.picture(
         "aggregated",
-        beside_prior(draws[:, some], [names[place] for place in some]),
+        beside_prior(drawn[:, some], [names[place] for place in some]),
         "All pictures beside the prior",
         "Draws from the distributions of all test pictures together (blue), and the standard normal distribution that "
         "new latents are drawn from (orange). Where blue is missing under orange, samples look like no picture.",
