@@ -245,6 +245,7 @@ class ConvVAE(VAE):
         for layer in (self.read, self.prior, self.posterior):
             nn.init.normal_(layer.weight, std=0.1 / math.sqrt(layer.weight[0].numel()))
             nn.init.zeros_(layer.bias)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def look(self, pictures: Tensor) -> tuple[Tensor, ...]:
         up = F.relu(self.up(self.patches_in(pictures - 0.5)))

@@ -97,7 +97,7 @@ def build(parts: GeneratorParts, settings: Settings) -> VAE:
     common = {name: known[name] for name in ("size", "channels", "likelihood")}
     model: VAE
     if settings.network == "dense":
-        model = DenseVAE(**common, latent=settings.latents, hidden=4 * settings.width)
+        model = DenseVAE(**common, latent=settings.latents, hidden=8 * settings.width)
     else:
         sizes = {"details": settings.details, "width": settings.width, "depth": settings.depth}
         model = ConvVAE(**common, latent=settings.latents, **sizes, patch=PATCH)
@@ -127,7 +127,7 @@ def train(model: VAE, parts: GeneratorParts, settings: Settings, run: Run) -> Fi
     with run.section("build"):
         report.show_idea(model, run)
     model.to(run.device)
-    rate = settings.learning_rate or (0.002 if isinstance(model, ConvVAE) else 0.001)
+    rate = settings.learning_rate or (0.004 if isinstance(model, ConvVAE) else 0.001)
     epochs = settings.epochs or max(1, min(300, round(SEEN / len(parts.train))))
     report.show_training(epochs, settings.batch_size, rate, WARM_UP, run)
     set_threads(3 * settings.batch_size * model.multiplications)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from maquette.data.pictures.films import write_film
+from maquette.data.pictures.mosaics import mosaic
 from maquette.data.rows import evenly
 from maquette.families.generating import RATE, noise, pixels_of
 from maquette.figures.images import grid, rows
@@ -297,7 +298,7 @@ def show_samples(model: VAE, seed: int, run: Run) -> None:
     drawn = made(model, noise(60, (model.latents,), seed))
     run.picture(
         "samples",
-        grid(list(pixels_of(drawn)), 12, most_height=0.75),
+        grid([mosaic(list(pixels_of(drawn)), 12)], 1, most_height=3.9),
         "Samples",
         "Latents drawn from the prior, and the pictures that are expected of them.",
     )

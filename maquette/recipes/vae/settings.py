@@ -10,12 +10,13 @@ class Settings(GeneratorSettings):
     network: Literal["conv", "dense"] = option("conv", "convolutions with two levels of latents, or dense layers")
     latents: int = option(32, "numbers for the whole picture", ge=1, le=1024)
     details: int = option(2, "numbers for each 4 x 4 pixels, of the convolutional network", ge=1, le=64)
-    width: int = option(64, "channels of the convolutional network; dense layers are four times as wide", ge=1, le=1024)
+    width: int = option(
+        32, "channels of the convolutional network; dense layers are eight times as wide", ge=1, le=1024
+    )
     depth: int = option(2, "blocks of each of the three parts of the convolutional network", ge=1, le=32)
     likelihood: Literal["auto", "bernoulli", "logistic"] = option(
         "auto", "pixels as black or white, or as 256 steps; by the pictures if auto"
     )
-    batch_size: int = option(128, "pictures a step", "pictures", ge=1)
     draws: int = option(50, "draws of the latents for the probability of a picture", ge=1, le=5000)
 
 
@@ -48,7 +49,16 @@ OPTIONS: dict[str, type[Options]] = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"most_pictures": 1200, "epochs": 4, "width": 16, "latents": 8, "depth": 1, "judged": 100, "draws": 5},
+    "small": {
+        "most_pictures": 1200,
+        "epochs": 6,
+        "batch_size": 32,
+        "width": 16,
+        "latents": 8,
+        "depth": 1,
+        "judged": 100,
+        "draws": 5,
+    },
     "course": {"network": "dense", "latents": 2, "epochs": 10},
     "full": {"width": 256, "depth": 6, "latents": 64, "details": 4, "epochs": 400, "batch_size": 256},
 }
