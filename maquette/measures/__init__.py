@@ -21,6 +21,9 @@ BETTER = {
     "bits_per_byte": "lower",
     "bytes_per_token": "higher",
     "perplexity": "lower",
+    "nll": "lower",
+    "neg_elbo": "lower",
+    "bits_per_dimension": "lower",
 }  # scores that are not here (coverage, interval_width) have no better way of their own
 
 

@@ -255,12 +255,13 @@ def show_numbers(model: VAE, start: Tensor, order: np.ndarray, run: Run) -> None
     for place in order[:SHOWN]:
         latents = start.repeat(len(values), 1)
         latents[:, place] = values
-        drawn[names_of(model)[place]] = list(_drawn(model, latents))
+        drawn[names_of(model)[place]] = strip(_drawn(model, latents))
     run.picture(
         "numbers",
-        rows(drawn, [f"{value:+.2g}" for value in values.tolist()], most_height=0.8),
+        rows(drawn, most_height=0.8),
         "What each number does",
-        "A test picture while one of its latents goes from -3 to 3 and all others stay; the dearest first.",
+        f"A test picture while one of its latents goes from -3 to 3 in {len(values)} steps and all others stay; the "
+        "dearest first.",
     )
 
 
@@ -303,7 +304,7 @@ def show_samples(model: VAE, seed: int, run: Run) -> None:
         "Latents drawn from the prior, and the pictures that are expected of them.",
     )
     cold = {
-        f"temperature {value:g}": list(pixels_of(made(model, value * noise(SHOWN, (model.latents,), seed))))
+        f"temperature {value:g}": strip(pixels_of(made(model, value * noise(SHOWN, (model.latents,), seed))))
         for value in (0.5, 0.75, 1.0, 1.25)
     }
     run.picture(
@@ -320,11 +321,11 @@ def show_walk(model: VAE, pictures: Tensor, mean: Tensor, labels: np.ndarray | N
     ends = mean[chosen]
     shares = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None]
     first, last = pixels_of(made(model, ends[:2]))
-    ways = {way: list(_drawn(model, way_through(ends[:2], 9, way))) for way in ("spherical", "straight")}
-    ways["input space"] = list((1 - shares) * first + shares * last)
+    ways = {way: strip(_drawn(model, way_through(ends[:2], 9, way))) for way in ("spherical", "straight")}
+    ways["input space"] = strip((1 - shares) * first + shares * last)
     run.picture(
         "walk",
-        rows(ways, [f"{share:.0%}" for share in np.linspace(0, 1, 9)]),
+        rows(ways),
         "From one picture to another",
         "Along an arc and in a line through the latents, and, for comparison, the pixels themselves mixed. A line goes "
         "through the middle, where pictures are plainer than any drawn from the prior; an arc keeps its distance.",
@@ -346,6 +347,11 @@ def different(labels: np.ndarray | None, count: int) -> list[int]:
     _, places = np.unique(labels, return_index=True)
     found = sorted(places.tolist())[:WALKED]
     return found if len(found) > 1 else evenly(count, WALKED).tolist()
+
+
+def strip(pictures: np.ndarray) -> list[np.ndarray]:
+    """Pictures (N, H, W, C) side by side as one, which is drawn sooner than each by itself."""
+    return [mosaic(list(pictures), columns=len(pictures))]
 
 
 def _drawn(model: VAE, latents: Tensor) -> np.ndarray:
