@@ -47,7 +47,8 @@ from maquette.steps import Fitted, Framing, Scores
 from maquette.training import Batches, Total, set_threads, share, update, warm_cosine
 
 PATCH = 4  # pixels; sizes are multiples of it
-SEEN = 600_000  # pictures looked at, unless `epochs` is set
+WORK = 9e11  # multiplications by weights, forward, of all pictures looked at, unless `epochs` is set
+MOST_EPOCHS = 400
 WARM_UP = 0.1  # part of training over which the divergence comes to count in full
 CLIP = 0.5  # largest norm of the gradient of the mean nats a pixel
 EXTREME = 0.8  # part of the pixels near black or white from which on pictures count as black and white
@@ -128,7 +129,7 @@ def train(model: VAE, parts: GeneratorParts, settings: Settings, run: Run) -> Fi
         report.show_idea(model, run)
     model.to(run.device)
     rate = settings.learning_rate or (0.004 if isinstance(model, ConvVAE) else 0.001)
-    epochs = settings.epochs or max(1, min(300, round(SEEN / len(parts.train))))
+    epochs = settings.epochs or max(1, min(MOST_EPOCHS, round(WORK / model.multiplications / len(parts.train))))
     report.show_training(epochs, settings.batch_size, rate, WARM_UP, run)
     set_threads(3 * settings.batch_size * model.multiplications)
     pixels = known["channels"] * known["size"] ** 2
