@@ -35,9 +35,11 @@ Maquette trains every neural network of a graphics course on your own data.
 Start with:  maquette run line
 """
 
+DEBUG = "MAQUETTE_DEBUG"  # a variable of the environment: if it is set, tracebacks are shown
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 the user's mistake, 130 interrupted."""
+    """Run one command; returns the exit code: 0 done, 1 our mistake, 2 the user's mistake, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -67,12 +69,31 @@ def main(arguments: list[str] | None = None) -> int:
         from maquette.files import FULL
 
         if error.errno not in FULL:
-            raise
+            if os.environ.get(DEBUG):
+                raise
+            print(told_failure(error), file=sys.stderr)
+            return 1
         print("maquette: The disk is full. Make room and try again; nothing was lost.", file=sys.stderr)
         return 2
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        print(told_failure(error), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("maquette: interrupted; a run goes on with: maquette resume DIR", file=sys.stderr)
         return 130
+
+
+def told_failure(error: Exception) -> str:
+    """What to do after an error that nobody foresaw; its traceback is in the run's folder, or is written to a file."""
+    from maquette.files import OWN_MISTAKE, failure_file
+
+    for note in getattr(error, "__notes__", []):
+        if note.startswith(OWN_MISTAKE):
+            return str(note)
+    what = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:200]}"
+    return f"{OWN_MISTAKE} ({what}); please report {failure_file(error)}. {DEBUG}=1 shows it here."
 
 
 def list_recipes(arguments: list[str]) -> None:
@@ -259,10 +280,10 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
     parser.add_argument(
         "--format",
-        choices=["onnx", "huggingface", "ply", "splat", "spz", "gltf"],
+        choices=["onnx", "huggingface", "ply", "compressed-ply", "splat", "spz", "gltf"],
         default="onnx",
         help="onnx for networks (needs the extra onnx), huggingface for gpt with --network gpt2, "
-        "ply (all of it), splat, spz (small) or gltf for scenes",
+        "ply (all of it), compressed-ply, splat, spz (small) or gltf for scenes",
     )
     parser.add_argument("--out", type=Path, help="what to write (default: DIR/model.onnx, /huggingface, /scene.ply)")
     values = parser.parse(arguments)
@@ -272,6 +293,7 @@ def export(arguments: list[str]) -> None:
         "onnx": (exporting.export_onnx, "model.onnx"),
         "huggingface": (exporting.export_huggingface, "huggingface"),
         "ply": (exporting.export_scene, "scene.ply"),
+        "compressed-ply": (partial(exporting.export_scene, ending=".compressed.ply"), "scene.compressed.ply"),
         "splat": (partial(exporting.export_scene, ending=".splat"), "scene.splat"),
         "spz": (partial(exporting.export_scene, ending=".spz"), "scene.spz"),
         "gltf": (partial(exporting.export_scene, ending=".glb"), "scene.glb"),

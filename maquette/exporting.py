@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from maquette import serving
-from maquette.data.scenes.splatfiles import PARTS, Splats, write_scene
+from maquette.data.scenes.splatfiles import COMPRESSED, PARTS, Splats, write_scene
 from maquette.data.text.tokenizers import load_tokenizer
 from maquette.families.flights import FOREIGN_UP, told_cameras
 from maquette.files import cannot_write, written_whole
@@ -188,7 +188,13 @@ def export_huggingface(folder: Path, out: Path) -> str:
     return f"{out}: load it with transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
 
 
-SCENES = {".ply": "PLY", ".splat": ".splat", ".spz": ".spz", ".glb": "glTF"}  # kinds of scene files, by their ending
+SCENES = {  # kinds of scene files, by their ending
+    ".ply": "PLY",
+    COMPRESSED: "packed PLY",
+    ".splat": ".splat",
+    ".spz": ".spz",
+    ".glb": "glTF",
+}
 
 
 def export_scene(folder: Path, out: Path, ending: str = ".ply") -> str:
@@ -205,7 +211,7 @@ def export_scene(folder: Path, out: Path, ending: str = ".ply") -> str:
         )
     if out.is_dir():
         raise UserError(f"--out {out} is a folder; give the name of a file to write.")
-    if out.suffix.lower() != ending:
+    if not out.name.lower().endswith(ending):
         raise UserError(
             f"--out {out} does not end with {ending}, by which other programs know such a file; name it so."
         )

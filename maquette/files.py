@@ -4,6 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,15 @@ from typing import Any
 from maquette.settings import UserError
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room on the disk, or in the user's share of it
+
+OWN_MISTAKE = "maquette: this is a mistake of Maquette's own, not of yours"
+
+
+def failure_file(error: BaseException, folder: Path | None = None) -> Path:
+    """The traceback of an error in a file of the folder, or of the system's folder for such."""
+    path = (folder or Path(tempfile.gettempdir())) / ("failure.txt" if folder else "maquette-failure.txt")
+    path.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+    return path
 
 
 @contextmanager

@@ -62,13 +62,13 @@ def check(
 
     `hosts` are the names, without port, that the server goes by; any, where None.
     """
-    host = request.headers.get("Host", "")
+    host, origin, upgrade = (only_one(request, name) for name in ("Host", "Origin", "Upgrade"))
     start = f"/{secret}"
     path = request.path.partition("?")[0]
     is_known = hmac.compare_digest(path[: len(start)].encode(), start.encode()) and path[len(start) :][:1] in ("", "/")
-    is_here = hosts is None or host.rpartition(":")[0] in hosts
-    is_websocket = request.headers.get("Upgrade", "").lower() == "websocket"
-    is_own = not is_websocket or request.headers.get("Origin") == f"http://{host}"
+    is_here = host is not None and (hosts is None or host.rpartition(":")[0] in hosts)
+    is_page = upgrade is not None and upgrade.lower() != "websocket"
+    is_own = is_page or origin == f"http://{host}"
     if not (is_known and is_here and is_own):
         return Response(
             http.HTTPStatus.FORBIDDEN, "Forbidden", Headers(), b"Open the whole address that was printed.\n"
@@ -76,3 +76,9 @@ def check(
     request.path = request.path[len(start) :] or "/"
     made: Response | None = answer(connection, request) if answer is not None else None
     return made
+
+
+def only_one(request: Request, name: str) -> str | None:
+    """A header of the request, "" where it is not there; None where it is there twice, which no browser sends."""
+    found = request.headers.get_all(name)
+    return found[0] if len(found) == 1 else None if found else ""

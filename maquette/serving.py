@@ -82,10 +82,11 @@ class Predictor:
         if chosen.takes == ("text",):
             for note in medium("text").doubts(inputs):
                 aside(note)
-        answers = self.answers(name, list(inputs), options)
+        typed = medium("text").Typed() if chosen.listens and not inputs else None
+        answers = self.answers(name, list(inputs), options, typed)
         is_file = bool(inputs) and chosen.takes != ("text",)
         title = medium("text").text_of(inputs[0])[:80] if inputs and not is_file else ""
-        asked = Asked(self.folder, Path(inputs[0]) if is_file else None, title or "From nothing")
+        asked = Asked(self.folder, Path(inputs[0]) if is_file else None, title or "From nothing", typed is not None)
         written: Path | None = medium(chosen.gives).write(answers, out, asked, print)
         return written
 
@@ -94,13 +95,17 @@ class Predictor:
         name = choose_use(self.recipe, listed(examples))
         medium(self.uses[name].gives).show(examples, self.answers(name, listed(examples), {}), run)
 
-    def answers(self, name: str, given: list[Any], options: dict[str, Any]) -> Iterator[Any]:
-        """The answers of a use, one by one."""
+    def answers(
+        self, name: str, given: list[Any], options: dict[str, Any], typed: Iterable[str] | None = None
+    ) -> Iterator[Any]:
+        """The answers of a use, one by one, to what is given or to what is being typed."""
         use = use_of(self.recipe, name)
         chosen = make_settings(use_options(self.recipe, name), options)
-        check_given(name, use, given)
         say: Callable[[str], None] = aside if use.gives == "text" else print
-        inputs: Iterable[Any] = medium(use.takes[0]).read(given, say, chosen) if use.takes else ()
+        inputs: Iterable[Any] = typed or ()
+        if typed is None:
+            check_given(name, use, given)
+            inputs = medium(use.takes[0]).read(given, say, chosen) if use.takes else ()
         self.noted = []
         return self.noting(inferred(getattr(load_uses(self.recipe), name)(self.trained, inputs, chosen)))
 

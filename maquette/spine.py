@@ -3,10 +3,10 @@
 import os
 import platform
 import re
+import shlex
 import shutil
 import sys
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from maquette import serving
 from maquette.checkpoints import Networks, save_model, save_state
 from maquette.facts import told
-from maquette.files import cannot_write, write_json
+from maquette.files import OWN_MISTAKE, cannot_write, failure_file, write_json
 from maquette.measures import direction
 from maquette.recipes import Need, entry_of, load_recipe, load_settings, recipe_settings, saved_settings
 from maquette.runs import Interrupted, Run
@@ -74,7 +74,7 @@ def resume(folder: Path) -> Path:
 
 @contextmanager
 def own_mistakes_told(run: Run, record: dict[str, Any]) -> Iterator[None]:
-    """An error that nobody foresaw is written into the run folder, and what to do is said below its traceback."""
+    """An error that nobody foresaw is written into the run folder, and what to do is said with it."""
     try:
         yield
     except (UserError, Interrupted, OSError):
@@ -83,11 +83,11 @@ def own_mistakes_told(run: Run, record: dict[str, Any]) -> Iterator[None]:
         if run.is_main:
             record["failed"] = f"{told(error)}, in the step {run.step_name}"
             write_json(run.folder / "settings.json", record)
-            (run.folder / "failure.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        error.add_note(
-            f"maquette: this is a mistake of Maquette's own, not of yours; please report {run.folder / 'failure.txt'}. "
-            f"After an update go on with: maquette resume {run.folder}; other data or settings may avoid it."
-        )
+            file = failure_file(error, run.folder)
+            error.add_note(
+                f"{OWN_MISTAKE} ({told(error)}); please report {file}. After an update go on "
+                f"with: maquette resume {shlex.quote(str(run.folder))}; other data or settings may avoid it."
+            )
         raise
 
 

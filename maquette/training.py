@@ -311,8 +311,12 @@ def choose_threads(model: nn.Module, batch_size: int) -> int:
 
 
 def set_threads(work: float) -> int:
-    """One thread for steps of less than SMALL_WORK multiplications, every core for others; returns how many."""
-    threads = 1 if work < SMALL_WORK else os.cpu_count() or 1
+    """One thread for steps of less than SMALL_WORK multiplications, every core for others; returns how many.
+
+    OMP_NUM_THREADS, which torchrun sets too, says how many at most.
+    """
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    threads = 1 if work < SMALL_WORK else int(most if most.isdecimal() else 0) or os.cpu_count() or 1
     torch.set_num_threads(threads)
     return threads
 

@@ -1,27 +1,50 @@
 import os
+import re
 import zipfile
 from pathlib import Path
 
+import hypothesis
 import pytest
-from support import make_book, make_houses, make_photographs
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from support import make_book, make_houses, make_photographs  # the first to load anything that counts threads
 
 os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
 # kernels are compiled once, not anew for each session's cache
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Slow tests first, so that no process has one left when the others have done; a recipe's stay in one process."""
-    from maquette.recipes import RECIPES
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no fault of the code
+hypothesis.settings.load_profile("any machine")
 
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
+def pytest_collection_modifyitems(items):
+    """Slow tests first, and recipes before the rest, so that no process has one left when the others have done.
+
+    What tests/recipes trains beyond the small runs of test_recipes.py is slow.
+    """
     for item in items:
-        names = getattr(getattr(item, "callspec", None), "params", {})
-        if "small_runs" in item.fixturenames and names.get("name") in RECIPES:
-            item.add_marker(pytest.mark.xdist_group(names["name"]))
-        elif item.path.parent.name == "recipes":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if item.path.parent.name == "recipes" and not item.path.stem.endswith("_figures"):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.name != "test_recipes.py"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Of several processes one takes a whole file, or all that test_recipes.py does with a recipe: they share runs."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Sharing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            recipe = re.search(r"\[(\w+)", test) if file.endswith("test_recipes.py") else None
+            return f"{file} {recipe[1]}" if recipe else file
+
+    config.option.loadscopereorder = False  # by the order above
+    return Sharing(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,6 +16,7 @@ from unittest.mock import patch
 from support import make_book, make_houses, make_photographs
 
 from maquette.cli import main
+from maquette.data.sets.eliza import COURSE
 from maquette.data.sets.turntable import write_turntable
 from maquette.recipes import RECIPES, load_recipe, load_settings
 from maquette.runs import Run
@@ -30,6 +31,7 @@ OWN = {
     "regression": ["--target", "price"],
     "classification": ["--target", "town"],
 }
+MADE_OF = {"eliza": "script"}  # recipes that take no data of their medium but of one kind
 OTHERS = {  # other ways of training that a recipe has, which must come back from a stop as well
     "regression": ["--network", "ensemble"],
     "classification": ["--network", "ensemble", "--balance"],
@@ -51,6 +53,7 @@ def make_own(medium: str, folder: Path) -> Path:
         "pictures": lambda path: make_photographs(path, 40),
         "text": make_book,
         "scene": lambda path: write_turntable(path, size=48, count=12, points=500),
+        "script": lambda path: path.write_text(COURSE.replace("Tell me more", "Say more"), encoding="utf-8"),
     }
     path = folder / ("table.csv" if medium == "table" else medium)
     if not path.exists():
@@ -76,7 +79,7 @@ class SmallRuns:
 
     def flags(self, name: str, others: bool = False) -> list[str]:
         """What `own` is made with."""
-        data = make_own(RECIPES[name].data, self.folder)
+        data = make_own(MADE_OF.get(name, RECIPES[name].data), self.folder)
         more = OTHERS[name] if others else []
         return ["--data", str(data), "--seed", "1", *OWN.get(name, []), *shorter(name), *more]
 
@@ -137,13 +140,13 @@ def run_killed(folder: Path, at: int, *command: str) -> None:
     assert code == -KILL, (folder.parent / "said-0.txt").read_text()
 
 
-def run_together(folder: Path, *command: str) -> None:
+def run_together(folder: Path, *command: str, **environment: str) -> None:
     """A run of two processes, which find each other as those of torchrun do."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    ranks = [{**world, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+    ranks = [{**environment, **world, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
     codes = in_processes(ranks, folder.parent, list(command))
     assert codes == [0, 0], [path.read_text() for path in sorted(folder.parent.glob("said-*.txt"))]
 

@@ -241,6 +241,7 @@ def stopping(monkeypatch):
     return stop_after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sine", "points"])
 def test_a_recipe_of_the_page_stopped_and_resumed_is_never_stopped(whole, train, tmp_path, stopping, name):
     stopping(3)

@@ -60,6 +60,7 @@ def test_a_websocket_of_a_foreign_page_or_host_is_refused(server):
     assert not opened(here, "https://evil.example")
     assert not opened(here, f"http://127.0.0.1:{port}")
     assert not opened(here, None)
+    assert not opened(here, f"http://localhost:{port}", f"localhost:{port}"), "two hosts are no browser's"
     assert not opened(f"ws://localhost:{port}", f"http://localhost:{port}")
 
 

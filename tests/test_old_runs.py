@@ -40,6 +40,7 @@ def test_a_finished_one_is_used_reported_and_compared(name, here, capsys):
     assert weights(folder) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stopped_one_goes_on_to_the_same_end(name, here):
     """Close, not equal: it may have been made on another machine."""

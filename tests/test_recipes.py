@@ -33,14 +33,14 @@ from maquette.recipes import CHAPTERS, RECIPES, load_recipe, load_settings, load
 from maquette.settings import Options
 from maquette.steps import SECTIONS, STEPS
 
-WITHOUT_CHANCE = ("line", "tokenizer")  # a closed form, and counting
+WITHOUT_CHANCE = ("line", "tokenizer", "eliza")  # a closed form, counting, and rules
 ALONE = ("line", "tokenizer", "classification", "splat")  # not spread over processes, or as regression is
 TRAININGS = [
     *(pytest.param(name, False, id=name) for name in RECIPES),
     *(pytest.param(name, True, id=f"{name}-other") for name in OTHERS),
 ]
-MADE = ["settings.json", "findings.json", "metrics.jsonl", "scores.json", "processing.json", "report.html"]
-LEARNT = ["model.json", "model.safetensors"]
+MADE = ["settings.json", "findings.json", "scores.json", "processing.json", "report.html"]
+LEARNT = ["metrics.jsonl", "model.json", "model.safetensors"]
 
 
 class Headings(HTMLParser):
@@ -102,6 +102,7 @@ def test_every_use_answers_from_the_command_line_and_from_python(name, small_run
     use_everything(small_runs.standin(name), tmp_path, capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "others"), TRAININGS)
 def test_stopped_and_resumed_is_never_stopped(name, others, small_runs, tmp_path, capsys):
     """At a third and at two thirds of the steps, and before the scores."""
@@ -131,6 +132,7 @@ def test_killed_and_resumed_is_never_stopped(name, others, small_runs, tmp_path)
     assert_same(folder, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in RECIPES if name not in WITHOUT_CHANCE])
 def test_another_seed_gives_another_run(name, small_runs, tmp_path):
     run_unscored(name, tmp_path / "run", *small_runs.flags(name), "--seed", "2")

@@ -1,5 +1,6 @@
 """Uses of finished runs: which one is meant, what it is given, one or many, and what is refused."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -237,10 +238,11 @@ def test_a_missing_folder_is_named(more, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_help_of_a_run_lists_its_uses_with_an_example_each_and_loads_no_torch(name, old_runs):
+def test_help_of_a_run_lists_its_uses_with_an_example_each_and_loads_no_torch(name, tmp_path):
+    (tmp_path / "settings.json").write_text(json.dumps({"format": 1, "recipe": name, "settings": {}}))
     code = (
         "import sys; from maquette.cli import main\n"
-        f"try: main(['predict', {str(old_runs / 'finished' / name)!r}, '--help'])\nexcept SystemExit: pass\n"
+        f"try: main(['predict', {str(tmp_path)!r}, '--help'])\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'pandas', 'matplotlib', 'sklearn', 'scipy', 'pyarrow'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

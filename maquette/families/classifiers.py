@@ -15,6 +15,7 @@ from maquette.data.pictures.ranges import range_in
 from maquette.data.pictures.small import SmallImages, fit_square, small_images, split_images, twins
 from maquette.data.rows import evenly
 from maquette.data.sets.fetching import resolve
+from maquette.data.words import of_many
 from maquette.figures.images import rows
 from maquette.media import in_batches
 from maquette.media.table import with_names
@@ -117,7 +118,8 @@ def prepare_pictures(
         run.fact(f"{name} pictures", len(part))
     run.say("Pixels stay whole numbers from 0 to 255 in memory; each batch is divided by 255 when its turn comes.")
     if same := twins(images.pixels[parts[2]], images.pixels[parts[0]]):
-        run.warn(f"{same:,} pictures of the test part stand in the training part as well: its scores may flatter.")
+        stand = of_many(same, "picture of the test part stands", "pictures of the test part stand")
+        run.warn(f"{stand} in the training part as well: its scores may flatter.")
     height, width, channels = images.pixels.shape[1:]
     processing = {"classes": list(images.classes), "height": height, "width": width, "channels": channels}
     processing |= images.known

@@ -20,6 +20,7 @@ from maquette.data.text.documents import Texts, open_texts
 from maquette.data.text.shards import Tokens, digest_of, encode_texts, open_tokens, read_manifest
 from maquette.data.text.tokenizers import WORDS, Kind, Tokenizer, load_tokenizer, unknown_parts
 from maquette.data.text.vocabularies import train_tokenizer
+from maquette.data.words import of_many
 from maquette.figures.text import ranks
 from maquette.methods.ngrams import Trigram
 from maquette.progress import Progress
@@ -180,15 +181,15 @@ def say_tokens(tokenizer: Tokenizer, manifest: dict[str, Any], asked: int, run: 
             "there is no more in it to tell apart."
         )
     if manifest["undecodable"]:
-        count = f"{manifest['undecodable']:,} bytes"
-        run.warn(f"{count} are no text in their file's encoding; each became \N{REPLACEMENT CHARACTER}.")
+        are = of_many(manifest["undecodable"], "byte is", "bytes are")
+        run.warn(f"{are} no text in their file's encoding; U+FFFD (\N{REPLACEMENT CHARACTER}) stands for each.")
     if manifest["broken_rows"]:
-        run.warn(f"{manifest['broken_rows']:,} rows without readable text were left out.")
+        run.warn(f"{of_many(manifest['broken_rows'], 'row was', 'rows were')} left out, without readable text.")
     if test["unknown"]:
         share = test["unknown"] / max(1, tokens["test"])
         run.warn(
-            f"{test['unknown']:,} tokens of the test part ({share:.2%}) were never seen in training. They all count "
-            "as one token, so losses look better than they are: compare with care."
+            f"{of_many(test['unknown'], 'token', 'tokens')} of the test part ({share:.2%}) never seen in training: all "
+            "such count as one token, so losses look better than they are; compare with care."
         )
     if not tokenizer.is_lossless:
         run.say(f"Tokens of the kind {tokenizer.kind} lose white space, and bits_per_byte does not count what is lost.")

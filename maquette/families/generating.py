@@ -19,6 +19,7 @@ from maquette.data.pictures.ranges import range_in
 from maquette.data.pictures.small import SmallImages, fit_square, small_images, split_images, twins
 from maquette.data.rows import evenly
 from maquette.data.sets.fetching import resolve
+from maquette.data.words import of_many
 from maquette.figures.images import grid, rows
 from maquette.media.film import Film
 from maquette.runs import Run, Step
@@ -128,7 +129,8 @@ def prepare_pictures(
         run.fact(f"{name} pictures", len(part))
     run.say("Pixels stay whole numbers from 0 to 255 in memory; each batch becomes -1 to 1 when its turn comes.")
     if same := twins(images.pixels[chosen[2]], images.pixels[chosen[0]]):
-        run.warn(f"{same:,} pictures of the test part stand in the training part as well: its scores may flatter.")
+        stand = of_many(same, "picture of the test part stands", "pictures of the test part stand")
+        run.warn(f"{stand} in the training part as well: its scores may flatter.")
     shares: list[float] = []
     if train.classes is not None:
         counts = np.bincount(train.classes.numpy(), minlength=len(images.classes))

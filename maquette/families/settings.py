@@ -162,6 +162,8 @@ class TableSettings(Settings):
     missing: str | None = option(
         None, "words for a missing value, by commas, as NA,-; the usual ones, in a target only if few, if not set"
     )
+    drop: str | None = option(None, "columns to leave out, by commas")
+    only: str | None = option(None, "columns to learn from, by commas; all others are left out")
     network: Literal["ensemble", "mlp"] = option("ensemble", "16 small networks in one, or one plain network")
     scaling: Literal["quantile", "standard", "minmax"] = option("quantile", "how columns of numbers are scaled")
     epochs: int | None = option(None, "times the training rows are seen; by the number of rows if not set", ge=1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from maquette.data.rows import evenly, shared_rows
 from maquette.data.sets.fetching import resolve
+from maquette.data.tables.choosing import names_in
 from maquette.data.tables.columns import (
     Task,
     alike_labels,
@@ -17,11 +18,13 @@ from maquette.data.tables.columns import (
     coordinates,
     describe,
     labels_of,
+    leaks_of,
     warnings_of,
 )
 from maquette.data.tables.encoding import Scaling, TableEncoder
 from maquette.data.tables.missing import missing_words
 from maquette.data.tables.reading import Table, read_table
+from maquette.data.words import listed, of_many
 from maquette.figures import tables as figures
 from maquette.runs import Run
 from maquette.settings import UserError
@@ -73,36 +76,44 @@ def collect_table(
     task: Task,
     only_whole: bool,
     missing: str | None = None,
+    drop: str | None = None,
+    only: str | None = None,
 ) -> Targeted:
     """The table without the rows that lack the target, or with `only_whole` any input.
 
     default: data set and target where none are given. missing: words for it, by commas; the usual ones where not given.
+    drop, only: names of columns, by commas, that are left out, or that alone are kept beside the target.
     """
     found = resolve(data, default[0])
     target = target or (default[1] if found.name == default[0] else None)
-    wanted = [target] if target else []
-    table = read_table(found.path, wanted, target, task == "classification", missing_words(missing))
+    dropped, kept = names_in(drop), names_in(only)
+    wanted = [*([target] if target else []), *dropped, *kept]
+    table = read_table(
+        found.path, wanted, target, task == "classification", missing_words(missing), drop=dropped, only=kept
+    )
     check_target(table, target, task)
     assert target is not None
     lacking = int(table.frame[target].isna().sum())
     run.record_source(found, rows=len(table.frame), columns=len(table.frame.columns), notes=table.notes)
+    if table.dropped:
+        run.say(f"Left out, as asked: {listed(list(map(repr, table.dropped)))}.")
     for told in table.told:
         run.tell(told)
     for note in alike_labels(labels_of(table, target)) if task == "classification" else ():
         run.tell(note)
     if lacking:
-        run.warn(f"{lacking:,} rows without a {target} were left out.")
+        run.warn(f"{of_many(lacking, 'row was', 'rows were')} left out, without a {target}.")
         table.frame = table.frame[table.frame[target].notna()].reset_index(drop=True)
     if only_whole:
         inputs = [name for name, kind in table.kinds.items() if kind != "text"]
         whole = table.frame[inputs].notna().all(axis=1)
         if not whole.all():
-            run.say(f"{int((~whole).sum()):,} rows with missing values were dropped, as in the course.")
+            were = of_many(int((~whole).sum()), "row", "rows")
+            run.say(f"{were} with missing values dropped, as in the course.")
             table.frame = table.frame[whole].reset_index(drop=True)
     if len(table.frame) < 5:
-        raise UserError(
-            f"{found.path} has {len(table.frame)} usable rows; training, validation and test need at least 5."
-        )
+        rows = of_many(len(table.frame), "usable row", "usable rows")
+        raise UserError(f"{found.path} has {rows}; training, validation and test need at least 5.")
     return Targeted(table, target)
 
 
@@ -110,6 +121,8 @@ def analyze_table(data: Targeted, run: Run, task: Task) -> dict[str, Any]:
     """The course's analysis: description, missing values, distributions, pairs, correlations and, if any, the map."""
     table, target = data
     frame, kinds = table.frame, table.kinds
+    for leak in leaks_of(table, target, task):
+        run.tell(leak)
     for warning in warnings_of(table, target, task):
         run.warn(warning)
     description = describe(table, target).rename_axis("column").reset_index()
@@ -185,7 +198,8 @@ def prepare_parts(
         run.say(note)
     twins = shared_rows(frame[list(kinds)], parts[0], parts[2])
     if twins:
-        run.warn(f"{twins:,} rows of the test part stand in the training part as well: its scores may flatter.")
+        stand = of_many(twins, "row of the test part stands", "rows of the test part stand")
+        run.warn(f"{stand} in the training part as well: its scores may flatter.")
     columns = encoder.columns
     train, valid, test = made
     few = evenly(len(train.answers), MOST_GUESSES)
@@ -198,7 +212,7 @@ def prepare_parts(
             name: table.habits.get(name, {}) | range_of(train.frame[name], encoder.levels.get(name)) for name in columns
         },
         "missing": missing_words(missing),
-        "names": list(map(str, frame)),
+        "names": [*map(str, frame), *table.dropped],
         "guesses": {"numbers": train.numbers[few].numpy(), "categories": train.categories[few].numpy()},
     }
     order = [target, *(name for name in table.frame if name != target)]

@@ -24,7 +24,19 @@ BETTER = {
     "nll": "lower",
     "neg_elbo": "lower",
     "bits_per_dimension": "lower",
-}  # scores that are not here (coverage, interval_width) have no better way of their own
+    "noise_error": "lower",
+    "feature_distance": "lower",
+    "kernel_distance": "lower",
+    "sliced_wasserstein": "lower",
+    "fid": "lower",
+    "precision": "higher",
+    "recall": "higher",
+    "density": "higher",
+    "copies": "lower",
+    "taught_accuracy": "higher",
+    "exact_replies": "higher",
+    "rules_reached": "higher",
+}  # scores that are not here (interval_width; coverage, which intervals have as well) have no better way of their own
 
 
 def direction(score: str) -> str | None:

@@ -24,11 +24,12 @@ Item = TypeVar("Item")
 
 
 class Asked(NamedTuple):
-    """What answers are written for: the run, the first input if that is a file, and a title."""
+    """What answers are written for: the run, the first input if that is a file, a title, and whether it is typed."""
 
     run: Path
     path: Path | None = None
     title: str = ""
+    is_typed: bool = False
 
 
 def medium(name: str) -> ModuleType:

@@ -22,6 +22,8 @@ from maquette.media import Asked, check_target, is_folder, only_path
 from maquette.progress import Progress
 from maquette.settings import UserError
 
+COUNTED = ("int8", "int16", "int32", "uint32", "float16", "float32", "float64")  # arrays whose numbers files hold
+
 
 def accepts(given: Any) -> bool:
     if only_path(given):
@@ -73,28 +75,37 @@ def read(given: list[Any], say: Callable[[str], None], options: Any = None) -> I
                         f"{picture.counts}, unless the run was trained on counts and has a range of its own."
                     )
                     scaled = True
-                if picture.not_finite:
-                    images.not_finite.append(name)
                 yield replace(picture, name=name, file=entry.path)
                 read += 1
             if len(images) > 1:
                 progress.update(number + 1, len(images))
-    if images.not_finite:
-        say(images.note_not_finite())
+    for note in images.news():
+        say(note)
     if refused is not None and not read:
         raise UserError(f"None of the pictures of {paths[0]} could be read to the end.")
 
 
 def of_array(given: Any) -> Picture:
-    """A picture in memory; floats that are plainly counts are taken as such."""
-    pixels = as_pixels(given)
+    """A picture in memory; floats that are plainly counts are taken as such, and so are whole numbers that have no
+    white of their own, as those of 32 bits, or with a sign.
+    """
+    kind = given.dtype if isinstance(given, np.ndarray) else np.dtype(np.uint8)
+    is_whole = has_no_white(kind)
+    pixels = as_pixels(given.astype(np.float64) if is_whole else given)
     counts = None
-    if getattr(given, "mode", "") == "F" or (isinstance(given, np.ndarray) and given.dtype.kind == "f"):
+    if getattr(given, "mode", "") == "F" or is_whole or kind.kind == "f":
         try:
-            counts = range_of(pixels)
+            counts = range_of(pixels, is_whole=is_whole)
         except ValueError as error:
             raise UserError(f"The picture is {error}.") from None
-    return Picture(counts.inward(pixels) if counts else pixels, counts=counts)
+    if counts is None:
+        return Picture(pixels, depth="uint16" if kind == np.uint16 else "uint8")
+    return Picture(counts.inward(pixels), depth=kind.name if kind.name in COUNTED else "float32", counts=counts)
+
+
+def has_no_white(kind: np.dtype) -> bool:
+    """Whether arrays of this kind hold whole numbers of which none is white by itself."""
+    return kind.kind in "iu" and kind not in (np.uint8, np.uint16)
 
 
 def numbered(name: str, page: int, pages: int) -> str:
@@ -221,5 +232,8 @@ def keep(data: Any) -> Path:
         path = folder / f"{number:06d}{'.tif' if depth == 'float32' else '.png'}"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            write_picture(path, Picture(as_pixels(array), None, depth, depth == "float32"))
+            if has_no_white(array.dtype):
+                write_picture(path, of_array(array))
+            else:
+                write_picture(path, Picture(as_pixels(array), None, depth, depth == "float32"))
     return folder

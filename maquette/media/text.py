@@ -1,6 +1,8 @@
 """Text: sentences, prompts, files of them; answers come as they are written."""
 
+import difflib
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,7 @@ from maquette.settings import UserError, nearest
 
 BETWEEN = "\n---\n"
 FILES = (".txt", ".md")  # endings of what is taken for a file's name
+ALMOST = 0.8  # how alike names are of which one may be the other, mistyped
 
 
 class Continuation(NamedTuple):
@@ -34,6 +37,41 @@ class Continuation(NamedTuple):
         made = list(self.pieces)
         width = max([1, *map(len, made)])
         return ["".join(piece[place] for piece in made if place < len(piece)) for place in range(width)]
+
+
+class Remark(str):
+    """An answer in a conversation: shown at once, each below the one before. `notes` are said beside it."""
+
+    notes: list[str]
+
+    def __new__(cls, text: str, notes: Iterable[str] = ()) -> "Remark":
+        made = super().__new__(cls, text)
+        made.notes = list(notes)
+        return made
+
+
+class Typed:
+    """Lines as they are typed on the terminal, until an empty one, or as they come from a pipe, without empty ones."""
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stdin.isatty()
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="replace")
+
+    def __iter__(self) -> Iterator[str]:
+        if not self.is_terminal:
+            yield from filter(None, map(str.strip, sys.stdin))
+            return
+        print("(an empty line ends the conversation)", file=sys.stderr)
+        while True:
+            try:
+                line = input("> ").strip()
+            except (EOFError, KeyboardInterrupt):
+                print()
+                return
+            if not line:
+                return
+            yield line
 
 
 def accepts(given: Any) -> bool:
@@ -54,6 +92,8 @@ def text_of(given: str, say: Callable[[str], None] = lambda note: None) -> str:
     """What the file of that name holds, in whatever encoding; the text itself where it is no file's name."""
     path = Path(given)
     if not is_name(given):
+        if meant := almost_a_name(given):
+            raise UserError(f"There is no file {given}; did you mean {meant}?")
         return given
     try:
         data = path.read_bytes()
@@ -85,6 +125,15 @@ def is_name(given: str) -> bool:
         return False
 
 
+def almost_a_name(given: str) -> str | None:
+    """The name of a file that a text with blanks, ended like a file, differs from in a letter or two."""
+    path = Path(given)
+    if "\n" in given or len(given) >= 200 or path.suffix.lower() not in FILES or not path.parent.is_dir():
+        return None
+    names = [each.name for each in path.parent.iterdir() if each.suffix.lower() in FILES]
+    return next(iter(difflib.get_close_matches(path.name, names, n=1, cutoff=ALMOST)), None)
+
+
 def doubts(given: list[str]) -> list[str]:
     """What may have been meant otherwise: single words in a row, which are one prompt each."""
     if len(given) < 2 or any(is_name(each) or len(each.split()) > 1 for each in given):
@@ -95,10 +144,22 @@ def doubts(given: list[str]) -> list[str]:
 def write(
     answers: Iterable[str | Continuation], out: Path | None, asked: Asked, say: Callable[[str], None]
 ) -> Path | None:
-    """On the terminal as it comes, or in a file; several continuations one by one."""
+    """On the terminal as it comes, or in a file; several continuations one by one, a conversation line by line."""
     whole: list[str] = []
     notes: list[str] = []
+    between = BETWEEN
     for answer in answers:
+        if isinstance(answer, Remark):
+            between = "\n"
+            if out is None or asked.is_typed:
+                print(answer, flush=True)
+                for note in answer.notes:
+                    print(note, file=sys.stderr, flush=True)
+            else:
+                notes += answer.notes
+            if out is not None:
+                whole.append(answer)
+            continue
         if isinstance(answer, str):
             whole.append(answer)
             continue
@@ -117,10 +178,10 @@ def write(
     for note in dict.fromkeys(notes):
         print(note, file=sys.stderr)
     if out is not None:
-        write_text(out, BETWEEN.join(whole) + "\n")
+        write_text(out, between.join(whole) + "\n")
         return out
     if whole:
-        print(BETWEEN.join(whole))
+        print(between.join(whole))
     return None
 
 

@@ -77,8 +77,12 @@ class ResNet(nn.Module):
         self.features = nn.Sequential(*layers)
         self.linear = nn.Linear(self.widths[-1], classes)
 
+    def hidden(self, pictures: Tensor) -> Tensor:
+        """What the last layer sees of each picture: (N, widths[-1])."""
+        return self.features(pictures).amax((2, 3))
+
     def forward(self, pictures: Tensor) -> Tensor:
-        return self.linear(self.features(pictures).amax((2, 3)))
+        return self.linear(self.hidden(pictures))
 
 
 Classifier = SoftmaxClassifier | SmallCNN | ResNet

@@ -26,6 +26,7 @@ class Use(NamedTuple):
     gives: str
     summary: str
     example: str
+    listens: bool = False  # where nothing is given, lines are taken as they are typed
 
 
 class Need(NamedTuple):
@@ -206,6 +207,20 @@ RECIPES = {
         },
         {"run": Need("gpt")},
         fixed=20,
+    ),
+    "eliza": Entry(
+        "maquette.recipes.eliza",
+        "text",
+        "the ELIZA of 1966 with scripts of your own, and which rule gave each reply",
+        5,
+        "language",
+        {
+            "talk": Use(
+                ("text",), "text", "a conversation, typed if no text or file of lines is given", '"I am sad."', True
+            ),
+            "explain": Use(("text",), "page", "how a reply came about", '"I am sad." --out PAGE.html'),
+        },
+        fixed=5,
     ),
     "splat": Entry(
         "maquette.recipes.splat",

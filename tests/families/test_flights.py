@@ -263,7 +263,7 @@ def test_a_splat_file_can_be_filmed_and_what_was_left_out_is_told(tmp_path, caps
     points.tofile(tmp_path / "scene.splat")
     flags = ["--frames", 1, "--width", 64, "--height", 48, "--out", tmp_path / "a.png"]
     assert filmed(tmp_path / "scene.splat", *flags) == 0
-    assert "1 of 50 points were left out" in capsys.readouterr().out
+    assert "1 of 50 points was left out" in capsys.readouterr().out
     red, green, blue = read_picture(tmp_path / "a.png").pixels.max(axis=(0, 1))
     assert red > 0.9 and green == blue == 0
 

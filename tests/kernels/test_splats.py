@@ -204,6 +204,7 @@ def test_depths_are_sorted_and_stable(seed, count):
     np.testing.assert_array_equal(order, expected[np.isfinite(depths[expected])])
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_threads():
     code = """
 import hashlib, sys

@@ -209,3 +209,26 @@ def test_pictures_that_answer_no_file_may_go_into_a_grid(tmp_path):
     with pytest.raises(UserError, match="4 x 3 and 4 x 5"):
         pictures.write(iter([made[0], other]), tmp_path / "two.png", Asked(tmp_path), quiet)
     assert not (tmp_path / "two.png").exists()
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.int64, np.uint32, np.float16, np.float32])
+def test_arrays_of_counts_of_any_type_are_scaled_and_give_counts_back(kind, tmp_path):
+    array = np.random.default_rng(0).integers(0, 4000, (20, 30)).astype(kind)
+    (picture,) = pictures.read([array], quiet)
+    assert 0.9 < picture.pixels.max() <= 1 and picture.counts == (0, 4095)
+    back = pictures.plain([picture.answered(picture.pixels.copy())], True)
+    np.testing.assert_allclose(back[..., 0], array, atol=0.01)
+    written = pictures.write([picture], tmp_path / "a.tif", Asked(None), quiet)
+    np.testing.assert_allclose(read_picture(written).numbers()[..., 0], array, atol=0.01)
+    kept = pictures.keep([array] * 2)
+    (again, _) = pictures.read([kept], lambda note: None)
+    np.testing.assert_allclose(again.numbers()[..., 0], array, atol=0.01)
+
+
+def test_arrays_with_a_sign_may_be_ordinary_pictures(tmp_path):
+    array = some_picture(6, 8)
+    (plain,) = pictures.read([array], quiet)
+    (signed,) = pictures.read([array.astype(np.int64)], quiet)
+    np.testing.assert_allclose(signed.pixels, plain.pixels, atol=1e-6)
+    with pytest.raises(UserError, match="fit neither light nor counts"):
+        pictures.of_array(np.full((4, 5), 2**40))

@@ -139,3 +139,13 @@ def test_texts_are_kept_a_document_a_line():
     lines = kept.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [{"text": "one\ntwo"}, {"text": "Größe"}]
     assert text.keep(["one\ntwo", "Größe"]) == kept != text.keep("Größe")
+
+
+def test_a_file_with_blanks_in_its_name_may_be_mistyped_as_well(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my notes.txt").write_text("Anna saw", encoding="utf-8")
+    assert text.text_of("my notes.txt") == "Anna saw"
+    with pytest.raises(UserError, match=r"There is no file my note\.txt; did you mean my notes\.txt\?"):
+        text.text_of("my note.txt")
+    assert text.text_of("What is in my notes.txt") == "What is in my notes.txt"
+    assert text.text_of("she wrote notes.txt") == "she wrote notes.txt"

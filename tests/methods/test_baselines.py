@@ -18,6 +18,7 @@ def answers(*arguments, **options):
     return {name: answer() for name, answer in baselines(*arguments, **options)}
 
 
+@pytest.mark.slow
 def test_they_are_scikit_learns():
     numbers, categories, target = a_table()
     found = answers("regression", numbers, categories, target, numbers, categories, seed=0)
@@ -30,6 +31,7 @@ def test_they_are_scikit_learns():
     assert np.allclose(found["gradient boosting"], boosted, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_answers_and_few_rows_are_enough(monkeypatch):
     monkeypatch.setattr(module, "FOREST_CELLS", 4_000)
     numbers, categories, target = a_table(2_000)
@@ -46,6 +48,7 @@ def test_class_probabilities_have_a_column_for_every_class():
         assert answer.shape == (300, 4) and answer.sum(1) == pytest.approx(1), name
 
 
+@pytest.mark.slow
 def test_a_target_far_beyond_single_precision_is_learnt_as_well_as_a_small_one():
     numbers, categories, target = a_table()
     small = answers("regression", numbers, categories, target, numbers, categories, seed=0)

@@ -42,6 +42,7 @@ def test_tiled_equals_untiled_away_from_the_borders(network):
     assert error[seams].max() < 1e-3, "a seam shows"
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(16, 200))
 def test_any_size_of_picture_and_tile(height, width, tile):

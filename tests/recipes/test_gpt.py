@@ -2,13 +2,11 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from small_runs import run_together
 
 import maquette
 from maquette.cli import main
@@ -254,12 +252,9 @@ def test_stop_strings_over_the_borders_of_pieces(pieces):
 def test_weights_spread_over_two_processes_learn_the_same(tmp_path, text, optimizer):
     flags = ["--data", str(text), "--optimizer", optimizer, "--steps", "20"]
     assert run(tmp_path / "one", *flags) == 0
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "maquette"]
     for name, more in (("two", []), ("spread", ["--shard"])):
-        command = [*launch, "run", "gpt", *SMALL, *flags, *more, "--out", str(tmp_path / name)]
-        environment = {**os.environ, "MAQUETTE_SAVE_SECONDS": "0.05"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
+        command = ["run", "gpt", *SMALL, *flags, *more, "--out", str(tmp_path / name)]
+        run_together(tmp_path / name, *command, MAQUETTE_SAVE_SECONDS="0.05")
         for ours, other in zip(lines(tmp_path / "one"), lines(tmp_path / name), strict=True):
             assert other["loss"] == pytest.approx(ours["loss"], rel=2e-4)
             assert other["valid_loss"] == pytest.approx(ours["valid_loss"], rel=2e-4)

@@ -95,6 +95,13 @@ def test_a_target_beyond_single_precision_is_trained_and_predicted(tmp_path):
     assert all(np.isfinite(list(scores.values())).all() for scores in made.baselines.values())
 
 
+def test_values_far_from_0_keep_their_digits(tmp_path):
+    table = make_houses(60).assign(price=lambda frame: frame["price"] / 1e5 + 1e12)
+    run = maquette.run("regression", data=table, target="price", epochs=1, out=tmp_path / "run")
+    found = maquette.open(run.folder).predict(table)
+    assert found["price_predicted"].nunique() > 50 and (found["price_low"] < found["price_high"]).all()
+
+
 def test_ids_of_17_digits_train_and_a_figure_or_baseline_that_fails_takes_nothing_along(tmp_path, monkeypatch, capsys):
     def fail(*arguments, **options):
         raise ZeroDivisionError("by our own mistake")
@@ -109,3 +116,41 @@ def test_ids_of_17_digits_train_and_a_figure_or_baseline_that_fails_takes_nothin
     assert "The baseline gradient boosting failed (ZeroDivisionError: by our own mistake" in said
     assert "The pictures of the answers failed" in said and "distributions failed" not in said
     assert "by our own mistake" in made.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("given", [{"drop": "town, garden"}, {"only": "area_m2,built"}])
+def test_columns_that_were_left_out_may_be_there_or_not_when_predicting(tmp_path, given, capsys):
+    table = make_houses(120)
+    kept = (
+        [name for name in table if name not in ("town", "garden")] if "drop" in given else ["area_m2", "rooms", "built"]
+    )
+    run = maquette.run("regression", data=table, target="price", epochs=2, out=tmp_path / "run", **given)
+    opened = maquette.open(run.folder)
+    assert set(opened.processing["columns"]) == kept
+    new = make_houses(20, seed=1).drop(columns="price")
+    answers = opened.predict(new)
+    assert opened.notes == [] and list(new) == list(answers)[: len(new.columns)]
+    fewer = opened.predict(new[[name for name in new if name in kept]])
+    assert fewer["price_predicted"].tolist() == answers["price_predicted"].tolist() and opened.notes == []
+    assert "'town' and 'garden'" in (run.folder / "report.html").read_text(encoding="utf-8").replace("&#39;", "'")
+
+
+def test_a_column_that_is_not_there_is_told_before_anything_is_made(tmp_path, capsys):
+    write_chunks(tmp_path / "t.csv", [make_houses(30)])
+    words = ["run", "regression", "--data", str(tmp_path / "t.csv"), "--target", "price", "--drop", "twon"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    assert "--drop: there is no column 'twon'; did you mean town?" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_leak_is_told_on_the_terminal_however_much_else_is_said(tmp_path, capsys):
+    table = make_houses(60)
+    for number in range(8):
+        table[f"constant_{number}"] = number
+    table["in cents, net"] = table["price"] * 100
+    maquette.run("regression", data=table, target="price", epochs=1, out=tmp_path / "run")
+    told = capsys.readouterr().out.splitlines()
+    (leak,) = [line for line in told if "away" in line]
+    assert leak.startswith("'in cents, net' gives the target 'price' away")
+    assert leak.endswith("leave it out: --drop '\"in cents, net\"'")
+    assert any("more warnings stand in the report" in line for line in told)

@@ -26,7 +26,7 @@ from maquette.data.pictures.descriptions import (
 from maquette.data.pictures.headers import Unreadable, error_of, name_of, on_disk, opened, orientation_of, others_of
 from maquette.data.pictures.kinds import EXR, SCENE_LIGHT, STARTS, WRITTEN
 from maquette.data.pictures.pages import count_pages
-from maquette.data.pictures.ranges import Range, range_of
+from maquette.data.pictures.ranges import SIXTEEN_BITS, Range, range_of
 from maquette.files import written_whole
 from maquette.settings import UserError
 
@@ -68,10 +68,11 @@ class Picture:
         return replace(self, pixels=pixels, alpha=alpha, layers=layers)
 
     def in_range(self, wanted: Range | None) -> "Picture":
-        """Counts by another range, that of a run; other pictures as they are."""
-        if self.counts is None or wanted in (None, self.counts):
+        """Counts by another range, that of a run, 16 bits being counts there too; other pictures as they are."""
+        counts = self.counts or (SIXTEEN_BITS if self.depth == "uint16" else None)
+        if counts is None or wanted in (None, self.counts):
             return self
-        return replace(self, pixels=wanted.inward(self.counts.outward(self.pixels)), counts=wanted)
+        return replace(self, pixels=wanted.inward(counts.outward(self.pixels)), counts=wanted)
 
     def numbers(self) -> np.ndarray:
         """The pixels, or the counts that they stand for."""
@@ -108,8 +109,8 @@ def read_picture(
 
     Of several pages, frames or parts that with the number `page` is read; of an OpenEXR's layers the one without a
     name, or the first, the others too for `with_layers`. Palettes are expanded, CMYK is converted. Counts are scaled to
-    0..1 by `counts`, or by their own range. `archive`: `source` already open. `Unreadable`, a UserError, where there is
-    none.
+    0..1 by `counts`, or by their own range; 16 bits are counts only where `counts` says so. `archive`: `source` already
+    open. `Unreadable`, a UserError, where there is none.
     """
     name = name_of(source, member)
     with (
@@ -136,7 +137,8 @@ def read_picture(
     if is_moving and transparency is not None and transparency.min() == 1:
         transparency = None
     if not is_open(depth, kind):
-        counts = None
+        counts = counts if depth == "uint16" else None
+        pixels = pixels if counts is None else counts.inward(SIXTEEN_BITS.outward(pixels))
     else:
         try:
             counts = counts or range_of(pixels, is_whole=is_integer(depth))

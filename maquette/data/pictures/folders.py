@@ -15,9 +15,10 @@ from maquette.data.pictures.files import MOST_PIXELS, Picture, is_open, read_hea
 from maquette.data.pictures.finding import find, leads_outside
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.pictures.kinds import SUFFIXES, WAYS_OUT
-from maquette.data.pictures.ranges import Range, widest
+from maquette.data.pictures.ranges import Range, bits_used, widest
 from maquette.data.rows import evenly
 from maquette.data.threads import in_threads
+from maquette.data.words import of_many
 from maquette.settings import UserError
 
 VERIFIED_BYTES = 500 * 2**20  # of decoded pixels; larger sets are not decoded before they are needed
@@ -54,7 +55,7 @@ class Images:
 
     `left_out` are the names and reasons of files that gave no picture, `unread` the names and kinds of pictures that
     are known, but not read, `passed_over` links to folders that are read elsewhere; `counts`: the range by which counts
-    are scaled, all alike.
+    are scaled, all alike; `not_finite`: names of those that were found to hold such numbers, so far.
     """
 
     def __init__(self, entries: list[Entry], left_out: list[tuple[str, str]], most_pixels: int = MOST_PIXELS) -> None:
@@ -63,6 +64,7 @@ class Images:
         self.passed_over: list[str] = []
         self.counts: Range | None = None
         self.not_finite: list[str] = []
+        self._told: list[str] = []  # of these
         self._apart: list[str] = []  # counts among other pictures, each scaled by itself
         self._archives = _Archives()
 
@@ -80,7 +82,7 @@ class Images:
     def picture(self, index: int, page: int = 0, *, with_layers: bool = False) -> Picture:
         entry = self.entries[index]
         archive = self._archives.of(entry.path) if entry.member else None
-        return read_picture(
+        picture = read_picture(
             entry.path,
             member=entry.member,
             most_pixels=self.most_pixels,
@@ -89,6 +91,9 @@ class Images:
             counts=self.counts,
             with_layers=with_layers,
         )
+        if picture.not_finite and entry.name not in self.not_finite:
+            self.not_finite.append(entry.name)
+        return picture
 
     def only(self, numbers: list[int]) -> "Images":
         """Some of the pictures, with all that is known of the set."""
@@ -97,9 +102,11 @@ class Images:
         return some
 
     def settle_counts(self, counts: Range | None = None) -> None:
-        """One range for counts, from a few of the pictures, where most that may be counts are; or this one."""
-        asked = [index for index, entry in enumerate(self.entries) if entry.is_open]
-        asked = [asked[place] for place in evenly(len(asked), ASKED)] if asked else []
+        """One range for counts, from a few of the pictures, where most that may be counts are; or this one.
+
+        In files of 16 bits counts are told by the bits that none of them uses.
+        """
+        asked = self._asked([index for index, entry in enumerate(self.entries) if entry.is_open])
 
         def look(index: int) -> tuple[str, Range | None]:
             try:
@@ -112,6 +119,21 @@ class Images:
             self.counts = counts or widest(found.values())
         else:
             self._apart = list(found)
+        sixteen = [index for index, entry in enumerate(self.entries) if entry.depth == "uint16"]
+        if not asked and len(sixteen) == len(self.entries):
+            self.counts = counts or self._bits_used(self._asked(sixteen))
+
+    def _asked(self, numbers: list[int]) -> list[int]:
+        return [numbers[place] for place in evenly(len(numbers), ASKED)] if numbers else []
+
+    def _bits_used(self, asked: list[int]) -> Range | None:
+        def most(index: int) -> float:
+            try:
+                return float(self.picture(index).pixels.max())
+            except Unreadable:
+                return 0.0
+
+        return bits_used(round(65_535 * max(in_threads(most, asked), default=0)))
 
     def folders(self) -> list[str]:
         """The class of each picture: its first folder below the root, "" in the root itself.
@@ -149,9 +171,8 @@ class Images:
                 told = way if len(names) == 1 else way.replace(" it ", " them ")
                 notes.append(f"{_files(len(names), f'{kind} ')} left out, which cannot be read: {some(names)}; {told}.")
         if self.passed_over:
-            were = "link leads" if len(self.passed_over) == 1 else "links lead"
-            told = some(self.passed_over)
-            notes.append(f"{len(self.passed_over):,} {were} to folders that are read already: {told}.")
+            one, many = "link leads to a folder that is", "links lead to folders that are"
+            notes.append(f"{of_many(len(self.passed_over), one, many)} read already: {some(self.passed_over)}.")
         several = [] if all_pages else [entry for entry in self.entries if entry.pages > 1]
         if several:
             told = some([f"{entry.name} ({entry.pages:,} {page_word(entry.kind)}s)" for entry in several])
@@ -162,37 +183,37 @@ class Images:
                 f"Only colours and alpha of {_of_files(len(layered))} are used, not the other channels: {told}."
             )
         if self.counts:
-            names = [entry.name for entry in self.entries if entry.is_open]
+            names = [entry.name for entry in self.entries if entry.is_open or entry.depth == "uint16"]
             notes.append(
                 f"The numbers of {_of_files(len(names))} are counts, not light from 0 to 1: {self.counts}, in all of "
                 f"them ({some(names)})."
             )
         if self._apart:
             notes.append(f"Counts, not light from 0 to 1, were scaled by themselves in each of {some(self._apart)}.")
-        if self.not_finite:
-            notes.append(self.note_not_finite())
-        return notes
+        return [*notes, *self.news()]
 
-    def note_not_finite(self) -> str:
-        return f"Numbers that are not finite were read as 0 in {some(self.not_finite)}."
+    def news(self) -> list[str]:
+        """Of numbers that are not finite, where it was not said before: a set that is large is decoded bit by bit."""
+        names = sorted(set(self.not_finite) - set(self._told))
+        self._told += names
+        return [f"Numbers that are not finite were read as 0 in {some(names)}."] if names else []
 
     def verify(self) -> None:
         """Decodes every picture once and moves those that are damaged from `entries` to `left_out`."""
 
-        def check(index: int) -> tuple[str, int]:
+        def check(index: int) -> str:
             try:
-                return "", self.picture(index).not_finite
+                self.picture(index)
             except Unreadable as error:
-                return error.reason, 0
+                return error.reason
+            return ""
 
         kept = []
-        for entry, (reason, not_finite) in zip(self.entries, in_threads(check, range(len(self))), strict=True):
+        for entry, reason in zip(self.entries, in_threads(check, range(len(self))), strict=True):
             if reason:
                 self.left_out.append((entry.name, reason))
             else:
                 kept.append(entry)
-            if not_finite:
-                self.not_finite.append(entry.name)
         self.entries = kept
         self.left_out.sort()
 

@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 
 from maquette.data.pictures.folders import Images
+from maquette.data.words import of_many
 from maquette.settings import UserError
 
 
@@ -18,11 +19,10 @@ def matched(first: Images, second: Images, folder: str) -> tuple[Images, Images,
     fitting, unequal = ([name for name in both if is_fitting[name] is wanted] for wanted in (True, False))
     notes = []
     if alone:
-        notes.append(f"{len(alone)} pictures have no partner and were left out: {_listed(alone)}.")
+        notes.append(f"{of_many(len(alone), 'picture', 'pictures')} without a partner left out: {_listed(alone)}.")
     if unequal:
-        notes.append(
-            f"{len(unequal)} pictures differ in size from their partner and were left out: {_listed(unequal)}."
-        )
+        of_size = of_many(len(unequal), "picture", "pictures")
+        notes.append(f"{of_size} of another size than the partner left out: {_listed(unequal)}.")
     if not fitting:
         why = f"they differ in size: {_listed(unequal)}" if unequal else f"none has the same name: {_listed(alone)}"
         raise UserError(f"{folder} holds no picture that fits one of the clean ones; {why}.")

@@ -8,6 +8,7 @@ import numpy as np
 FARTHEST = 2.0**32  # numbers beyond are neither light nor counts
 LOOKED_AT = 2**20  # numbers of a picture that its range is told by
 BEYOND, FAR_BEYOND = 8.0, 100.0  # half of the numbers, or one in a hundred, above this are counts and not light
+MOST_OF_TWELVE = 2**12 - 1  # of 16 bits: a sixteenth of white
 STRAY = 4.0  # a few numbers so many times larger than all others do not widen the range
 
 
@@ -32,6 +33,9 @@ class Range(NamedTuple):
         return f"{self.low:,.0f} is taken as 0 and {self.high:,.0f} as 1"
 
 
+SIXTEEN_BITS = Range(0.0, 65_535.0)
+
+
 def range_of(numbers: np.ndarray, *, is_whole: bool = False) -> Range | None:
     """The range that counts fill, to the next power of two; nothing for light, 1 being white.
 
@@ -54,6 +58,12 @@ def range_of(numbers: np.ndarray, *, is_whole: bool = False) -> Range | None:
     if np.percentile(some, 5) >= -high / 4:
         return Range(0.0, high)
     return Range(-power_above(-float(np.percentile(some, 0.1)) - 1, 1), high)
+
+
+def bits_used(most: float) -> Range | None:
+    """The range of files of 16 bits in which no number is above `most`, where cameras count with 12 bits at most."""
+    high = power_above(most, 8) - 1
+    return Range(0.0, high) if most > 0 and high <= MOST_OF_TWELVE else None
 
 
 def power_above(number: float, least: int) -> float:

@@ -14,6 +14,7 @@ from maquette.data.pictures.headers import Unreadable
 from maquette.data.pictures.ranges import Range
 from maquette.data.rows import split_rows
 from maquette.data.threads import in_threads
+from maquette.data.words import of_many
 from maquette.settings import UserError
 
 
@@ -109,7 +110,8 @@ def _from_pictures(
     rows = [row for row, folder in enumerate(folders) if folder or not with_labels]
     notes = []
     if len(rows) < len(folders):
-        notes.append(f"{len(folders) - len(rows):,} pictures outside of the folders of classes were left out.")
+        were = of_many(len(folders) - len(rows), "picture was", "pictures were")
+        notes.append(f"{were} left out that lie outside of the folders of classes.")
     if most is not None and len(rows) > most:
         notes.append(f"{most:,} of {len(rows):,} pictures were taken, by chance.")
         rows = sorted(np.random.default_rng(seed).choice(rows, most, replace=False).tolist())
@@ -120,8 +122,6 @@ def _from_pictures(
             picture = pictures.picture(row)
         except Unreadable as error:
             return error.reason
-        if picture.not_finite:
-            pictures.not_finite.append(pictures.names[row])
         pixels = display_code(picture.pixels) if picture.is_linear else picture.pixels
         return _fitted(pixels, size, wanted)
 
@@ -132,7 +132,6 @@ def _from_pictures(
         else:
             kept.append(row)
             squares.append(square)
-    pictures.not_finite.sort()
     notes += pictures.notes()
     entries = [pictures.entries[row] for row in kept]
     if few := sum(min(entry.height, entry.width) < size for entry in entries):

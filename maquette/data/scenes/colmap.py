@@ -5,6 +5,7 @@ camera. Rigs and frames of COLMAP 3.12 and later are not needed: images hold the
 features is passed over on reading and left empty on writing.
 """
 
+import codecs
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -227,7 +228,9 @@ def _points_bin(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lines(file: Path) -> list[str]:
-    text = _content(file).decode("utf-8-sig", "surrogateescape")
+    data = _content(file)
+    is_wide = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as Windows' editors and shells may save it
+    text = data.decode("utf-16" if is_wide else "utf-8-sig", "replace" if is_wide else "surrogateescape")
     return [line for line in map(str.strip, re.split(r"[\r\n]+", text)) if line and not line.startswith("#")]
 
 

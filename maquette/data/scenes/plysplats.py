@@ -1,10 +1,9 @@
-"""Gaussians in PLY files: the usual ones, and the packed ones of PlayCanvas.
+"""Gaussians in PLY files, and what comments in them say of the scene.
 
 Numbers are kept as 3D Gaussian splatting trains them (Kerbl et al. 2023): logarithms of standard deviations, logits of
 opacities, coefficients of spherical harmonics. Their constant term gives the colour 0.5 + CONSTANT * coefficient.
 """
 
-import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from maquette.data.scenes.plyfiles import BLOCK, Element, Header, read_numbers
-from maquette.data.scenes.splats import CONSTANT, Splats, logits, shares, with_largest
+from maquette.data.scenes.splats import Splats, logits, shares
 from maquette.files import written_whole
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
@@ -22,13 +21,11 @@ from maquette.settings import UserError
 ANTIALIASED = "antialiased"  # the comment of a PLY whose Gaussians were trained so; other programs pass over it
 UP, BACKGROUND, CAMERA = "Vertical Axis:", "maquette background:", "maquette camera:"  # how others begin
 SEEMS_ALONG = 0.97  # cosine of the angle between what is up and an axis that may be called so
-CHUNK = 256  # points of a packed PLY that share their ranges
 ENOUGH = 100  # points from which on it is told whether opacities are logits
 
 POSITION, SCALE = ["x", "y", "z"], ["scale_0", "scale_1", "scale_2"]
 ROTATION, COLOUR = ["rot_0", "rot_1", "rot_2", "rot_3"], ["f_dc_0", "f_dc_1", "f_dc_2"]
 NEEDED = [*POSITION, *COLOUR, "opacity", *SCALE, *ROTATION]
-PACKED = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]
 FILTER = "filter_3D"  # the size of mip-splatting's filter; Yu et al. 2024
 
 
@@ -61,8 +58,6 @@ def write_ply(path: Path, splats: Splats) -> None:
 def read_ply(path: Path, file: BinaryIO, header: Header) -> Splats:
     """Gaussians with what the comments say of them; `UserError` where the points are none."""
     vertex = header.elements["vertex"]
-    if "chunk" in header.elements and set(PACKED) <= set(vertex.names):
-        return with_comments(_unpacked(path, file, header), header.comments)
     missing = [name for name in NEEDED if name not in vertex.names]
     if missing == ["scale_2"]:
         raise UserError(
@@ -73,7 +68,7 @@ def read_ply(path: Path, file: BinaryIO, header: Header) -> Splats:
         raise UserError(
             f"{path} is no scene of 3D Gaussians: its points lack {', '.join(missing)}; export it with them."
         )
-    rest = _rest(path, vertex)
+    rest = rest_names(path, vertex)
     filters = [FILTER] if FILTER in vertex.names else []
     numbers = read_numbers(path, file, header, "vertex", [*NEEDED, *rest, *filters], "f4")
     splats = Splats(
@@ -81,7 +76,7 @@ def read_ply(path: Path, file: BinaryIO, header: Header) -> Splats:
         np.ascontiguousarray(numbers[:, 7:10]),
         np.ascontiguousarray(numbers[:, 10:14]),
         np.ascontiguousarray(numbers[:, 6]),
-        _harmonics(numbers[:, 3:6], numbers[:, 14 : 14 + len(rest)]),
+        harmonics_of(numbers[:, 3:6], numbers[:, 14 : 14 + len(rest)]),
     )
     splats = _as_trained(splats)
     return with_comments(_filtered(splats, numbers[:, -1]) if filters else splats, header.comments)
@@ -173,7 +168,7 @@ def _numbers_after(start: str, comments: list[str], count: int) -> list[list[flo
 # -- the usual ones ----------------------------------------------------------------------------------------------------
 
 
-def _rest(path: Path, element: Element) -> list[str]:
+def rest_names(path: Path, element: Element) -> list[str]:
     """The names of the coefficients above the constant term."""
     count = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in element.names)
     names = [f"f_rest_{i}" for i in range(count)]
@@ -185,65 +180,7 @@ def _rest(path: Path, element: Element) -> list[str]:
     return names
 
 
-def _harmonics(constant: np.ndarray, rest: np.ndarray) -> np.ndarray:
+def harmonics_of(constant: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """(N, K, 3) from the constant term (N, 3) and the others (N, 3 (K - 1)), one colour after the other."""
     above = rest.reshape(len(rest), 3, -1).swapaxes(1, 2) if rest.shape[1] else rest.reshape(len(rest), 0, 3)
     return np.concatenate([constant[:, None], above], axis=1)
-
-
-# -- PLY packed by PlayCanvas ------------------------------------------------------------------------------------------
-
-
-def _unpacked(path: Path, file: BinaryIO, header: Header) -> Splats:
-    """Gaussians from 4 words each and the ranges of their chunk; the `.compressed.ply` of SuperSplat."""
-    count = header.elements["vertex"].count
-    chunk, harmonics = header.elements["chunk"], header.elements.get("sh")
-    least = [f"min_{axis}" for axis in "xyz"] + [f"min_scale_{axis}" for axis in "xyz"]
-    if "min_r" in chunk.names:
-        least += ["min_r", "min_g", "min_b"]
-    ranges = [*least, *[name.replace("min", "max") for name in least]]
-    missing = [name for name in ranges if name not in chunk.names]
-    if missing:
-        raise UserError(
-            f"{path} is no packed scene of 3D Gaussians: its chunks lack {', '.join(missing)}; export it again."
-        )
-    if chunk.count * CHUNK < count or (harmonics and harmonics.count != count):
-        raise UserError(
-            f"{path} is damaged: {chunk.count:,} chunks of {CHUNK} points do not hold {count:,} points with what "
-            "belongs to them; export it again."
-        )
-    rest = _rest(path, harmonics) if harmonics else []
-    words = read_numbers(path, file, header, "vertex", PACKED, "u4")
-    bounds = read_numbers(path, file, header, "chunk", ranges, "f4").repeat(CHUNK, axis=0)[:count]
-    low, high = np.split(bounds, 2, axis=1)  # (N, 6 or 9) each
-
-    colours = _parts(words[:, 3], [8, 8, 8, 8])
-    shares = np.concatenate(
-        [_parts(words[:, 0], [11, 10, 11]), _parts(words[:, 2], [11, 10, 11]), colours[:, :3]], axis=1
-    )
-    shares[:, : low.shape[1]] = low + (high - low) * shares[:, : low.shape[1]]
-    above: np.ndarray = np.empty((count, 0), np.float32)
-    if rest:  # a byte stands for a 256th of -4..4; the middle of it
-        above = (read_numbers(path, file, header, "sh", rest, "f4") + np.float32(0.5)) / 32 - 4
-    return Splats(
-        shares[:, :3],
-        shares[:, 3:6],
-        _smallest_three(words[:, 1]),
-        logits(colours[:, 3]),
-        _harmonics((shares[:, 6:] - np.float32(0.5)) / np.float32(CONSTANT), above),
-    )
-
-
-def _parts(words: np.ndarray, bits: list[int]) -> np.ndarray:
-    """(N, parts) in 0..1 from words (N,) that hold `bits` each, the first on top."""
-    shifts = [sum(bits[i + 1 :]) for i in range(len(bits))]
-    parts = [
-        ((words >> shift) & (2**bit - 1)) / np.float32(2**bit - 1) for shift, bit in zip(shifts, bits, strict=True)
-    ]
-    return np.stack(parts, axis=1).astype(np.float32)
-
-
-def _smallest_three(words: np.ndarray) -> np.ndarray:
-    """Unit quaternions (N, 4), w first: two bits say which part is the largest, ten bits each hold the others."""
-    others = (_parts(words, [2, 10, 10, 10])[:, 1:] - np.float32(0.5)) * np.float32(math.sqrt(2))
-    return with_largest(others, words >> 30)

@@ -5,8 +5,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from maquette.data.scenes.packed import PACKED, read_packed
 from maquette.data.scenes.plyfiles import read_header, read_numbers
-from maquette.data.scenes.plysplats import PACKED, read_ply
 from maquette.data.scenes.splats import CONSTANT
 from maquette.files import written_whole
 from maquette.graphics.cameras import Camera
@@ -48,7 +48,7 @@ def _vertices(file: Path, opened: BinaryIO) -> tuple[np.ndarray, np.ndarray]:
         header = read_header(file, opened)
         kinds = dict(header.elements["vertex"].properties)
         if set(PACKED) <= kinds.keys() and "chunk" in header.elements:
-            splats = read_ply(file, opened, header)
+            splats = read_packed(file, opened, header)
             return splats.positions.astype(float), _bytes_of(splats.harmonics[:, 0] * CONSTANT + 0.5, "f4")
         names = next((names for names in COLOURS if set(names) <= kinds.keys()), ())
         numbers = read_numbers(file, opened, header, "vertex", ["x", "y", "z", *names], "f8")

@@ -18,11 +18,13 @@ import numpy as np
 from maquette.data.pictures.files import Picture, display_code, is_premultiplied, read_picture, to_channels
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.scenes.lenses import Lens, Straight, straight_of, straighten
+from maquette.data.scenes.pairing import Matching
 from maquette.data.scenes.pointclouds import random_points
 from maquette.data.scenes.shots import Shot, Shots, find_shots, with_masks
 from maquette.data.scenes.solving import some
 from maquette.data.scenes.stored import have_one_shape, read_for
 from maquette.data.threads import in_threads
+from maquette.data.words import of_many
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
 
@@ -82,6 +84,7 @@ def read_scene(
     cameras: Literal["given", "solve"] = "given",
     single_camera: bool = True,
     features: int = 2048,
+    matching: Matching = "auto",
     say: Say = lambda line: None,
 ) -> Scene:
     """The scene in a folder or file: photographs, a video, a COLMAP model, transforms.json or a Blender set.
@@ -90,7 +93,7 @@ def read_scene(
     the first, is for the test (0: none), unless the set has a test part. Transparent pictures are laid on `background`.
     masks: a folder of pictures with the photographs' names, white where pixels count. Cameras that are solved, because
     there are none or `cameras` is solve, are kept in `cache`; single_camera, one lens for all photographs of a size,
-    and `features` a picture are for that.
+    `features` a picture, and which are compared, by `matching`, are for that.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -99,7 +102,7 @@ def read_scene(
         raise UserError(f"There is no background {background!r}; there are {', '.join(BACKGROUNDS)}.")
     with tempfile.TemporaryDirectory(prefix="maquette-scene-") as work:
         try:
-            found = find_shots(path, cache, Path(work), masks, cameras, single_camera, features, say)
+            found = find_shots(path, cache, Path(work), masks, cameras, single_camera, features, matching, say)
             found.shots.sort(key=lambda shot: shot.name)
             if masks:
                 found.shots = with_masks(found, masks, path)
@@ -143,8 +146,7 @@ def _scene(found: Shots, path: Path, longest: int | None, hold_out: int, backgro
         raise UserError(f"{path} gives only {training} views to train on, at least {LEAST} are needed{why}.")
     notes = list(found.notes)
     if left_out:
-        were = "picture was" if len(found.left_out) == 1 else "pictures were"
-        notes.append(f"{len(found.left_out):,} {were} left out: {left_out}.")
+        notes.append(f"{of_many(len(found.left_out), 'picture was', 'pictures were')} left out: {left_out}.")
     points, colours, is_random = found.points, found.colours, not len(found.points)
     if is_random:
         points, colours = random_points([view.camera for view in views], is_object=is_clear)

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -14,8 +15,9 @@ from maquette.data.pictures.kinds import SUFFIXES
 from maquette.data.scenes.colmap import files_of_model, model_folder, read_model
 from maquette.data.scenes.lenses import Lens
 from maquette.data.scenes.naming import find_pictures, picture_folders, shown
+from maquette.data.scenes.pairing import Matching, more_compared
 from maquette.data.scenes.pointclouds import points_beside, read_points
-from maquette.data.scenes.solving import blurred_names, solve, some
+from maquette.data.scenes.solving import Solved, blurred_names, solve, some
 from maquette.data.scenes.transforms import Frames, read_transforms
 from maquette.data.scenes.unpacking import VIDEOS, unpacked
 from maquette.data.scenes.videos import frames_of_video
@@ -66,6 +68,7 @@ def find_shots(
     cameras: str,
     single_camera: bool,
     features: int,
+    matching: Matching,
     say: Say,
 ) -> Shots:
     """What `path` holds, by its kind; cameras of photographs are solved, those of others too if `cameras` is solve.
@@ -73,11 +76,12 @@ def find_shots(
     Pictures in the folder `masks` are none.
     """
     inside = None
+    solving = partial(solve, cache=cache, single_camera=single_camera, features=features, matching=matching, say=say)
     if path.is_file():
         if path.suffix.lower() == ".json" and cameras == "given":
             return _of_transforms([(path, "")])
         if path.suffix.lower() in VIDEOS:
-            return _of_video(path, cache, work, features, say)
+            return _of_video(path, cache, work, solving, say)
         if path.suffix.lower() == ".zip":
             inside = unpacked(path, work)
             path = inside or path
@@ -97,7 +101,7 @@ def find_shots(
             notes.append("The cameras that come with the photographs were not used: they were found anew.")
         elif unread := sorted(file.name for pattern in UNREAD for file in path.glob(pattern)):
             notes.append(f"Cameras in {', '.join(unread)} cannot be read: they were found anew.")
-    found = _of_pictures(path, cache, work, masks, single_camera, features, say)
+    found = _of_pictures(path, cache, work, masks, solving, say)
     found.notes = [*notes, *found.notes]
     return found
 
@@ -145,20 +149,20 @@ def _of_cameras(path: Path, known: list[Path], inside: Path | None) -> Shots:
 
 
 def _of_pictures(
-    path: Path, cache: Path | None, work: Path, masks: Path | None, single_camera: bool, features: int, say: Say
+    path: Path, cache: Path | None, work: Path, masks: Path | None, solving: Callable[..., Solved], say: Say
 ) -> Shots:
     """Photographs of a folder or zip file, or the only video in a folder without photographs."""
     if path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.is_file()]
         videos = [file for file in files if file.suffix.lower() in VIDEOS]
         if len(videos) == 1 and not any(file.suffix.lower() in SUFFIXES for file in files):
-            return _of_video(videos[0], cache, work, features, say)
+            return _of_video(videos[0], cache, work, solving, say)
     inner = path / "images" if (path / "images").is_dir() else path
     pictures = open_images(inner, verify=False)
     if masks:
         aside = masks.resolve()
         pictures.entries = [entry for entry in pictures.entries if aside not in entry.path.resolve().parents]
-    return _of_photographs(pictures, cache, single_camera, features, say)
+    return _of_photographs(pictures, solving)
 
 
 def _of_transforms(
@@ -229,12 +233,8 @@ def _of_colmap(path: Path, folder: Path, inside: Path | None) -> Shots:
     return found
 
 
-def _of_photographs(
-    pictures: Images, cache: Path | None, single_camera: bool, features: int, say: Say, *, video: Path | None = None
-) -> Shots:
-    solved = solve(
-        pictures, cache=cache, is_sequence=video is not None, single_camera=single_camera, features=features, say=say
-    )
+def _of_photographs(pictures: Images, solving: Callable[..., Solved], *, video: Path | None = None) -> Shots:
+    solved = solving(pictures) if video is None else solving(pictures, is_sequence=True, single_camera=True)
     model, facts = solved.model, solved.facts
     entries = {entry.name: entry for entry in pictures.entries}
     found = Shots("photographs" if video is None else "video", [], model.points, model.colours, list(pictures.left_out))
@@ -252,26 +252,27 @@ def _of_photographs(
     if missing := list(map(shown, facts["not_registered"])):
         found.notes.append(
             f"No camera was found for {some(missing)}: photograph there again, closer to the pictures beside them."
+            + more_compared(facts.get("matching", "exhaustive"))
         )
     if blurred := list(map(shown, blurred_names(facts["sharpness"]))):
         found.notes.append(f"Blurred, by their sharpness: {some(blurred)}; leave them out if the result is soft.")
     return found
 
 
-def _of_video(path: Path, cache: Path | None, work: Path, features: int, say: Say) -> Shots:
+def _of_video(path: Path, cache: Path | None, work: Path, solving: Callable[..., Solved], say: Say) -> Shots:
     """Frames of a video, kept in the cache by the video's checksum."""
     with open(path, "rb") as file:
         key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     folder = (cache or work) / f"frames-{key}"
     if not folder.is_dir():
-        partial = work / "frames"
-        partial.mkdir()
-        frames_of_video(path, partial, say=say)
+        chosen = work / "frames"
+        chosen.mkdir()
+        frames_of_video(path, chosen, say=say)
         folder.mkdir(parents=True)
-        for frame in sorted(partial.iterdir()):
+        for frame in sorted(chosen.iterdir()):
             (folder / frame.name).write_bytes(frame.read_bytes())
     pictures = open_images(folder, verify=False)
-    found = _of_photographs(pictures, cache, True, features, say, video=path)
+    found = _of_photographs(pictures, solving, video=path)
     found.notes.insert(0, f"{len(pictures)} sharp frames were chosen from {path.name}.")
     return found
 

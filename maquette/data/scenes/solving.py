@@ -21,6 +21,17 @@ from maquette.data.pictures.folders import Entry, Images
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.scenes.colmap import Model, Pose, model_folder, read_model, write_model
 from maquette.data.scenes.lenses import Lens, lens_of_model, reduced
+from maquette.data.scenes.pairing import (
+    ALIKE,
+    COMPARING,
+    MOST_EXHAUSTIVE,
+    OVERLAP,
+    Matching,
+    alike_pairs,
+    matching_of,
+    more_compared,
+    named_pairs,
+)
 from maquette.data.threads import THREADS, in_threads
 from maquette.files import read_json, write_json
 from maquette.settings import UserError
@@ -28,8 +39,7 @@ from maquette.settings import UserError
 VERSION = 1  # counted up when the same pictures would give other cameras
 SIDE = 800  # longer side of the pictures that features are looked for in: 1000 finds no better cameras, more slowly
 SMALL = 600  # longer side of pictures that are enlarged twice instead
-MOST_EXHAUSTIVE = 120  # photographs, above which each is compared with its neighbours by name only
-OVERLAP = 12  # neighbours by name, each way
+NEARLY_ALL = 0.9  # of the pictures: cameras that were found by comparing fewer pairs are good enough then
 FEW = 150  # features of a picture that shows too little
 BLURRED = 0.2  # of the median sharpness
 REFINED = 15  # pictures that a lens needs before its centre and all its distortion are freed as well
@@ -53,30 +63,39 @@ def solve(
     is_sequence: bool = False,
     single_camera: bool = True,
     features: int = 2048,
+    matching: Matching = "auto",
     say: Say = lambda line: None,
 ) -> Solved:
     """The cameras of the pictures, from `cache` if these pictures were solved before with these options.
 
     is_sequence: neighbours by name are neighbours in the world, as in a video. single_camera: one for each size of
-    picture. A `UserError` says why no cameras could be found.
+    picture. matching: which pictures are compared, by `matching_of`. A `UserError` says why no cameras could be found.
     """
     options = {"side": SIDE, "sequence": is_sequence, "single": single_camera, "features": features, "version": VERSION}
-    key = hashlib.sha256(f"{pictures.digest()} {json.dumps(options)}".encode()).hexdigest()[:16]
-    kept = cache / f"solve-{key}" if cache else None
-    if kept and (kept / "facts.json").is_file() and model_folder(kept):
-        say(f"The cameras were solved before and are read from {kept}.")
-        return Solved(read_model(kept / "sparse" / "0"), read_json(kept / "facts.json"))
+    wanted, matching = matching, matching_of(matching, len(pictures), is_sequence)
+    by_name = "sequential" if is_sequence or len(pictures) > MOST_EXHAUSTIVE else "exhaustive"
+    ways = [matching, by_name] if wanted == "auto" and by_name != matching else [matching]
+    folders: list[Path] = []
+    if cache is not None:
+        digest = pictures.digest()
+        for way in ways:
+            told = json.dumps(options if way == by_name else options | {"matching": way})
+            folders.append(cache / f"solve-{hashlib.sha256(f'{digest} {told}'.encode()).hexdigest()[:16]}")
+            kept = _kept(folders[-1])
+            if kept and (way == matching or len(kept.facts["registered"]) >= NEARLY_ALL * len(pictures)):
+                say(f"The cameras were solved before and are read from {folders[-1]}.")
+                return kept
     colmap = _pycolmap()
     if len(pictures) < 3:
         raise UserError(
-            f"{len(pictures)} photographs are too few to find cameras; take 20 or more all around the subject, each "
-            "showing most of what the one before shows."
+            f"{len(pictures)} {'frames' if is_sequence else 'photographs'} are too few to find cameras; take 20 or "
+            "more all around the subject, each showing most of what the one before shows."
         )
     with tempfile.TemporaryDirectory(prefix="maquette-solve-") as work:
-        solved = _solve(colmap, pictures, Path(work), is_sequence, single_camera, features, say)
-    if kept:
+        solved = _solve(colmap, pictures, Path(work), matching, single_camera, features, say)
+    if folders:
         try:
-            _keep(kept, solved)
+            _keep(folders[0], solved)
         except (OSError, UserError) as error:
             say(f"The cameras could not be kept for the next time: {error}")
     return solved
@@ -91,6 +110,12 @@ def _pycolmap() -> Any:
             "(transforms.json or a COLMAP model)."
         ) from None
     return pycolmap
+
+
+def _kept(folder: Path) -> Solved | None:
+    if not (folder / "facts.json").is_file() or not model_folder(folder):
+        return None
+    return Solved(read_model(folder / "sparse" / "0"), read_json(folder / "facts.json"))
 
 
 def _keep(folder: Path, solved: Solved) -> None:
@@ -120,7 +145,7 @@ def some(names: Sequence[str], most: int = 10) -> str:
 
 
 def _solve(
-    colmap: Any, pictures: Images, work: Path, is_sequence: bool, single_camera: bool, features: int, say: Say
+    colmap: Any, pictures: Images, work: Path, matching: Matching, single_camera: bool, features: int, say: Say
 ) -> Solved:
     clock = _Clock()
     say(f"Reading {len(pictures)} pictures ...")
@@ -137,16 +162,15 @@ def _solve(
         _extract(colmap, database, work / "pictures", single_camera, features, is_small)
         found = {pictures.names[places[place]]: count for place, count in _num_features(colmap, database).items()}
         clock.stage("features")
-        sequential = is_sequence or len(pictures) > MOST_EXHAUSTIVE
-        say("Comparing neighbours ..." if sequential else "Comparing all pairs ...")
-        pairs = _match(colmap, database, sequential)
+        say(f"{COMPARING[matching]} ...")
+        pairs = _match(colmap, database, work, matching)
         clock.stage("matching")
         say("Finding cameras ...")
         best = _map(colmap, database, work, len(places)) if pairs else None
     finally:
         colmap.logging.minloglevel = level
     if best is None or best.num_reg_images() < 3:
-        raise UserError(_why_not(found, sharpness, pairs))
+        raise UserError(_why_not(found, sharpness, pairs) + more_compared(matching))
     model = _model_of(best, places, pictures.entries)
     clock.stage("cameras")
 
@@ -157,6 +181,7 @@ def _solve(
         "unreadable": unreadable,
         "sharpness": {name: round(value, 3) for name, value in sharpness.items()},
         "features": found,
+        "matching": matching,
         "pairs": pairs,
         "points": len(model.points),
         "error_pixels": round(float(best.compute_mean_reprojection_error()), 3),
@@ -224,16 +249,21 @@ def _num_features(colmap: Any, database: Path) -> dict[str, int]:
         opened.close()
 
 
-def _match(colmap: Any, database: Path, sequential: bool) -> int:
+def _match(colmap: Any, database: Path, work: Path, matching: Matching) -> int:
     """Compares the pictures; how many pairs show the same thing."""
-    matching, verifying = colmap.FeatureMatchingOptions(), colmap.TwoViewGeometryOptions()
-    matching.use_gpu, matching.num_threads = False, THREADS
+    comparing, verifying = colmap.FeatureMatchingOptions(), colmap.TwoViewGeometryOptions()
+    comparing.use_gpu, comparing.num_threads = False, THREADS
     verifying.ransac.random_seed = 0
-    options = {"matching_options": matching, "verification_options": verifying, "device": colmap.Device.cpu}
-    if sequential:
+    options = {"matching_options": comparing, "verification_options": verifying, "device": colmap.Device.cpu}
+    if matching == "sequential":
         pairing = colmap.SequentialPairingOptions()
         pairing.overlap = OVERLAP
         colmap.match_sequential(database, pairing_options=pairing, **options)
+    elif matching == "retrieval":
+        listed = colmap.ImportedPairingOptions()
+        listed.match_list_path = work / "pairs.txt"
+        listed.match_list_path.write_text(_retrieved(colmap, database), encoding="utf-8")
+        colmap.match_image_pairs(database, pairing_options=listed, **options)
     else:
         colmap.match_exhaustive(database, **options)
     opened = colmap.Database.open(database)
@@ -241,6 +271,21 @@ def _match(colmap: Any, database: Path, sequential: bool) -> int:
         return sum(count > 0 for count in opened.read_two_view_geometry_num_inliers()[1])
     finally:
         opened.close()
+
+
+def _retrieved(colmap: Any, database: Path) -> str:
+    """Names of two pictures a line: those that look alike, and neighbours by name."""
+    opened = colmap.Database.open(database)
+    try:
+        images = sorted(opened.read_all_images(), key=lambda image: Path(image.name).name)  # as the pictures are named
+
+        def features(number: int) -> np.ndarray:
+            return np.asarray(opened.read_descriptors(images[number].image_id).data)
+
+        pairs = sorted({*alike_pairs(features, len(images), ALIKE), *named_pairs(len(images), OVERLAP)})
+    finally:
+        opened.close()
+    return "".join(f"{images[first].name} {images[second].name}\n" for first, second in pairs)
 
 
 def _map(colmap: Any, database: Path, work: Path, count: int) -> Any | None:

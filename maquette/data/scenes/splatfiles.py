@@ -12,8 +12,9 @@ from scipy.spatial import cKDTree
 
 from maquette.data.scenes import gltf, ksplat, sog, spz
 from maquette.data.scenes.endings import FOREIGN, is_scene_file
+from maquette.data.scenes.packed import PACKED, read_packed, together, write_packed
 from maquette.data.scenes.plyfiles import read_header
-from maquette.data.scenes.plysplats import NEEDED, PACKED, POSITION, read_ply, with_comments, write_ply
+from maquette.data.scenes.plysplats import NEEDED, POSITION, read_ply, with_comments, write_ply
 from maquette.data.scenes.pointclouds import read_points
 from maquette.data.scenes.splats import CONSTANT, FLAT, PARTS, SURE, Splats, logarithms, logits, shares
 from maquette.files import written_whole
@@ -84,7 +85,7 @@ def _usable(path: Path, splats: Splats) -> Splats:
         raise UserError(
             f"None of the {bad:,} points of {path} can be used: their numbers are not finite; write it again."
         )
-    note = f"{bad:,} of {len(good):,} points were left out: their numbers are not finite, or their rotation is 0."
+    note = f"{bad:,} of {len(good):,} points {'was' if bad == 1 else 'were'} left out: not finite, or of rotation 0."
     return replace(splats, **{name: getattr(splats, name)[good] for name in PARTS}, notes=[*splats.notes, note])
 
 
@@ -97,6 +98,8 @@ def _read_ply(path: Path, file: BinaryIO) -> Splats:
     if not vertex or not vertex.count:
         raise UserError(f"{path} holds no points; {WAY_OUT}.")
     names = set(vertex.names)
+    if "chunk" in header.elements and set(PACKED) <= names:
+        return read_packed(path, file, header)
     if names & {*NEEDED, *PACKED} - set(POSITION) or not names >= set(POSITION):
         return read_ply(path, file, header)
     if faces := sum(header.elements[name].count for name in FACES if name in header.elements):
@@ -160,8 +163,10 @@ def write_splat(path: Path, splats: Splats) -> None:
 
 # -- of the kind that the name says -----------------------------------------------------------------------------------
 
+COMPRESSED = ".compressed.ply"
 WRITERS: dict[str, Callable[[Path, Splats], object]] = {
     ".ply": write_ply,
+    COMPRESSED: write_packed,
     ".splat": write_splat,
     ".spz": spz.write,
     ".glb": gltf.write,
@@ -173,6 +178,8 @@ def write_scene(path: Path, splats: Splats, ending: str) -> Splats:
 
     `UserError` where that is not the same, within the steps of the kind's numbers.
     """
+    if ending == COMPRESSED:
+        splats = together(splats)
     WRITERS[ending](path, splats)
     again = read_splats(path, ending)
     is_whole = len(again) == len(splats)
@@ -180,7 +187,8 @@ def write_scene(path: Path, splats: Splats, ending: str) -> Splats:
         is_whole = all(np.array_equal(getattr(again, name), getattr(splats, name)) for name in PARTS)
     elif is_whole:
         reach = float(np.abs(splats.positions).max())
-        is_whole = bool(np.abs(again.positions - splats.positions).max() <= 2**-22 * reach)
+        step = 2**-9 if ending == COMPRESSED else 2**-22  # of a chunk that spans the scene, at worst
+        is_whole = bool(np.abs(again.positions - splats.positions).max() <= step * reach)
     if not is_whole:
         raise UserError(f"The scene holds numbers that a {ending} file does not.")
     return again

@@ -5,6 +5,7 @@ Its axes are those of OpenGL, y up; ours are those of COLMAP.
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -20,6 +21,7 @@ MAGIC = b"NGSP"
 HEADER = struct.Struct("<4sIIBBBB")  # with version, points, degree, bits behind the point, flags
 ANTIALIASED = 1  # of the flags
 COLOUR = 0.15  # of a byte's range that a coefficient of 1 takes
+MOST_PACKED = 1100  # bytes that gzip makes of one, at most
 NINE = 2**9 - 1  # the largest number beside its sign in ten bits of a rotation
 
 
@@ -47,7 +49,8 @@ def read(path: Path, file: BinaryIO) -> Splats:
                 raise UserError(f"{path} holds no points; give a scene of 3D Gaussians.")
             terms = (degree + 1) ** 2 - 1
             widths = [6 if version == 1 else 9, 1, 3, 3, 4 if version == 3 else 3, 3 * terms]
-            held = packed.read(count * sum(widths))
+            is_possible = count * sum(widths) <= MOST_PACKED * os.fstat(file.fileno()).st_size
+            held = packed.read(count * sum(widths)) if is_possible else b""
     except (OSError, EOFError, zlib.error):
         raise damaged from None
     if len(held) < count * sum(widths):

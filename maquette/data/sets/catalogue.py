@@ -161,6 +161,32 @@ _SETS = (
         make="python_reference",
     ),
     Source(
+        name="eliza",
+        medium="text",
+        files={
+            "DOCTOR-1966-CACM.script.txt": (
+                "https://raw.githubusercontent.com/anthay/ELIZA/da650c03843d67e1266c256db28186c7e9d4d699/scripts/"
+                "ELIZA-script-DOCTOR-original-1966-CACM-appendix.txt",
+                "fe6750220c04ef7f0e48a7a85277cce5cfc219afda798e6bda5fb22f3d1cbdab",
+            )
+        },
+        licence="CC0 1.0",
+        description="Weizenbaum's script of the DOCTOR as printed in 1966, for ELIZA; 12 kB",
+        example="(NO ((0) (WHY NOT) (WHY 'NO')))",
+        standin="a listener's script of Maquette's own",
+        make="listener_script",
+    ),
+    Source(
+        name="eliza_course",
+        medium="text",
+        files={"course.script.txt": ("", "")},
+        licence="Apache-2.0",
+        description="a script for ELIZA that gives the conversation of the course, with its mistake; 1 kB",
+        example="(NO ((0) (Why 'no' ?)))",
+        standin="",
+        make="course_script",
+    ),
+    Source(
         name="turntable",
         medium="scene",
         files={"turntable": ("", "")},

@@ -9,6 +9,7 @@ import numpy as np
 
 from maquette.data.pictures.files import read_picture, write_picture
 from maquette.data.pictures.idx import write_idx
+from maquette.data.sets.eliza import COURSE, LISTENER
 from maquette.data.sets.letters import letters
 from maquette.data.sets.turntable import write_turntable
 
@@ -17,7 +18,10 @@ VERSIONS = {
     "photographs": 1,
     "clay_turntable": 1,
 }  # counted up when what they write changes; cached folders carry it
-FILES = {"python_reference": "python_reference.txt"}  # stand-ins of one file that have a name of their own
+FILES = {  # stand-ins of one file that have a name of their own
+    "python_reference": "python_reference.txt",
+    "listener_script": "listener.script.txt",
+}
 
 BLOCKS = 20_640
 HOUSING_COLUMNS = (
@@ -109,6 +113,16 @@ def iris_of_scikit_learn(path: Path) -> None:
         *lengths, label = row.split(",")
         lines.append(",".join([*lengths, species[int(label)]]))
     path.write_bytes(("\n".join(lines) + "\n").encode())
+
+
+def listener_script(path: Path) -> None:
+    """A script for ELIZA with all that Weizenbaum's has, in words of our own."""
+    path.write_text(LISTENER, encoding="utf-8", newline="\n")
+
+
+def course_script(path: Path) -> None:
+    """A script for ELIZA that gives the conversation which the course prints."""
+    path.write_text(COURSE, encoding="utf-8", newline="\n")
 
 
 def nine_measured_points(path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from maquette.data.tables.choosing import in_words
 from maquette.data.tables.kinds import convert, kind_of, looks_like_id
 from maquette.data.tables.reading import Table
+from maquette.data.words import listed, of_many
 from maquette.settings import UserError, nearest
 
 Task = Literal["regression", "classification"]
@@ -73,6 +75,11 @@ def check_target(table: Table, target: str | None, task: Task) -> None:
         raise UserError(
             f"The target {target!r} goes up to {values.abs().max():.3g}, and squares of its errors could not be "
             f"counted; divide it so that it stays below {LARGEST_TARGET:g}."
+        )
+    elif (spread := float(values.max() - values.min())) < 1 / LARGEST_TARGET:
+        raise UserError(
+            f"The values of the target {target!r} lie within {spread:.3g}, and squares of its errors could not be "
+            f"counted; multiply it so that they lie apart by more than {1 / LARGEST_TARGET:g}."
         )
 
 
@@ -151,12 +158,11 @@ def _describe_one(table: Table, name: str) -> dict[str, object]:
 
 
 def warnings_of(table: Table, target: str, task: Task) -> list[str]:
-    """What may spoil the training, as sentences; what was found while reading stands in `table.notes`."""
+    """What may spoil the training besides leaks, as sentences; what was found while reading is in `table.notes`."""
     frame, rows = table.frame, len(table.frame)
     found = []
     if missing := int(frame[target].isna().sum()):
-        found.append(f"The target {target!r} is missing in {missing:,} of {rows:,} rows; they are left out.")
-    found += _leaks(table, target, task)
+        found.append(f"The target {target!r} is missing in {missing:,} of {rows:,} rows; such rows are left out.")
     for name, kind in table.kinds.items():
         if name == target or kind == "text":
             continue
@@ -181,7 +187,8 @@ def warnings_of(table: Table, target: str, task: Task) -> list[str]:
     ]
     twins = int(frame.duplicated().sum()) if rows <= SAMPLE else 0
     if twins and not any("repeat" in note for note in table.notes):
-        found.append(f"{twins:,} rows repeat an earlier one; they may stand in both the training and the test part.")
+        repeat = of_many(twins, "row repeats", "rows repeat")
+        found.append(f"{repeat} an earlier one, and may stand in both the training and the test part.")
     if task == "classification":
         found += _class_warnings(labels_of(table, target))
     return found
@@ -231,13 +238,14 @@ def _class_warnings(labels: pd.Series) -> list[str]:
         found.append(f"Only one row each for the classes {rare}; the test part cannot hold them.")
     if counts.iloc[0] > IMBALANCE * counts.iloc[-1]:
         found.append(
-            f"The classes are far from even: {counts.index[0]!r} has {counts.iloc[0]:,} rows, {counts.index[-1]!r} "
-            f"{counts.iloc[-1]:,}; look at macro_f1 rather than accuracy."
+            f"The classes are far from even: {counts.index[0]!r} has {of_many(counts.iloc[0], 'row', 'rows')}, "
+            f"{counts.index[-1]!r} {counts.iloc[-1]:,}; look at macro_f1 rather than accuracy."
         )
     return found
 
 
-def _leaks(table: Table, target: str, task: Task) -> list[str]:
+def leaks_of(table: Table, target: str, task: Task) -> list[str]:
+    """Columns that give the target away, a sentence each with the way to leave it out."""
     frame = table.frame[table.frame[target].notna()]
     if len(frame) > SAMPLE:
         frame = frame.sample(SAMPLE, random_state=0)
@@ -304,7 +312,10 @@ def _leak_of_classes(column: pd.Series, labels: np.ndarray, kind: str, target: s
 
 
 def _away(column: pd.Series, target: str, how: str) -> str:
-    return f"{column.name!r} gives the target {target!r} away ({how}); leave it out unless it is known beforehand."
+    return (
+        f"{column.name!r} gives the target {target!r} away ({how}); unless it is known beforehand, leave it out: "
+        f"--drop {in_words(str(column.name))}"
+    )
 
 
 def _runs(column: pd.Series, labels: np.ndarray) -> int:
@@ -321,11 +332,14 @@ def _short(value: object) -> str:
     return str(value) if len(str(value)) <= 40 else str(value)[:37] + "..."
 
 
-def listed(names: list[str], most: int = 12) -> str:
-    """`a, b and c`, or the first few of many."""
-    if len(names) > most:
-        return ", ".join(names[:most]) + f" and {len(names) - most} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"
-
-
-__all__ = ["check_columns", "check_target", "convert", "coordinates", "describe", "kind_of", "labels_of", "warnings_of"]
+__all__ = [
+    "check_columns",
+    "check_target",
+    "convert",
+    "coordinates",
+    "describe",
+    "kind_of",
+    "labels_of",
+    "leaks_of",
+    "warnings_of",
+]

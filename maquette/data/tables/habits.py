@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from maquette.data.tables.parsing import dates_from, numbers_from, words_of
+from maquette.data.tables.parsing import BLANK, dates_from, numbers_from, words_of
 
 MOST_KINDS = 12  # units or shapes of dates that are kept of a column
 MARKS = ".,'’ "
@@ -21,8 +21,8 @@ CURRENCIES = ("", "$", "€", "£", "¥", "₹", "%", "usd", "eur", "gbp", "chf"
 _SYMBOL = r"(?i)(?P<unit>[$€£¥₹%]|USD|EUR|GBP|CHF|JPY)"
 _LETTER = r"[\p{L}°%‰µ$€£¥₹′″'\"]"
 _PARTS = (
-    r"^(?P<before>(?:\p{L}{1,3}\.?|\p{L}{0,2}[$€£¥₹])?) ?"
-    r"(?P<body>[-+−]?[\d.,'’ \x{a0}\x{2009}\x{202f}]*\d[.,]?(?:[eE][-+]?\d+)?) ?"
+    rf"^(?P<before>(?:\p{{L}}{{1,3}}\.?|\p{{L}}{{0,2}}[$€£¥₹])?){BLANK}?"
+    rf"(?P<body>[-+−]?(?:[\d.,'’]|{BLANK})*\d[.,]?(?:[eE][-+]?\d+)?){BLANK}?"
     rf"(?P<after>(?:{_LETTER}(?:\^?-?[23])?(?:[\p{{L}}°²³µ%‰ .*·]|\p{{L}}\^?-?[23]|/\d*)*)?)$"
 )
 _SIGNS = ("neg", "no", "not", "ex")  # before a number these are no units

@@ -10,12 +10,13 @@ from typing import Any, Protocol, runtime_checkable
 import pandas as pd
 import pyarrow as pa
 
-from maquette.data.tables.columns import check_columns, listed
+from maquette.data.tables.columns import check_columns
 from maquette.data.tables.date_reader import DateReader
 from maquette.data.tables.kinds import as_arrow
 from maquette.data.tables.number_reader import NumberReader
 from maquette.data.tables.parsing import MISSING
 from maquette.data.tables.readers import CategoryReader, ColumnReader, TruthReader, tidied
+from maquette.data.words import listed
 from maquette.settings import UserError
 
 

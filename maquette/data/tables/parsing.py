@@ -31,6 +31,7 @@ MISSING = (
 SURELY_MISSING = ("", "nan", *(word for word in MISSING if word.startswith("#")))  # what no label is called
 SPACES = " \t\r\n\x00\x0b\x0c\xa0\u2007\u2009\u202f\ufeff"
 
+BLANK = r"[ \x{a0}\x{2009}\x{202f}]"  # of any width, between digits and before a unit
 _CURRENCY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|JPY)"
 _GROUP = {"plain": r"[,'’ \x{a0}\x{2009}\x{202f}]", "comma": r"[.'’ \x{a0}\x{2009}\x{202f}]"}
 _POINT = {"plain": r"\.", "comma": ","}
@@ -90,12 +91,12 @@ def numbers_from(
             return None
     group, point = _GROUP[style], _POINT[style]
     whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)(?:{point}\d*)?|{point}\d+"
-    before = rf"(?:[-+−]?(?:{_CURRENCY} ?)?|{_CURRENCY} ?[-+−])"
-    pattern = rf"^(?i:{before}(?:{whole})(?:e[-+]?\d+)? ?(?:%|{_CURRENCY})?|[-+]?(?:inf|infinity|∞))$"
+    before = rf"(?:[-+−]?(?:{_CURRENCY}{BLANK}?)?|{_CURRENCY}{BLANK}?[-+−])"
+    pattern = rf"^(?i:{before}(?:{whole})(?:e[-+]?\d+)?{BLANK}?(?:%|{_CURRENCY})?|[-+]?(?:inf|infinity|∞))$"
     words = pc.if_else(pc.match_substring_regex(column, pattern), column, pa.scalar(None, pa.string()))
     if words.null_count == len(words):
         return words.cast(pa.float64())
-    words = pc.replace_substring_regex(words, rf"(?i:{_CURRENCY}|{group}|[ %])", "")
+    words = pc.replace_substring_regex(words, rf"(?i:{_CURRENCY}|{group}|{BLANK}|%)", "")
     words = pc.replace_substring(pc.replace_substring(words, "−", "-"), "∞", "inf")
     return pc.cast(pc.replace_substring(words, ",", ".") if style == "comma" else words, pa.float64())
 

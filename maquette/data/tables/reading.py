@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maquette.data.rows import row_hashes
+from maquette.data.tables.choosing import columns_left_out
 from maquette.data.tables.delimited import TextFile, batches, inspect, refuse_twins
 from maquette.data.tables.habits import habits_of
 from maquette.data.tables.kinds import EXACT_INTEGER, Reading, as_arrow, convert_column, reading_of, simplify, word_of
 from maquette.data.tables.missing import missing_in_input, missing_in_target
 from maquette.data.tables.parsing import MISSING
 from maquette.data.tables.writing import write_chunks
+from maquette.data.words import of_many
 from maquette.files import sha256_of
 from maquette.settings import UserError
 
@@ -37,7 +39,7 @@ class Table:
     formats: how columns are read whose words say so only as a whole (decimal comma, day first); `convert` takes it.
     spellings: for booleans, the words for 0 and 1 in the file.
     notes: what was found and done while reading, as sentences; told: those that one must not miss.
-    habits: how columns are written (`habits.py`).
+    habits: how columns are written (`habits.py`). dropped: columns that were left out, as asked.
     """
 
     frame: pd.DataFrame
@@ -49,6 +51,7 @@ class Table:
     spellings: dict[str, tuple[str, str]] = field(default_factory=dict)
     habits: dict[str, dict[str, Any]] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
 
 
 def read_table(
@@ -57,11 +60,14 @@ def read_table(
     target: str | None = None,
     labels: bool = False,
     missing: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    only: Sequence[str] = (),
 ) -> Table:
     """The whole file, typed. Rows that do not fit are left out and counted; what is no table is a `UserError`.
 
     wanted: names that tell a header. target: the column in which words for "missing" are looked at closely; labels:
-    whether it holds words, however they look. missing: words for it; the usual ones if not given.
+    whether it holds words, however they look. missing: words for it; the usual ones if not given. drop, only: columns
+    that are left out, or the only ones that are kept beside the target.
     """
     path = existing_file(path)
     format = format_of(path)
@@ -82,8 +88,12 @@ def read_table(
     if rows < 2:
         what = "a header and no rows" if rows == 0 else "only one row"
         raise UserError(f"{path} holds {what}; a table needs at least two rows below its header.")
+    dropped = columns_left_out(list(columns), target, drop, only)
+    for name in dropped:
+        del columns[name]
     table = _typed(columns, separator, str(path), target, labels, missing)
     table.notes[:0] = notes
+    table.dropped = dropped
     table.rows_left_out = left_out
     return table
 
@@ -297,16 +307,16 @@ def _typed(
         raise UserError(f"In {path or 'the data frame'} every value is missing; check the separator and the columns.")
     twins = len(table.frame) - len(np.unique(row_hashes(table.frame)))
     if twins:
-        table.notes.append(f"{twins:,} {'row repeats' if twins == 1 else 'rows repeat'} an earlier one; kept.")
+        table.notes.append(f"{of_many(twins, 'row repeats', 'rows repeat')} an earlier one; kept.")
     return table
 
 
 def _notes_on(name: str, reading: Reading, values: pd.Series, unreadable: int, infinite: int) -> Iterator[str]:
     if unreadable:
         words = ", ".join(map(repr, reading.examples)) or "such as these"
-        yield f"{name!r}: {unreadable:,} values are no {reading.kind} ({words}); they count as missing."
+        yield f"{name!r}: {of_many(unreadable, 'value is', 'values are')} no {reading.kind} ({words}), and so missing."
     if infinite:
-        yield f"{name!r}: {infinite:,} {'value is' if infinite == 1 else 'values are'} infinite; they count as missing."
+        yield f"{name!r}: {of_many(infinite, 'value is', 'values are')} infinite, and so missing."
     if reading.kind == "text":
         yield f"{name!r} {reading.why or 'carries nothing'} and is not used as an input."
     if reading.kind == "date" and reading.evidence == "either":

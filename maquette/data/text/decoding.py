@@ -124,7 +124,7 @@ def encoding_by_zeros(start: bytes) -> str:
     first, second = start[0::2].count(0), start[1::2].count(0)
     if half > 1 and max(first, second) > 0.5 * half and min(first, second) < 0.05 * half:
         return "utf-16-be" if first > second else "utf-16-le"
-    is_strange = (first or second) and (has_controls(start) or not is_utf8(start))
+    is_strange = has_controls(start) or ((first or second) and not is_utf8(start))
     return wide_by_signs(start) if is_strange else "ascii"
 
 

@@ -33,6 +33,7 @@ from maquette.data.text.decoding import (
     peek,
 )
 from maquette.data.text.rows import field_of_lines, field_of_table, json_rows, table_rows
+from maquette.data.words import of_many
 from maquette.settings import UserError
 
 PLAIN = (".txt", ".md", ".markdown", ".rst")
@@ -203,10 +204,6 @@ def marked(texts: Iterable[str], part: Part) -> Iterator[Piece]:
         before = text or before
     if before:
         yield Piece(before, part, True)
-
-
-def of_many(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def last_boundary(text: str) -> int:

@@ -64,6 +64,8 @@ def collect(settings: Settings, run: Run) -> Targeted:
         task="classification",
         only_whole=settings.ordinal,
         missing=settings.missing,
+        drop=settings.drop,
+        only=settings.only,
     )
 
 

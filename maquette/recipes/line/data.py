@@ -7,6 +7,7 @@ import numpy as np
 from maquette.data.sets.fetching import resolve
 from maquette.data.tables.columns import two_columns
 from maquette.data.tables.reading import read_table
+from maquette.data.words import of_many
 from maquette.runs import Run
 from maquette.settings import UserError
 
@@ -38,7 +39,8 @@ def read_points(data: str | None, x: str | None, y: str | None, run: Run) -> Poi
     whole = table.frame[[x_name, y_name]].dropna()
     run.record_source(found, rows=len(whole), notes=table.notes)
     if len(whole) < len(table.frame):
-        run.warn(f"{len(table.frame) - len(whole)} rows without both numbers were left out.")
+        were = of_many(len(table.frame) - len(whole), "row was", "rows were")
+        run.warn(f"{were} left out, without both numbers.")
     if whole[x_name].nunique() < 2:
         raise UserError(f"A line needs two different values of {x_name}; {found.path} has {whole[x_name].nunique()}.")
     x_values, y_values = (whole[name].to_numpy(copy=True) for name in (x_name, y_name))

@@ -52,6 +52,8 @@ def collect(settings: Settings, run: Run) -> Targeted:
         task="regression",
         only_whole=settings.ordinal,
         missing=settings.missing,
+        drop=settings.drop,
+        only=settings.only,
     )
 
 

@@ -13,16 +13,19 @@ from maquette.families.settings import TableOptions
 from maquette.families.table_networks import Encoded, Network, encoded, guesses, outputs_of
 from maquette.trained import Trained
 
+FAR_OFF = 1e3  # deviations that values lie from 0, from which on float32 has no digits left for them
+
 
 def predict(trained: Trained, inputs: Iterable[pd.DataFrame], options: TableOptions) -> Iterator[pd.DataFrame]:
     """The table with `<target>_predicted`, `<target>_low` and `<target>_high`; columns are found by name."""
     processing = trained.processing
     target = processing["target"]
-    precision = np.float32 if 1e-30 < processing["scale"] + abs(processing["shift"]) < 1e30 else np.float64
+    shift, scale = abs(processing["shift"]), processing["scale"]
+    precision = np.float32 if 1e-30 < scale + shift < 1e30 and shift < FAR_OFF * scale else np.float64
     for table, rows, notes in encoded(processing, inputs, options.unreadable):
         value, reach = value_and_reach(trained.model, processing, rows)
         columns = {"_predicted": value, "_low": value - reach, "_high": value + reach}
-        yield add_columns(  # float32 is all the network knows
+        yield add_columns(  # float32 is all the network knows, but not all of what is added to it
             table, {f"{target}{name}": numbers.astype(precision) for name, numbers in columns.items()}, notes
         )
 

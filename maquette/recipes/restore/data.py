@@ -125,6 +125,8 @@ def open_set(path: Path, smallest: int, counts: Range | None = None) -> Images:
         raise UserError(f"{error}{hint}") from None
 
 
-def kept_as(entry: Entry) -> np.dtype:
-    """The numbers in which a picture is kept in memory: those of its file."""
+def kept_as(entry: Entry, counts: Range | None = None) -> np.dtype:
+    """The numbers in which a picture is kept in memory: those of its file, where they run from black to white."""
+    if counts is not None:
+        return np.dtype(np.float32)
     return np.dtype({"uint8": np.uint8, "uint16": np.uint16}.get(entry.depth, np.float32))

@@ -205,7 +205,7 @@ def train(model: Network, prepared: Prepared, settings: Settings, run: Run) -> F
         batch_size=settings.batch_size,
         seed=settings.seed,
         cache_mb=settings.cache_mb / (2 if pictures.partners else 1),
-        dtypes=[kept_as(entries[number]) for number in prepared.train],
+        dtypes=[kept_as(entries[number], pictures.clean.counts) for number in prepared.train],
     )
     if not patches.all_fit:
         run.say(
@@ -328,6 +328,9 @@ def score(model: Network, prepared: Prepared, fitted: Fitted, settings: Settings
         names.append(pair.name)
         progress.update(place + 1, len(test))
     progress.close()
+    for images in (prepared.pictures.clean, prepared.pictures.partners, test.pictures.clean):
+        for note in images.news() if images else ():
+            run.warn(note)
     scores = {name: pd.DataFrame(each) for name, each in found.items()}
     means = {name: each.mean().to_dict() for name, each in scores.items()}
     with run.section("predict"):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from maquette.data.cache import cache_folder
+from maquette.data.scenes.pairing import Matching
 from maquette.data.scenes.reading import Scene, read_scene
 from maquette.data.scenes.splatfiles import read_splats
 from maquette.data.sets.fetching import resolve
@@ -19,6 +20,11 @@ from maquette.runs import Run
 from maquette.settings import UserError
 
 SOURCE = "nerf_fox"
+MATCHINGS: dict[str, Matching] = {  # ways to find cameras that say which photographs are compared
+    "exhaustive": "exhaustive",
+    "retrieval": "retrieval",
+    "sequential": "sequential",
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ def collect_scene(settings: Settings, run: Run) -> Scene:
         cameras="given" if settings.cameras == "given" else "solve",
         single_camera=settings.cameras != "each",
         features=settings.features,
+        matching=MATCHINGS.get(settings.cameras, "auto"),
         say=lambda line: print(line, flush=True),
     )
     shapes = {f"{view.picture.shape[1]} x {view.picture.shape[0]}" for view in scene.views}

@@ -15,10 +15,12 @@ class Settings(BaseSettings):
     hold_out: int = option(8, "every so many views by name, one is kept for the scores", ge=2)
     masks: str | None = option(None, "a folder of pictures named like the photographs, white where pixels count")
     background: Literal["white", "black", "grey"] = option("white", "what transparent pictures are laid on")
-    cameras: Literal["given", "solve", "each"] = option(
+    cameras: Literal["given", "solve", "each", "exhaustive", "retrieval", "sequential"] = option(
         "given",
         "as they come with the photographs, or found if they come with none; solve: found anew in any case, all "
-        "photographs of a size taken through one lens; each: anew, each photograph through a lens of its own",
+        "photographs of a size taken through one lens; each: anew, each photograph through a lens of its own; "
+        "exhaustive: anew, all pairs compared; retrieval: anew, each photograph compared with those that look like it; "
+        "sequential: anew, each compared with its neighbours by name",
     )
     features: int = option(2048, "points looked for in each photograph, where cameras must be solved", ge=256)
     init: str | None = option(None, "start from this scene: a run of splat, or a scene file")

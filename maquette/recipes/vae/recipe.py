@@ -26,6 +26,7 @@ from maquette.families.generating import (
     noise,
     prepare_pictures,
 )
+from maquette.families.judging_pictures import judge
 from maquette.methods.optimizers import AdamW
 from maquette.methods.variational import (
     LIKELIHOODS,
@@ -295,7 +296,14 @@ def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settin
         report.show_space(model, test, mean, order, labels, classes, run)
         report.show_numbers(model, whole.mean[0], order, run)
         report.show_walk(model, test, whole.mean, labels, run)
-    return Scores(values, baselines, units)
+        judged = judge(
+            lambda count, _: made(model, noise(count, (model.latents,), seed)),
+            parts,
+            run,
+            count=settings.judged,
+            features=settings.features,
+        )
+    return Scores(values | judged.values, baselines | judged.baselines, units)
 
 
 def as_array(values: Tensor) -> np.ndarray:

@@ -266,6 +266,7 @@ def test_what_is_not_finite_becomes_zero_and_is_counted(tmp_path):
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="measures with resource")
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_a_photograph_of_24_megapixels_needs_less_than_twice_its_floats(suffix, tmp_path):

@@ -25,7 +25,7 @@ def test_linked_folders_are_followed_once_and_loops_end(tmp_path):
     link(data / "e.png", other / "c.png")
     images = open_images(data)
     assert images.names == ["a.png", "again/d.png", "e.png", "far/c.png", "z/b.png"]
-    assert images.notes() == ["1 link leads to folders that are read already: again/up."]
+    assert images.notes() == ["1 link leads to a folder that is read already: again/up."]
 
 
 def test_a_link_as_the_folder_itself(tmp_path):

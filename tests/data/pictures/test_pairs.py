@@ -21,8 +21,8 @@ def test_same_names_and_sizes_whatever_the_ending(tmp_path):
     one, other, notes = matched(first, second, "b")
     assert one.names == ["1.png", "3.png"] and other.names == ["1.jpg", "3.jpg"]
     assert notes == [
-        "2 pictures have no partner and were left out: 2, 5.",
-        "1 pictures differ in size from their partner and were left out: 4.",
+        "2 pictures without a partner left out: 2, 5.",
+        "1 picture of another size than the partner left out: 4.",
     ]
 
 

@@ -6,6 +6,7 @@ import pytest
 import tifffile
 from support import write_exr
 
+from maquette.data.pictures import folders
 from maquette.data.pictures.files import as_pixels, read_picture, write_picture
 from maquette.data.pictures.folders import open_images
 from maquette.data.pictures.ranges import Range, range_of
@@ -109,3 +110,38 @@ def test_numbers_that_fit_nothing_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"map\.tif cannot be read: it is made of numbers from -3\.4e\+38"):
         read_picture(tmp_path / "map.tif")
     assert as_pixels(LIGHT).max() > 1
+
+
+def test_counts_of_12_bits_in_files_of_16_are_told_by_the_set(tmp_path):
+    """A camera's numbers up to 4,095 would be all but black as a sixteenth of white."""
+    for number, most in enumerate((900, 4000, 2100)):
+        tifffile.imwrite(tmp_path / f"{number}.tif", (LIGHT[..., 0].clip(0, 1) * most).astype(np.uint16))
+    images = open_images(tmp_path)
+    assert images.counts == Range(0, 4095)
+    assert [images.read(number).max() * 4095 for number in range(3)] == pytest.approx([900, 4000, 2100])
+    (note,) = images.notes()
+    assert note.startswith("The numbers of 3 files are counts") and "4,095 as 1" in note
+    small = small_images(tmp_path, size=8)
+    assert small.known == {"counts": [0, 4095]}
+    alone = read_picture(tmp_path / "1.tif")
+    assert alone.counts is None and alone.pixels.max() == pytest.approx(4000 / 65_535)
+    as_trained = alone.in_range(Range(0, 4095))
+    assert as_trained.pixels.max() == pytest.approx(4000 / 4095)
+    write_picture(tmp_path / "out.tif", as_trained.answered(as_trained.pixels.copy()))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), tifffile.imread(tmp_path / "1.tif"))
+    tifffile.imwrite(tmp_path / "3.tif", (LIGHT[..., 0].clip(0, 1) * 60_000).astype(np.uint16))
+    assert open_images(tmp_path).counts is None, "16 bits after all"
+
+
+def test_numbers_that_are_not_finite_are_told_once_they_are_met(tmp_path, monkeypatch):
+    for number in range(3):
+        light = LIGHT.copy()
+        light[number, 0] = np.nan if number else 0
+        write_exr(tmp_path / f"{number}.exr", dict.fromkeys("RGB", light[..., 0]), "float")
+    monkeypatch.setattr(folders, "VERIFIED_BYTES", 0)  # as if it were a large set
+    images = open_images(tmp_path)
+    assert images.notes() == []
+    for number in (2, 1, 1, 0):
+        images.only([0, 1, 2]).read(number)
+    assert images.news() == ["Numbers that are not finite were read as 0 in 1.exr, 2.exr."]
+    assert images.news() == images.notes() == []

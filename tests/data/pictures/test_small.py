@@ -57,7 +57,7 @@ def test_labels_are_refused_where_there_are_no_classes(tmp_path):
     save_picture(tmp_path / "b" / "1.png")
     assert small_images(tmp_path).labels is None
     labelled = small_images(tmp_path, with_labels=True)
-    assert labelled.labels.tolist() == [0, 1] and "2 pictures outside" in labelled.notes[0]
+    assert labelled.labels.tolist() == [0, 1] and "2 pictures were left out that lie outside" in labelled.notes[0]
 
 
 def test_at_most_so_many_by_chance_and_the_same_ones(tmp_path):

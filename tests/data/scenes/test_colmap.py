@@ -187,6 +187,15 @@ def test_images_are_told_from_their_features_by_what_a_line_holds(tmp_path):
         assert model_folder(tmp_path) == tmp_path
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_text_saved_by_an_editor_of_windows_is_read(tmp_path, encoding):
+    model = some_model()
+    write_model(tmp_path, model, text=True)
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_text(encoding="utf-8").replace("\n", "\r\n").encode(encoding))
+    assert_same(read_model(tmp_path), model)
+
+
 def test_a_model_of_both_endings_or_other_letter_case_is_whole(tmp_path):
     model = some_model()
     (tmp_path / "sparse").mkdir()

@@ -14,7 +14,16 @@ from PIL import Image
 
 from maquette.cli import main
 from maquette.data.scenes import sog
-from maquette.data.scenes.splatfiles import CONSTANT, Splats, is_scene_file, read_splats, write_ply, write_scene
+from maquette.data.scenes.packed import together
+from maquette.data.scenes.splatfiles import (
+    COMPRESSED,
+    CONSTANT,
+    Splats,
+    is_scene_file,
+    read_splats,
+    write_ply,
+    write_scene,
+)
 from maquette.graphics.cameras import camera_at
 from maquette.graphics.harmonics import COUNTS
 from maquette.settings import UserError
@@ -50,6 +59,27 @@ def test_what_is_written_is_read_again(tmp_path, ending, degree):
     assert_near(again, splats)
 
 
+@pytest.mark.parametrize("degree", range(4))
+def test_a_packed_ply_holds_points_within_the_steps_of_its_chunks(tmp_path, degree):
+    splats = some_splats(count=700, degree=degree)
+    splats = replace(splats, is_antialiased=True, up=(0.0, 0.0, 1.0))
+    again = write_scene(tmp_path / "a", splats, COMPRESSED)
+    assert again.degree == degree and again.is_antialiased and again.up == (0, 0, 1)
+    reach = np.ptp(splats.positions, axis=0).max()
+    ordered = together(splats)
+    assert_near(again, ordered, scale=np.ptp(splats.scales) / 1023, harmonic=0.04, turn=1e-5, place=reach / 1023)
+    assert sorted(map(tuple, ordered.positions)) == sorted(map(tuple, splats.positions))
+    steps = [np.linalg.norm(np.diff(each.positions, axis=0), axis=1).mean() for each in (ordered, splats)]
+    assert steps[0] < 0.5 * steps[1], "points that lie together stand together"
+    start = (tmp_path / "a").read_bytes()[:700].decode("latin-1")
+    assert (
+        "element chunk 3\nproperty float min_x\nproperty float min_y\nproperty float min_z\nproperty float max_x"
+        in start
+    )
+    size = (tmp_path / "a").stat().st_size
+    assert size < 700 * (16 + 3 * ((degree + 1) ** 2 - 1)) + 3 * 72 + 3000
+
+
 def test_a_splat_keeps_all_but_what_changes_with_direction(tmp_path):
     splats = some_splats()
     again = write_scene(tmp_path / "a.splat", splats, ".splat")
@@ -59,12 +89,19 @@ def test_a_splat_keeps_all_but_what_changes_with_direction(tmp_path):
 def test_numbers_that_a_kind_cannot_hold_are_told(tmp_path):
     splats = some_splats()
     splats.positions[3, 1] = np.nan
-    for ending in (".ply", ".splat", ".glb"):
-        with pytest.raises(UserError, match="does not"):
+    for ending in (".ply", COMPRESSED, ".splat", ".glb"):
+        with pytest.raises(UserError, match=r"does not|not finite"):
             write_scene(tmp_path / "a", splats, ending)
     splats.positions[3, 1] = 1e9
     with pytest.raises(UserError, match="room for places"):
         write_scene(tmp_path / "a", splats, ".spz")
+
+
+def test_an_spz_that_claims_more_than_it_can_hold_takes_no_memory(tmp_path):
+    head = struct.pack("<4sIIBBBB", b"NGSP", 2, 2**31, 0, 12, 0, 0)
+    (tmp_path / "a.spz").write_bytes(gzip.compress(head + bytes(400)))
+    with pytest.raises(UserError, match="claims 2,147,483,648 points"):
+        read_splats(tmp_path / "a.spz")
 
 
 def test_films_know_what_a_ply_says(tmp_path):

@@ -1,5 +1,6 @@
 """Cameras found from pictures alone, compared with the known ones; what cannot be solved says why."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 from PIL import Image, ImageFilter
 
 from maquette.data.pictures.folders import open_images
-from maquette.data.scenes import solving
+from maquette.data.scenes import pairing, solving, videos
+from maquette.data.scenes.colmap import Model, Pose
+from maquette.data.scenes.lenses import Lens
+from maquette.data.scenes.pairing import COMPARING
 from maquette.data.scenes.reading import Scene, read_scene
-from maquette.data.scenes.solving import blurred_names, sharpness_of, solve, some
+from maquette.data.scenes.solving import Solved, blurred_names, sharpness_of, solve, some
 from maquette.data.scenes.transforms import read_transforms
 from maquette.data.scenes.videos import frames_of_video
 from maquette.data.sets.turntable import render, turntable_cameras
@@ -74,6 +78,53 @@ def test_what_cannot_be_solved_says_why(tmp_path):
         read_scene(folder)
 
 
+def test_photographs_are_compared_as_it_is_said(tmp_path, monkeypatch):
+    pytest.importorskip("pycolmap")
+    folder = noise(tmp_path / "mixed", 4)
+    Image.open(folder / "00.jpg").crop((0, 0, 180, 150)).resize((200, 150)).save(folder / "02.jpg", quality=95)
+    pictures = open_images(folder, verify=False)
+    monkeypatch.setattr(solving, "ALIKE", 1)
+    monkeypatch.setattr(solving, "OVERLAP", 1)
+    lines: list[str] = []
+    retrieved = solving._retrieved
+
+    def listening(colmap, database) -> str:
+        lines.extend(retrieved(colmap, database).splitlines())
+        return "\n".join(lines)
+
+    monkeypatch.setattr(solving, "_retrieved", listening)
+    told: list[str] = []
+    with pytest.raises(UserError, match=r"No cameras could be found: .* --cameras exhaustive compares all"):
+        solve(pictures, matching="retrieval", features=256, say=told.append)
+    assert f"{COMPARING['retrieval']} ..." in told
+    assert "200x150/000000.jpg 200x150/000002.jpg" in lines, "alike"
+    assert {f"200x150/00000{n}.jpg 200x150/00000{n + 1}.jpg" for n in range(3)} <= set(lines), "beside by name"
+
+
+def test_cameras_that_were_found_by_names_alone_are_kept_where_nearly_all_were(tmp_path, monkeypatch):
+    """As those of a run that is resumed: many photographs in order need not be solved anew by looks."""
+    pytest.importorskip("pycolmap")
+    monkeypatch.setattr(pairing, "MOST_EXHAUSTIVE", 3)
+    monkeypatch.setattr(solving, "MOST_EXHAUSTIVE", 3)
+    pictures = open_images(noise(tmp_path / "p", 10), verify=False)
+    lens = Lens(200, 150, 100, 100, 100, 75)
+    ways: list[str] = []
+
+    def found(colmap, pictures, work, matching, *others) -> Solved:
+        ways.append(matching)
+        names = pictures.names[:9] if len(ways) == 1 else pictures.names[: 8 if len(ways) == 2 else 10]
+        poses = [Pose(name, 1, np.eye(3), np.zeros(3)) for name in names]
+        return Solved(Model({1: lens}, poses, np.zeros((1, 3)), np.zeros((1, 3), np.uint8)), {"registered": names})
+
+    monkeypatch.setattr(solving, "_solve", found)
+    solve(pictures, cache=tmp_path / "well", matching="sequential")
+    assert len(solve(pictures, cache=tmp_path / "well").model.poses) == 9
+    solve(pictures, cache=tmp_path / "badly", matching="sequential")
+    assert len(solve(pictures, cache=tmp_path / "badly").model.poses) == 10
+    assert len(solve(pictures, cache=tmp_path / "badly").model.poses) == 10
+    assert ways == ["sequential", "sequential", "retrieval"]
+
+
 def test_without_pycolmap_the_way_out_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycolmap", None)
     with pytest.raises(UserError, match=r'needs pycolmap: pip install "maquette\[scenes\]"'):
@@ -103,6 +154,36 @@ def test_the_sharpest_frames_of_a_video(tmp_path):
     (tmp_path / "b.mp4").write_bytes(b"no video at all")
     with pytest.raises(UserError, match="cannot be read as a video"):
         read_scene(tmp_path / "b.mp4")
+
+
+@pytest.mark.parametrize("claimed", [None, 0, 400, 9])
+def test_a_video_that_says_nothing_true_of_its_length_is_counted(tmp_path, monkeypatch, claimed):
+    pytest.importorskip("cv2")
+    frames = []
+    for number in range(40):  # a stream of JPEG pictures without any header says nothing
+        file = io.BytesIO()
+        grain = np.random.default_rng(number).integers(-40, 40, (120, 160, 1))
+        Image.fromarray(np.clip(60 + 4 * number + grain, 0, 255).astype(np.uint8).repeat(3, 2)).save(file, "JPEG")
+        frames.append(file.getvalue())
+    (tmp_path / "a.avi").write_bytes(b"".join(frames))
+    if claimed is not None:
+        monkeypatch.setattr(videos, "_claimed", lambda cv2, path: claimed)
+    (tmp_path / "frames").mkdir()
+    frames_of_video(tmp_path / "a.avi", tmp_path / "frames", count=8)
+    kept = sorted((tmp_path / "frames").iterdir())
+    levels = np.array([round((np.asarray(Image.open(path)).mean() - 60) / 4) for path in kept])
+    assert len(kept) == 8 and (levels // 5 == np.arange(8)).all()
+
+
+def test_a_video_of_two_frames_is_read_and_said_to_be_too_short(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("pycolmap")
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120))
+    for level in (90, 160):
+        writer.write(np.full((120, 160, 3), level, np.uint8))
+    writer.release()
+    with pytest.raises(UserError, match="2 frames are too few to find cameras"):
+        read_scene(tmp_path / "a.avi")
 
 
 @pytest.mark.slow
@@ -148,6 +229,7 @@ def test_the_fox_is_solved_as_its_publishers_did(tmp_path):
     photographs.entries = photographs.entries[:16]
     solved = solve(photographs, cache=tmp_path)
     assert len(solved.facts["registered"]) >= 15 and solved.facts["error_pixels"] < 1
+    assert solved.facts["matching"] == "exhaustive"
     true = {Path(frame.name).name: frame for frame in read_transforms(SHARED / "nerf_fox" / "transforms.json").frames}
 
     def camera(pose) -> Camera:

@@ -187,7 +187,7 @@ def test_points_that_cannot_be_drawn_are_left_out_and_counted(tmp_path):
     write_ply(tmp_path / "a.ply", splats)
     read = read_splats(tmp_path / "a.ply")
     np.testing.assert_array_equal(read.positions, splats.positions[[0, 5, 6, 7]])
-    assert read.notes == ["4 of 8 points were left out: their numbers are not finite, or their rotation is 0."]
+    assert read.notes == ["4 of 8 points were left out: not finite, or of rotation 0."]
     opacity = 1 / (1 + np.exp(-read.opacities))
     assert opacity[1] == 1 and opacity[2] < 1e-8 and 0 < np.exp(read.scales[3, 2]) < 1e-20
     (tmp_path / "b.ply").write_bytes(ply_of(columns_of(splats) | {"x": np.full(8, 1e300)}, kinds={"x": "double"}))

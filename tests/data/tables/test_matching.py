@@ -33,6 +33,8 @@ def matched(words, kind="number", habit=None, **known):
         (["81,250", "100,125"], [81.25, 100.125], "decimal commas"),
         (["8 100 %", "12 000 %"], [81, 120], "per cent"),
         (["€ 81", "€ 100"], [81, 100], "'€'"),
+        (["81\xa0m²", "100\u202fm²"], [81, 100], "'m²'"),
+        (["81,5\xa0€", "100,0\xa0€"], [81.5, 100], "decimal commas"),
     ],
 )
 def test_numbers_written_another_way_are_read_and_said(words, numbers, says):

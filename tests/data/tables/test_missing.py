@@ -67,3 +67,6 @@ def test_too_many_classes_and_too_large_numbers_are_refused():
     large = from_frame(pd.DataFrame({"y": [1e200, 2.0, 3.0], "x": [1, 2, 3]}))
     with pytest.raises(UserError, match="goes up to 1e\\+200"):
         check_target(large, "y", "regression")
+    small = from_frame(pd.DataFrame({"y": [1e-200, 2e-200, 3e-200], "x": [1, 2, 3]}))
+    with pytest.raises(UserError, match="lie within 2e-200"):
+        check_target(small, "y", "regression")

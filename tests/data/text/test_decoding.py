@@ -9,7 +9,10 @@ CHINESE = "道可道，非常道。\r\n名可名，非常名。一生二，二�
 
 
 @pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("text", [JAPANESE, CHINESE, "Все счастливые семьи\n", "Anna", "Anna saw\n", "été\n", "猫🦦\n"])
+@pytest.mark.parametrize(
+    "text",
+    [JAPANESE, CHINESE, "Все счастливые семьи\n", "Anna", "Anna saw\n", "été\n", "Привет", "Да", "שלום", "猫🦦\n"],
+)
 def test_utf16_without_a_mark_is_read(text, order):
     data = text.encode(order)
     assert decoded(data) == (text, order, 0) and not is_binary(data)
