@@ -57,6 +57,7 @@ MEASURED = 2000  # pictures of training and validation that the bound is measure
 BOUNDED = 100  # test pictures with the most draws
 COUNTS = (1, 10, 100, 1000)  # draws
 GROWING = 20  # pictures in the film of samples
+MOST_TESTED = 10_000  # test pictures that the scores are of
 KNOWN = 500  # test pictures whose probabilities a finished run remembers, to rank others among them
 
 VAE = ConvVAE | DenseVAE
@@ -218,6 +219,7 @@ def remembered(model: VAE, parts: GeneratorParts, settings: Settings) -> dict[st
     """What uses must know: the bounds of some test pictures, to rank others among; where each class lies."""
     at = next(model.parameters()).device
     model.to("cpu")
+    first = model.levels[0]
     some = parts.test.pictures[evenly(len(parts.test), KNOWN)].float().div(255)
     known: dict[str, Any] = {"test_nats": np.sort(-bounds_of(model, some, settings.draws, seed=0).double().numpy())}
     classes = parts.train.classes
@@ -225,7 +227,11 @@ def remembered(model: VAE, parts: GeneratorParts, settings: Settings) -> dict[st
         means, factors = [], []
         for number in range(len(parts.processing["classes"])):
             its = parts.train.pictures[classes == number][:MEASURED]
-            mean, deviation = (each[:, : model.levels[0]] for each in measured(model, seen_once(its, model, 0), 0)[2:4])
+            if not len(its):  # of a class that only the test part has, nothing is known but the prior
+                means.append(torch.zeros(first))
+                factors.append(torch.eye(first))
+                continue
+            mean, deviation = (each[:, :first] for each in measured(model, seen_once(its, model, 0), 0)[2:4])
             spread = torch.diag(deviation.square().mean(0))
             centred = (mean - mean.mean(0)).double()
             covariance = centred.T @ centred / len(mean) + spread.double()
@@ -239,7 +245,11 @@ def remembered(model: VAE, parts: GeneratorParts, settings: Settings) -> dict[st
 @torch.no_grad()
 def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settings, run: Run) -> Scores:
     model.to("cpu")
-    known, test, seed = parts.processing, parts.test.pictures, settings.seed
+    known, seed = parts.processing, settings.seed
+    tested = parts.test.some(evenly(len(parts.test), MOST_TESTED))
+    test = tested.pictures
+    if len(test) < len(parts.test):
+        run.say(f"The bounds are of {len(test):,} test pictures, taken evenly.")
     dimensions = known["channels"] * known["size"] ** 2
     report.show_losses(run)
     seen = {
@@ -247,12 +257,15 @@ def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settin
         for name, part, most in (
             ("training", parts.train, MEASURED),
             ("validation", parts.valid, MEASURED),
-            ("test", parts.test, None),
+            ("test", tested, MOST_TESTED),
         )
     }
     halves = {name: measured(model, each, seed) for name, each in seen.items()}
     report.show_parts(
-        {name: (*map(as_array, each[:2]),) for name, each in halves.items()}, model.levels, dimensions, run
+        {name: (each.log_likelihood.numpy(), each.divergence.numpy()) for name, each in halves.items()},
+        model.levels,
+        dimensions,
+        run,
     )
     generator = torch.Generator().manual_seed(seed)
     log_likelihood = LIKELIHOODS[model.likelihood]
@@ -284,14 +297,14 @@ def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settin
         "bits_per_dimension": "bits",
     }
     with run.section("predict"):
-        labels = None if parts.test.classes is None else parts.test.classes.numpy()
+        labels = None if tested.classes is None else tested.classes.numpy()
         classes = known["classes"]
         drawn = expected_of(model, whole.mean)
         report.show_answers(test, seen["test"], drawn, nats, run)
         report.show_samples(model, seed, run)
         fitted.growth.show(run)
-        mean, deviation, latents = (as_array(each) for each in (whole.mean, whole.deviation, whole.drawn))
-        price = as_array(whole.divergence).mean(0)
+        mean, deviation, latents = (each.numpy() for each in (whole.mean, whole.deviation, whole.drawn))
+        price = whole.divergence.double().mean(0).numpy()
         order = report.show_latents(model, mean, deviation, latents, price, labels, classes, run)
         report.show_space(model, test, mean, order, labels, classes, run)
         report.show_numbers(model, whole.mean[0], order, run)
@@ -304,10 +317,6 @@ def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settin
             features=settings.features,
         )
     return Scores(values | judged.values, baselines | judged.baselines, units)
-
-
-def as_array(values: Tensor) -> np.ndarray:
-    return values.double().numpy()
 
 
 def each_pixel_alone(train: Tensor, seen: Tensor, likelihood: str) -> float:
