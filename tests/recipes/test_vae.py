@@ -196,6 +196,8 @@ def test_an_arc_keeps_the_length_and_a_line_does_not():
     ends = torch.tensor([[3.0, 0.0], [0.0, 3.0]])
     arc, line = way_through(ends, 3, "spherical"), way_through(ends, 3, "straight")
     assert arc.norm(dim=1).tolist() == pytest.approx([3, 3, 3]) and line[1].tolist() == pytest.approx([1.5, 1.5])
+    opposite = way_through(torch.tensor([[2.0, 0.1], [-6.0, 0.0]]), 5, "spherical")
+    assert opposite.norm(dim=1).tolist() == pytest.approx([2.0025, 3, 4, 5, 6], abs=0.003)
     there = way_through(torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, -1.0]]), 5, "straight")
     assert there[2].tolist() == pytest.approx([1, 0]) and there[3].tolist() == pytest.approx([0.5, -0.5])
 

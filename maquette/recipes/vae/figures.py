@@ -33,7 +33,7 @@ def prices(levels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
         order = np.argsort(-values, kind="stable")[:MOST_BARS]
         colours = [GREY if is_idle[place] else BLUE for place in order]
         axes.bar(np.arange(1, len(order) + 1), values[order], width=0.85, color=colours, linewidth=0)
-        axes.set_xlim(0.4, max(len(order), 8) + 0.6)
+        axes.set_xlim(0.4, max(len(order), 4) + 0.6)
         axes.locator_params(axis="x", integer=True)
         title(axes, f"{plain(name, 30)}: {values.sum():.1f} nats, {is_idle.sum()} of {len(values)} unused")
         label(axes, "latent, the dearest first", "nats")
@@ -83,7 +83,7 @@ def means_and_deviations(
     right.set_ylim(0, None)
     right.set_xlim(-4, 4)
     label(right, name, "density")
-    title(right, f"{len(picked)} pictures, from the least mean to the largest; grey: the prior")
+    title(right, f"{len(picked)} pictures; grey: the prior")
     return page
 
 

@@ -14,7 +14,7 @@ from maquette.data.rows import evenly
 from maquette.families.generating import RATE, noise, pixels_of
 from maquette.figures.images import grid, rows
 from maquette.figures.maps import maps
-from maquette.figures.training import losses
+from maquette.figures.training import losses, overlaid
 from maquette.methods.projections import principal_components
 from maquette.methods.variational import bits_per_dimension
 from maquette.models.variational import ConvVAE, DenseVAE
@@ -94,10 +94,15 @@ def show_losses(run: Run) -> None:
         "The bound",
         "The mean of -ELBO over pictures, one draw of the latents each.",
     )
-    two = {"reconstruction": "−log p(x | z)", "divergence": "divergence"}
+    used = run.metrics()
+    most = max(line["divergence"] for line in used)
+    used = [line for line in used if line["divergence"] > most / 20]  # before that, latents are not in use yet
+    epochs = np.array([line["epoch"] for line in used])
+    names = {"-log p(x | z)": "reconstruction", "divergence": "divergence"}
+    lines = {name: (epochs, np.array([line[key] for line in used])) for name, key in names.items()}
     run.picture(
         "two_parts",
-        losses(run.metrics(), two, over="epoch", unit="nats", best="divergence", quantity="nats"),
+        overlaid(lines, "epoch", "nats"),
         "Its two parts",
         "What is left to tell once the latents are known, and what the latents cost.",
     )

@@ -193,8 +193,17 @@ def of_class(latents: Tensor, known: dict, number: int) -> Tensor:
 
 
 def way_through(stations: Tensor, frames: int, way: str) -> Tensor:
-    """`frames` latents along the way from station to station, (frames, latents), the first and the last among them."""
-    between = slerp if way == "spherical" else straight
+    """`frames` latents along the way from station to station, (frames, latents), the first and the last among them.
+
+    `spherical` turns from one to the other while the length goes evenly: the arc of two lengths would go astray where
+    they lie opposite each other.
+    """
+
+    def turned(first: Tensor, last: Tensor, share: float) -> Tensor:
+        lengths = first.norm().clamp_min(1e-12), last.norm().clamp_min(1e-12)
+        return slerp(first / lengths[0], last / lengths[1], share) * torch.lerp(*lengths, share)
+
+    between = turned if way == "spherical" else straight
     places = np.linspace(0, len(stations) - 1, frames)
     legs = np.minimum(places.astype(int), len(stations) - 2)
     pairs = zip(places, legs, strict=True)
