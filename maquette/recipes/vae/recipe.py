@@ -242,7 +242,6 @@ def remembered(model: VAE, parts: GeneratorParts, settings: Settings) -> dict[st
     return known
 
 
-@torch.no_grad()
 def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settings, run: Run) -> Scores:
     model.to("cpu")
     known, seed = parts.processing, settings.seed
