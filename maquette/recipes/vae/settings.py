@@ -13,7 +13,7 @@ class Settings(GeneratorSettings):
     width: int = option(
         32, "channels of the convolutional network; dense layers are eight times as wide", ge=1, le=1024
     )
-    depth: int = option(2, "blocks of each of the three parts of the convolutional network", ge=1, le=32)
+    depth: int = option(1, "blocks of each of the three parts of the convolutional network", ge=1, le=32)
     likelihood: Literal["auto", "bernoulli", "logistic"] = option(
         "auto", "pixels as black or white, or as 256 steps; by the pictures if auto"
     )
