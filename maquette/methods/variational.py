@@ -15,25 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 LEAST_LOG_SCALE = -7.0  # a tenth of a step of 256
 
 
 def kl_to_standard(mean: Tensor, log_deviation: Tensor) -> Tensor:
     """KL(N(mean, deviation^2) || N(0, 1)) of each number; Kingma and Welling 2014, appendix B."""
     return 0.5 * (mean.square() + (2 * log_deviation).exp() - 1) - log_deviation
-
-
-def kl_between(mean: Tensor, log_deviation: Tensor, other_mean: Tensor, other_log_deviation: Tensor) -> Tensor:
-    """KL of one normal distribution to another, of each number."""
-    shrunk = (-other_log_deviation).exp()
-    return kl_to_standard((mean - other_mean) * shrunk, log_deviation - other_log_deviation)
-
-
-def log_normal(value: Tensor, mean: Tensor | float = 0.0, log_deviation: Tensor | float = 0.0) -> Tensor:
-    """log N(value; mean, deviation^2) of each number."""
-    deviation = log_deviation.exp() if isinstance(log_deviation, Tensor) else math.exp(log_deviation)
-    return -0.5 * ((value - mean) / deviation).square() - log_deviation - HALF_LOG_TWO_PI
 
 
 def bernoulli(logits: Tensor, pictures: Tensor) -> Tensor:
@@ -78,17 +65,6 @@ LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "bernoulli": lambda parameters, pictures: bernoulli(parameters[:, 0], pictures),
     "logistic": discretised_logistic,
 }  # log p of pictures (N, C, H, W) by the parameters of their pixels (N, P, C, H, W): (N,)
-
-
-def free_bits(kl: Tensor, least: float, mean: Tensor | None = None) -> Tensor:
-    """KL (N, L) summed over latents to (N,), those whose mean is below `least` nats left free: no pull to the prior.
-
-    Kingma et al. 2016, equation (15), up to constants. mean (L,): over the whole batch, where `kl` is a share of it.
-    """
-    if least <= 0:
-        return kl.sum(1)
-    mean = kl.detach().mean(0) if mean is None else mean
-    return kl @ (mean > least).to(kl.dtype)
 
 
 def drawn_divergence(drawn: Tensor, noise: Tensor, log_deviation: Tensor, log_stretch: Tensor) -> Tensor:
