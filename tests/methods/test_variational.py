@@ -72,13 +72,11 @@ def test_colours_that_follow_each_other_are_a_probability():
     parameters = numbers(1, 3, 3, 1, 1, seed=11)
     parameters[:, 1] = -1
     green, blue = torch.meshgrid(steps, steps, indexing="ij")
-    total = 0.0
     for red in steps[::51]:
         colours = torch.stack([red.expand(256, 256), green, blue], -1).reshape(-1, 3, 1, 1).double()
         log_p = discretised_logistic(parameters.expand(len(colours), -1, -1, -1, -1), colours)
         red_alone = logistic_steps(parameters[0, 0, 0], parameters[0, 1, 0], red.double().view(1, 1))
         assert float(log_p.exp().sum()) == pytest.approx(float(red_alone.exp()), rel=1e-6)
-        total += float(red_alone.exp())
     sharp = parameters.clone()
     sharp[:, 1], sharp[:, 0] = -20, 0.3 * sharp[:, 0].tanh()
     likely = expected("logistic", sharp)
