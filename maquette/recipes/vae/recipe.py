@@ -54,7 +54,7 @@ WARM_UP = 0.1  # part of training over which the divergence comes to count in fu
 CLIP = 0.5  # largest norm of the gradient of the mean nats a pixel
 EXTREME = 0.8  # part of the pixels near black or white from which on pictures count as black and white
 MEASURED = 2000  # pictures of training and validation that the bound is measured on
-BOUNDED = 100  # test pictures with the most draws
+BOUNDED = 100  # test pictures with the most draws; fewer where few draws are asked for
 COUNTS = (1, 10, 100, 1000)  # draws
 GROWING = 20  # pictures in the film of samples
 MOST_TESTED = 10_000  # test pictures that the scores are of
@@ -276,7 +276,8 @@ def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settin
         return log_weights(model, pictures, draws, normal, log_likelihood, AT_ONCE)
 
     nats = -weighted_bound(weights(seen["test"], settings.draws)).double().numpy()
-    many = weights(seen["test"][evenly(len(test), BOUNDED)], max(COUNTS))
+    bounded = max(10, min(BOUNDED, 2 * settings.draws))
+    many = weights(seen["test"][evenly(len(test), bounded)], max(COUNTS))
     found = {count: -float(bound.double().mean()) for count, bound in weighted_bounds(many, COUNTS).items()}
     report.show_bounds(found, float(effective_draws(many).mean()), many.shape[1], dimensions, run)
     whole = halves["test"]
