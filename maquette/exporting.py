@@ -34,6 +34,7 @@ from maquette.models import (
     DenseAutoencoder,
     DnCNN,
     Gaussians,
+    Kernels,
     Polynomial,
     ResNet,
     SmallCNN,
@@ -129,6 +130,8 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_variational(model)
     if isinstance(model, CourseCNN | DnCNN | UNet):
         return portable.of_pictures(model, model.channels)
+    if isinstance(model, Kernels):
+        return portable.of_kernels(model)
     if isinstance(model, SoftmaxClassifier | SmallCNN | ResNet | AttackedClassifier | DeepNetworks):
         networks: dict[str, nn.Module] = {"probabilities": model}
         if isinstance(model, AttackedClassifier):

@@ -87,6 +87,7 @@ def test_a_run_leaves_a_whole_folder(name, small_runs):
     learns = "There is no network here" not in (folder / "findings.json").read_text(encoding="utf-8")
     assert all((folder / file).stat().st_size > 0 for file in [*MADE, *(LEARNT if learns else [])])
     assert not [path for path in folder.rglob("*") if path.name.endswith(".part")]
+    assert (folder / "report.html").stat().st_size < 3 * 2**20
     scores = json.loads((folder / "scores.json").read_text())
     framing = json.loads((folder / "findings.json").read_text())["framing"]
     assert framing["score"] in scores["scores"] and scores["baselines"]

@@ -28,6 +28,7 @@ SEEN = 20  # pictures that the judging classifier looks at, for each one that is
 FEW = 50  # pictures below which distances say little
 FOR_COPIES = 200  # made pictures that the share of copies is told from, where there are fewer to compare with
 COMPARED = 16  # pixels: the side to which pictures are brought when near ones are looked for
+NOISE = 0.2  # deviation of what noisy pictures have, on the 0..1 scale
 SHOWN = 12
 SHARES = ("precision", "recall", "coverage")  # scores that stay within 0..1
 FLOOR, OURS = "training pictures", "this model"
@@ -103,14 +104,14 @@ def tell_how(own: OwnFeatures, real: Pictures, n: int, run: Run) -> None:
 
 
 def spoiled(held: Pictures, own: OwnFeatures, generator: np.random.Generator) -> dict[str, Tensor]:
-    """Training pictures as they are, blurred by 1/28 of their side, with noise of deviation 0.1, and half of the kinds.
+    """Training pictures as they are, blurred by 1/28 of their side, with noise of deviation 0.2, and half of the kinds.
 
     Half of the kinds: the first half of the classes, or what lies on one side of the main axis of the features.
     """
     pictures = held.pictures.numpy()
     sigma = pictures.shape[-1] / 28
     blurred = gaussian_filter(pictures.astype(np.float32), (0, 0, sigma, sigma))
-    noisy = pictures + generator.normal(0, 25.5, pictures.shape).astype(np.float32)
+    noisy = pictures + generator.normal(0, 255 * NOISE, pictures.shape).astype(np.float32)
     if held.classes is not None and len(kinds := held.classes.unique()) > 1:
         half = torch.isin(held.classes, kinds[: len(kinds) // 2])
     else:

@@ -34,6 +34,8 @@ BETTER = {
     "density": "higher",
     "copies": "lower",
     "taught_accuracy": "higher",
+    "kernel_error": "lower",
+    "sizes_equal": "higher",
     "exact_replies": "higher",
     "rules_reached": "higher",
 }  # scores that are not here (interval_width; coverage, which intervals have as well) have no better way of their own

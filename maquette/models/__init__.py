@@ -19,6 +19,7 @@ _HOMES = {
     "GPT": "gpt",
     "GPT2": "gpt2",
     "Gaussians": "gaussians",
+    "Kernels": "kernels",
     "MLP": "mlp",
     "Polynomial": "polynomial",
     "ResNet": "classifiers",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from maquette.models.attention import LanguageModel
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
+from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
 from maquette.models.polynomial import Polynomial
 from maquette.models.tabular import NeighbourTargets, TableNetwork, squared_distances
@@ -179,6 +180,15 @@ def of_pictures(model: nn.Module, channels: int) -> Portable:
     given = Port("picture", shape, "float32 in 0..1, any height and width")
     answer = Port("answer", shape, "float32")
     return Portable(model, [given], [answer], some_pictures(channels, [(33, 47), (40, 56), (7, 130)]))
+
+
+def of_kernels(model: Kernels) -> Portable:
+    """A grey picture for what each kernel makes of it."""
+    edge, words = model.size - 1, ", ".join(model.names)
+    given = Port("picture", ("batch", 1, "height", "width"), "float32 in 0..1, any height and width")
+    about = f"float32, {edge} pixels less each way: {words}"
+    answer = Port("answers", ("batch", len(model.names), "height_inside", "width_inside"), about)
+    return Portable(model, [given], [answer], some_pictures(1, [(33, 47), (40, 56), (7, 130)]))
 
 
 def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:

@@ -168,6 +168,23 @@ RECIPES = {
         {"classify": _classify()},
         fixed=10,
     ),
+    "convolution": Entry(
+        "maquette.recipes.convolution",
+        "pictures",
+        "which pixels meet which when a kernel goes over a picture, and kernels learnt beside hand-made ones",
+        20,
+        "pictures",
+        {
+            "filter": Use(("pictures",), "pictures", "each picture through a kernel", "PICTURE --kernel edge-across"),
+            "explain": Use(
+                ("text",),
+                "page",
+                "sizes, fields and weights of a plan of layers",
+                '"conv 3x3 s2 p1, up 2" --out PAGE.html',
+            ),
+        },
+        fixed=10,
+    ),
     "tokenizer": Entry(
         "maquette.recipes.tokenizer",
         "text",

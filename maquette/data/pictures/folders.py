@@ -160,10 +160,13 @@ class Images:
             total.update(f"{entry.name}\0{size}\0".encode(errors="surrogateescape") + content.digest())
         return total.hexdigest()
 
-    def notes(self, *, all_pages: bool = False) -> list[str]:
-        """What was left out, and what was found while decoding, as sentences; `all_pages`: each page is read."""
+    def notes(self, *, all_pages: bool = False, with_left_out: bool = True) -> list[str]:
+        """What was left out, and what was found while decoding, as sentences; `all_pages`: each page is read.
+
+        with_left_out: tell of `left_out`, too, which others may tell together with their own.
+        """
         notes = []
-        if self.left_out:
+        if self.left_out and with_left_out:
             told = some([f"{name} ({reason})" for name, reason in self.left_out])
             notes.append(f"{_files(len(self.left_out))} left out: {told}.")
         for kind, way in WAYS_OUT.items():

@@ -249,6 +249,7 @@ def _of_photographs(pictures: Images, solving: Callable[..., Solved], *, video: 
         f"COLMAP found the cameras of {len(facts['registered'])} of {len(pictures)} pictures and {facts['points']:,} "
         f"points in {seconds:.0f} seconds; points are off by {facts['error_pixels']:.2f} pixels on average."
     )
+    found.notes += map(shown, pictures.notes(with_left_out=False))
     if missing := list(map(shown, facts["not_registered"])):
         found.notes.append(
             f"No camera was found for {some(missing)}: photograph there again, closer to the pictures beside them."

@@ -1,6 +1,7 @@
 """Bytes of files as text: which encoding they are in, and how many of them are no text in it."""
 
 import codecs
+import re
 import unicodedata
 from collections import Counter
 from typing import IO
@@ -21,6 +22,10 @@ MARKS = (
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
 SEVERAL = bytes(range(0xC2, 0x100))  # bytes with which characters of several bytes begin in UTF-8
 WESTERN = "cp1252"
+LATIN_9 = "iso8859-15"  # has letters such as œ and š where the other has fractions and accents by themselves
+LETTERS_OF_9 = re.compile(rb"(?<!\d)[\xa6\xa8\xb4\xb8\xbc\xbd\xbe][A-Za-z\xc0-\xff]")
+SELDOM = ("iso8859-10", "iso8859-14")  # as which it is mistaken
+QUOTES = re.compile(rb"[\x80-\x9f]")  # and dashes, which the other alone has
 ASCII = bytes(range(32, 127))
 SPACE = "\t\n\r\f"
 NO_TEXT = ("Cc", "Cn", "Co", "Cs")  # controls, what is not assigned, private use, halves of pairs
@@ -152,10 +157,12 @@ def encoding_by_letters(start: bytes) -> str:
     matches = [match for match in from_bytes(telling) if is_ascii_within(match.encoding)]
     if not matches:
         return "utf-8"
+    has_letters_of_9 = bool(LETTERS_OF_9.search(telling) and not QUOTES.search(telling))
     western = next((match for match in matches if WESTERN in match.could_be_from_charset), None)
     if western is not None and western.chaos <= matches[0].chaos + 0.1:
-        return WESTERN
-    return codecs.lookup(matches[0].encoding).name
+        return LATIN_9 if has_letters_of_9 else WESTERN
+    found = codecs.lookup(matches[0].encoding).name
+    return LATIN_9 if has_letters_of_9 and found in SELDOM else found
 
 
 def is_ascii_within(encoding: str) -> bool:

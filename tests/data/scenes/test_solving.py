@@ -125,6 +125,26 @@ def test_cameras_that_were_found_by_names_alone_are_kept_where_nearly_all_were(t
     assert ways == ["sequential", "sequential", "retrieval"]
 
 
+def test_photographs_of_kinds_that_are_not_read_are_said(tmp_path, monkeypatch):
+    pytest.importorskip("pycolmap")
+    folder = noise(tmp_path / "p", 6)
+    for number in range(2):
+        (folder / f"IMG_{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (folder / "empty.jpg").write_bytes(b"")
+
+    def found(colmap, pictures, *others) -> Solved:
+        poses = [Pose(name, 1, np.eye(3), np.array([0.0, 0, 3])) for name in pictures.names]
+        lens = Lens(200, 150, 100, 100, 100, 75)
+        seconds = {"registered": pictures.names, "not_registered": [], "unreadable": {}, "sharpness": {}, "points": 1}
+        facts = seconds | {"seconds": {}, "error_pixels": 0.5}
+        return Solved(Model({1: lens}, poses, np.zeros((1, 3)), np.zeros((1, 3), np.uint8)), facts)
+
+    monkeypatch.setattr(solving, "_solve", found)
+    notes = read_scene(folder).notes
+    assert "2 HEIC files were left out, which cannot be read: IMG_0.HEIC, IMG_1.HEIC; convert them" in " ".join(notes)
+    assert "1 picture was left out: empty.jpg (empty)." in notes
+
+
 def test_without_pycolmap_the_way_out_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycolmap", None)
     with pytest.raises(UserError, match=r'needs pycolmap: pip install "maquette\[scenes\]"'):

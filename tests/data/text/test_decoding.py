@@ -33,3 +33,11 @@ def test_a_mark_is_dropped_and_what_is_no_text_is_counted():
     assert decoded("\ufeffÄnna".encode("utf-16-be")) == ("Änna", "utf-16-be", 0)
     assert decoded("Größe".encode() * 9 + b"\xff") == ("Größe" * 9 + "\N{REPLACEMENT CHARACTER}", "utf-8", 1)
     assert decoded(b"") == ("", "ascii", 0)
+
+
+def test_french_letters_of_latin_9_are_told_from_fractions():
+    coeur = "Le cœur a ses raisons, sœur Œdipe; été à Noël, déjà vu.\n"
+    assert decoded(coeur.encode("iso8859-15")) == (coeur, "iso8859-15", 0)
+    assert decoded(coeur.encode("cp1252"))[:2] == (coeur, "cp1252")
+    recipe = "Prenez ½ tasse de crème, 1¼tasse de lait et ¾ de café brûlé.\n"
+    assert decoded(recipe.encode("cp1252"))[:2] == (recipe, "cp1252")
