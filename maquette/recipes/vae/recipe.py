@@ -39,7 +39,7 @@ from maquette.methods.variational import (
     weighted_bound,
     weighted_bounds,
 )
-from maquette.models.variational import ConvVAE, DenseVAE, Passed
+from maquette.models.variational import VAE, ConvVAE, DenseVAE, Passed
 from maquette.recipes.vae import report
 from maquette.recipes.vae.settings import Settings
 from maquette.recipes.vae.uses import as_seen, bounds_of, expected_of, made
@@ -59,8 +59,6 @@ COUNTS = (1, 10, 100, 1000)  # draws
 GROWING = 20  # pictures in the film of samples
 MOST_TESTED = 10_000  # test pictures that the scores are of
 KNOWN = 500  # test pictures whose probabilities a finished run remembers, to rank others among them
-
-VAE = ConvVAE | DenseVAE
 
 
 def frame(settings: Settings) -> Framing:

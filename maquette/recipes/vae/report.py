@@ -17,7 +17,7 @@ from maquette.figures.maps import maps
 from maquette.figures.training import losses, overlaid
 from maquette.methods.projections import principal_components
 from maquette.methods.variational import bits_per_dimension
-from maquette.models.variational import ConvVAE, DenseVAE
+from maquette.models.variational import VAE, ConvVAE
 from maquette.recipes.vae.figures import beside_prior, bounds, means_and_deviations, plane, prices
 from maquette.recipes.vae.uses import expected_of, made, names_of, way_through
 from maquette.runs import Run
@@ -34,8 +34,6 @@ LIKELIHOODS = {
     "logistic": "A pixel is one of 256 steps: the network tells the middle and the width of a logistic distribution "
     "for each, and p(x|z) is the product of what lies on the steps; of colours, green follows red, and blue both.",
 }
-
-VAE = ConvVAE | DenseVAE
 
 
 def show_likelihood(likelihood: str, run: Run) -> None:
@@ -72,7 +70,9 @@ def show_idea(model: VAE, run: Run) -> None:
             "prior's deviations, so that all numbers are standard normal, and 0 is the likeliest detail."
         )
     else:
-        run.say(f"The {model.latent} latents have the standard normal distribution for their prior, as in the course.")
+        run.say(
+            f"The {model.levels[0]} latents have the standard normal distribution for their prior, as in the course."
+        )
 
 
 def show_training(epochs: int, batch_size: int, rate: float, warm_up: float, run: Run) -> None:
@@ -233,7 +233,7 @@ def show_space(
             "Where pictures lie",
             f"{len(chosen):,} test pictures by the means of their latents; no class was told in training.",
         )
-    levels = torch.distributions.Normal(0.0, 1.0).icdf(torch.linspace(0.02, 0.98, SIDE)).tolist()
+    levels = torch.special.ndtri(torch.linspace(0.02, 0.98, SIDE)).tolist()
     if first == 1:
         latents = torch.zeros(SIDE, model.latents)
         latents[:, 0] = torch.tensor(levels)

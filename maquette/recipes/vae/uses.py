@@ -30,13 +30,12 @@ from maquette.methods.variational import (
     log_weights,
     weighted_bound,
 )
-from maquette.models.variational import ConvVAE, DenseVAE
+from maquette.models.variational import VAE
 from maquette.recipes.vae.settings import DrawOptions, ProbabilityOptions, WayOptions
 from maquette.settings import Options, UserError
 from maquette.trained import Trained
 
 UNUSUAL = 0.01  # a picture is unusual where fewer than this part of the test pictures are less probable
-VAE = ConvVAE | DenseVAE
 
 
 def sample(trained: Trained, inputs: Iterable[None], options: DrawOptions) -> Iterator[Picture]:
@@ -201,7 +200,7 @@ def way_through(stations: Tensor, frames: int, way: str) -> Tensor:
 
     def turned(first: Tensor, last: Tensor, share: float) -> Tensor:
         lengths = first.norm().clamp_min(1e-12), last.norm().clamp_min(1e-12)
-        return slerp(first / lengths[0], last / lengths[1], share) * torch.lerp(*lengths, share)
+        return slerp(first / lengths[0], last / lengths[1], share) * torch.lerp(lengths[0], lengths[1], share)
 
     between = turned if way == "spherical" else straight
     places = np.linspace(0, len(stations) - 1, frames)
