@@ -53,6 +53,7 @@ MOST_EPOCHS = 400
 WARM_UP = 0.1  # part of training over which the divergence comes to count in full
 CLIP = 0.5  # largest norm of the gradient of the mean nats a pixel
 EXTREME = 0.8  # part of the pixels near black or white from which on pictures count as black and white
+LOGGED = 200  # steps between two looks at the bound, fewer where an epoch has fewer
 MEASURED = 2000  # pictures of training and validation that the bound is measured on
 BOUNDED = 100  # test pictures with the most draws; fewer where few draws are asked for
 COUNTS = (1, 10, 100, 1000)  # draws
@@ -152,7 +153,7 @@ def train(model: VAE, parts: GeneratorParts, settings: Settings, run: Run) -> Fi
         told.add(-log_likelihood.mean() * batches.weight, batches.size)
         paid.add(divergence.mean() * batches.weight, batches.size)
         growth.see(step, lambda: made(model, noise(GROWING, (model.latents,), settings.seed)))
-        if step.every(max(1, min(len(batches), epochs * len(batches) // 20))):
+        if step.every(min(len(batches), LOGGED)):
             values = {"loss": 0.0, "reconstruction": told.mean(), "divergence": paid.mean()}
             values["loss"] = values["reconstruction"] + values["divergence"]
             if len(parts.valid):
