@@ -21,6 +21,7 @@ NAMES = (
     "restore_quality",
     "restore_speed",
     "small_pictures",
+    "vae",
     "gpt_training",
     "gpt_generation",
     "text_encoding",

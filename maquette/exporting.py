@@ -44,6 +44,7 @@ from maquette.models import (
     portable,
 )
 from maquette.models.portable import Port, Portable
+from maquette.models.variational import VAE
 from maquette.settings import UserError
 from maquette.trained import Trained
 
@@ -125,6 +126,8 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_language_model(model)
     if isinstance(model, DenseAutoencoder | ConvAutoencoder):
         return portable.of_autoencoder(model)
+    if isinstance(model, VAE):
+        return portable.of_variational(model)
     if isinstance(model, CourseCNN | DnCNN | UNet):
         return portable.of_pictures(model, model.channels)
     if isinstance(model, Kernels):

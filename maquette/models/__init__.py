@@ -9,10 +9,12 @@ from typing import Any
 _HOMES = {
     "AttackedClassifier": "classifiers",
     "ConvAutoencoder": "autoencoder",
+    "ConvVAE": "variational",
     "CourseCNN": "denoisers",
     "DeepNetwork": "deep",
     "DeepNetworks": "deep",
     "DenseAutoencoder": "autoencoder",
+    "DenseVAE": "variational",
     "DnCNN": "denoisers",
     "GPT": "gpt",
     "GPT2": "gpt2",

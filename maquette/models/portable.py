@@ -15,6 +15,7 @@ from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
 from maquette.models.polynomial import Polynomial
 from maquette.models.tabular import NeighbourTargets, TableNetwork, squared_distances
+from maquette.models.variational import VAE
 
 ROWS = (6, 1, 40)  # of a table, or pictures, that a written network is tried with
 NEARLY_ALIKE = 1e-13  # by this part a row of the memory counts as farther than the one before it
@@ -196,6 +197,39 @@ def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:
     outputs = [Port("latents", ("batch", model.latent), "float32"), Port("answer", shape, "float32 in 0..1")]
     examples = some_pictures(model.channels, [(size, size)] * 3)
     return Portable(ThereAndBack(model), [Port("picture", shape, "float32 in 0..1")], outputs, examples)
+
+
+class BothWays(nn.Module):
+    """Pictures to means and deviations of latents, and chosen latents to the pictures they stand for."""
+
+    def __init__(self, network: VAE):
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        noise = torch.zeros_like(pictures).flatten(1).sum(1, keepdim=True).expand(-1, self.network.latents)
+        passed = self.network(pictures, noise)
+        return passed.mean, passed.log_deviation.exp(), self.network.expected(chosen)
+
+
+def of_variational(model: VAE) -> Portable:
+    """Both ways at once: the latents of some pictures, and pictures of some latents, as many as one likes of each."""
+    size, latents = model.size, ("batch", model.latents)
+    chosen = Port(
+        "chosen", ("drawn", model.latents), "float32, latents to draw: standard normal numbers for new pictures"
+    )
+    outputs = [
+        Port("mean", latents, "float32, of each latent"),
+        Port("deviation", latents, "float32"),
+        Port("answer", ("drawn", model.channels, size, size), "float32 in 0..1, the picture of each of `chosen`"),
+    ]
+    chance = torch.Generator().manual_seed(0)
+    examples = [
+        (*given, torch.randn(count, model.latents, generator=chance))
+        for given, count in zip(some_pictures(model.channels, [(size, size)] * 3), (4, 2, 1), strict=True)
+    ]
+    given = Port("picture", ("batch", model.channels, size, size), "float32 in 0..1")
+    return Portable(BothWays(model), [given, chosen], outputs, examples)
 
 
 def of_classifiers(networks: dict[str, nn.Module], classes: int, shape: tuple[int, int, int]) -> Portable:

@@ -124,6 +124,22 @@ RECIPES = {
         },
         fixed=25,
     ),
+    "vae": Entry(
+        "maquette.recipes.vae",
+        "pictures",
+        "a space of pictures to draw from, with a probability for each and ways between them",
+        240,
+        "generation",
+        {
+            "sample": Use((), "pictures", "new pictures", "--count 64 --seed 3 --out grid.png"),
+            "encode": Use(("pictures",), "table", "the latents of each picture", "PICTURES --out LATENTS.csv"),
+            "decode": Use(("table",), "pictures", "pictures from a table of latents", "LATENTS.csv --out FOLDER"),
+            "probability": Use(("pictures",), "table", "how probable each picture is", "PICTURES --out ANSWERS.csv"),
+            "interpolate": Use(("pictures",), "film", "the way from picture to picture", "A.png B.png --out way.webp"),
+            "reconstruct": Use(("pictures",), "pictures", "each picture through its latents", "PICTURES --out FOLDER"),
+        },
+        fixed=60,
+    ),
     "image_classification": Entry(
         "maquette.recipes.image_classification",
         "pictures",

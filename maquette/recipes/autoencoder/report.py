@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from maquette.figures.images import grid, rows
+from maquette.figures.maps import maps
 from maquette.methods.projections import neighbours_kept, principal_components
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
-from maquette.recipes.autoencoder.figures import maps
 from maquette.runs import Run
 
 SHOWN = 10  # test pictures in a row, as in the course

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from support import sound_svg
 
-from maquette.recipes.autoencoder.figures import _apart, maps
+from maquette.figures.maps import _apart, maps
 
 PLACES = np.random.default_rng(0).normal(size=(40, 2))
 STROKES = [np.pad(np.ones((2, 6, 1)), ((3, 3), (1, 1), (0, 0)))] * 40
