@@ -21,10 +21,10 @@ def floats(pictures: Tensor) -> Tensor:
 def start_like_keras(model: nn.Module) -> None:
     """Weights uniform in +-sqrt(6 / (fan in + fan out)), Glorot and Bengio 2010, equation (16); biases zero."""
     for layer in model.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(layer.weight)
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 class DenseAutoencoder(nn.Module):
