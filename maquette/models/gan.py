@@ -4,6 +4,7 @@ Pictures are (N, channels, size, size) in -1..1. A small residual pair without n
 to channels, where a processor is quick; and the course's pair.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -73,7 +74,7 @@ class Generator(nn.Module):
         levels = list(reversed(self.widths))
         self.stages = nn.ModuleList(nn.Sequential(*(Leaky(width) for _ in range(blocks))) for width in levels)
         self.ups = nn.ModuleList(
-            convolution(narrow, 4 * wide, 1, bias=True) for narrow, wide in zip(levels, levels[1:], strict=False)
+            convolution(narrow, 4 * wide, 1, bias=True) for narrow, wide in itertools.pairwise(levels)
         )
         self.tail = convolution(self.widths[0], channels * self.patch**2, bias=True)
 
@@ -114,8 +115,7 @@ class Discriminator(nn.Module):
         self.head = convolution(channels * self.patch**2, self.widths[0], bias=True)
         self.stages = nn.ModuleList(nn.Sequential(*(Leaky(width) for _ in range(blocks))) for width in self.widths)
         self.downs = nn.ModuleList(
-            convolution(4 * wide, narrow, 1, bias=True)
-            for wide, narrow in zip(self.widths, self.widths[1:], strict=False)
+            convolution(4 * wide, narrow, 1, bias=True) for wide, narrow in itertools.pairwise(self.widths)
         )
         self.places = nn.Parameter(torch.randn(self.widths[-1], sides[-1] ** 2) / sides[-1])
         self.last = nn.Linear(self.widths[-1], 1)

@@ -49,7 +49,7 @@ def test_the_best_discriminator_is_p_over_p_plus_q():
     """A table of logits, one for each outcome, trained on the expected loss, and the value of the game at its best."""
     real, made = densities()
     logits = nn.Parameter(torch.zeros(8, dtype=torch.float64))
-    optimizer = AdamW([logits], 0.05)
+    optimizer = AdamW([logits], 0.2)
     for _ in range(1000):
         optimizer.clear()
         losses = cross_entropy(logits, logits)
