@@ -155,6 +155,11 @@ class Chance:
         mine, _ = share(rows, self.rank, self.processes)
         return torch.rand(rows, *shape, generator=self.generator)[mine]
 
+    def randn(self, rows: int, *shape: int) -> Tensor:
+        """The same of standard normal numbers."""
+        mine, _ = share(rows, self.rank, self.processes)
+        return torch.randn(rows, *shape, generator=self.generator)[mine]
+
     def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state()}
 

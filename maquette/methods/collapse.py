@@ -59,8 +59,8 @@ class Watch:
         self.heart = self.heart + 1 if learnt > HEART else 0
         if self.few == LOOKS:
             return self._tell(
-                f"Collapse: what is made is {various:.0%} as various as the training pictures, the same few kinds again "
-                "and again. Stop it, and run again with a larger --penalty or --batch-size, or a smaller "
+                f"Collapse: what is made is {various:.0%} as various as the training pictures, the same few again and "
+                "again. Stop it, and run again with a larger --penalty or --batch-size, or a smaller "
                 "--learning-rate."
             )
         if self.heart == LOOKS:

@@ -49,7 +49,8 @@ class Generator(nn.Module):
     """Standard normal numbers (N, latents), and classes (N,) if there are any, to pictures in -1..1.
 
     widths: channels at each side, the largest side first; blocks: residual blocks at each. A linear layer draws the
-    smallest side; on the way up pixels are dealt from channels (Shi et al. 2016). classes: 0 where there are none.
+    smallest side; on the way up pixels are dealt from channels (Shi et al. 2016). classes: 0 where there are none; a
+    picture between classes takes shares of them, (N, classes), instead of (N,).
     """
 
     def __init__(
@@ -80,7 +81,10 @@ class Generator(nn.Module):
 
     def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
-            latents = torch.cat([latents, self.embedding(classes)], 1)
+            assert classes is not None
+            known = self.embedding.weight
+            kinds = classes @ known if classes.is_floating_point() else known[classes]
+            latents = torch.cat([latents, kinds], 1)
         x = self.start(latents).view(-1, self.widths[-1], self.bottom, self.bottom)
         x = x.contiguous(memory_format=torch.channels_last)
         for number, stage in enumerate(self.stages):

@@ -253,6 +253,24 @@ RECIPES = {
         },
         fixed=5,
     ),
+    "gan": Entry(
+        "maquette.recipes.gan",
+        "pictures",
+        "pictures from random numbers, by a network that learns to fool another",
+        240,
+        "generation",
+        {
+            "sample": Use((), "pictures", "pictures of a seed", "--count 64 --seed 3 --out grid.png"),
+            "interpolate": Use((), "film", "a film from picture to picture", "--seed 3 --out film.webp"),
+            "find": Use(
+                ("pictures",),
+                "film",
+                "the latents of given pictures, and the walk from them",
+                "PICTURES --out FILM.webp",
+            ),
+        },
+        fixed=40,
+    ),
     "splat": Entry(
         "maquette.recipes.splat",
         "scene",

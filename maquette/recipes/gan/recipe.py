@@ -5,6 +5,7 @@ default two small residual networks with the relativistic loss and a penalty on 
 at made pictures, which keeps training from running in circles or away; or the course's DCGAN.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from maquette.data.pictures.small import SmallImages
 from maquette.families.classifiers import Chance
 from maquette.families.generating import (
+    AT_ONCE,
     GeneratorParts,
     Growth,
     analyze_pictures,
@@ -61,9 +63,7 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> SmallImages:
-    return collect_pictures(
-        settings.data, settings.size, settings.most_pictures, settings.seed, run, multiple=MULTIPLE
-    )
+    return collect_pictures(settings.data, settings.size, settings.most_pictures, settings.seed, run, multiple=MULTIPLE)
 
 
 def analyze(images: SmallImages, settings: Settings, run: Run) -> dict[str, Any]:
@@ -147,10 +147,10 @@ def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings
         for each in optimizers:
             each.learning_rate = rate if is_course else rate * factor(step.progress, step.number)
             each.clear()
-        both = None if kinds is None else torch.cat([kinds, kinds])
-        found = both_backward(loss, lambda x: discriminator(x, both), real, made, batches.weight)
+        said = partial(discriminator, classes=None if kinds is None else torch.cat([kinds, kinds]))
+        found = both_backward(loss, said, real, made, batches.weight)
         if settings.penalty and step.number % EVERY == 0:
-            slopes = squared_slopes(lambda x: discriminator(x, both), torch.cat([real, made]))
+            slopes = squared_slopes(said, torch.cat([real, made]))
             (EVERY * settings.penalty * batches.weight * slopes.mean()).backward()  # half of each side's mean
         for each in optimizers:
             advance(each)
@@ -162,7 +162,7 @@ def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings
             values = {name: each.mean() for name, each in totals.items()}
             values |= looked.at(made_by, discriminator)
             run.log(step, epoch=step.number / len(batches), **values)
-            learnt = by_heart(values["training"], values["held_out"], values["fresh"])
+            learnt = by_heart(values["training"], values.get("held_out", values["training"]), values["fresh"])
             if told := watch.see(step.progress, values["variety"], learnt, augmented=augmented):
                 run.warn(told)
     if not is_course:
@@ -211,17 +211,42 @@ class Looked:
         values = {
             "variety": variety(fresh, real.pictures),
             "training": said(real.pictures, real.classes),
-            "held_out": said(self.held_out.pictures, self.held_out.classes),
             "fresh": said(fresh, real.classes),
         }
+        if len(self.held_out):
+            values["held_out"] = said(self.held_out.pictures, self.held_out.classes)
         discriminator.train(was_training)
         return values
 
 
-def score(
-    model: dict[str, nn.Module], parts: GeneratorParts, fitted: Fitted, settings: Settings, run: Run
-) -> Scores:
+@torch.no_grad()
+def score(model: dict[str, nn.Module], parts: GeneratorParts, fitted: Fitted, settings: Settings, run: Run) -> Scores:
     for each in model.values():
-        each.to("cpu")
+        each.to("cpu").eval()
     report.show_training(run.metrics(), settings.network == "course", run)
-    raise NotImplementedError
+    looked = Looked(parts, settings.seed, run)
+    generator = model["generator"]
+    with run.section("predict"):
+        values, baselines = judge(
+            lambda count, classes: looked.samples(generator, count, classes),
+            parts,
+            run,
+            count=settings.judged,
+            features=settings.features,
+        )
+        report.show_samples(generator, parts, settings.seed, run)
+        report.show_found(generator, parts, settings.seed, run)
+        report.show_comparison(run)
+    return Scores(values, baselines)
+
+
+def made_pictures(generator: nn.Module, latents: Tensor, classes: Tensor | None, device: torch.device) -> Tensor:
+    """(N, C, H, W) in -1..1 of a generator that is then as it was, in pieces."""
+    was_training = generator.training
+    generator.eval()
+    pieces = []
+    for start in range(0, len(latents), AT_ONCE):
+        kinds = None if classes is None else classes[start : start + AT_ONCE].to(device)
+        pieces.append(generator(latents[start : start + AT_ONCE].to(device), kinds))
+    generator.train(was_training)
+    return torch.cat(pieces)

@@ -14,7 +14,9 @@ class Settings(GeneratorSettings):
     penalty: float = option(1.0, "how much the discriminator's steepness costs; larger is steadier and slower", ge=0)
     augment: bool | None = option(None, "show all pictures shifted, covered, recoloured; of few pictures if not set")
     conditional: bool = option(True, "make each class by itself, where there are classes")
-    valid_share: float = option(0.02, "part of the training pictures that shows whether others are learnt by heart", gt=0, lt=0.5)
+    valid_share: float = option(
+        0.02, "part of the training pictures that shows whether others are learnt by heart", gt=0, lt=0.5
+    )
 
 
 class DrawnOptions(SampleOptions):
