@@ -30,11 +30,13 @@ from maquette.models import (
     AttackedClassifier,
     ConvAutoencoder,
     CourseCNN,
+    CourseGenerator,
     DeepNetworks,
     DenseAutoencoder,
     DnCNN,
     Gaussians,
     Kernels,
+    Generator,
     Polynomial,
     ResNet,
     SmallCNN,
@@ -128,6 +130,8 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_autoencoder(model)
     if isinstance(model, VAE):
         return portable.of_variational(model)
+    if isinstance(model, dict) and isinstance(model.get("generator"), Generator | CourseGenerator):
+        return portable.of_generator(model["generator"])
     if isinstance(model, CourseCNN | DnCNN | UNet):
         return portable.of_pictures(model, model.channels)
     if isinstance(model, Kernels):

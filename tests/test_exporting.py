@@ -116,6 +116,14 @@ def of_language_model(run) -> Exported:
     return {"tokens": tokens.numpy()}, {"logits": run.model(tokens).numpy()}
 
 
+def of_generator(run) -> Exported:
+    known, given = run.processing, {"latents": torch.randn(4, run.processing["latents"])}
+    if known["conditional"]:
+        given["classes"] = torch.arange(4) % len(known["classes"])
+    drawn = run.model["generator"](*given.values())
+    return {name: each.numpy() for name, each in given.items()}, {"picture": (drawn.numpy() + 1) / 2}
+
+
 ANSWERS = {
     "line": of_line,
     "regression": of_regression,
@@ -128,6 +136,7 @@ ANSWERS = {
     "depth": of_classifier,
     "gpt": of_language_model,
     "attention": of_language_model,
+    "gan": of_generator,
 }
 REFUSED = {"splat": "--format ply", "tokenizer": "no network that ONNX can hold"}
 

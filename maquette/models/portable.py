@@ -12,6 +12,7 @@ from maquette.models.attention import LanguageModel
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
 from maquette.models.kernels import Kernels
+from maquette.models.gan import CourseGenerator, Generator
 from maquette.models.mlp import MLP
 from maquette.models.polynomial import Polynomial
 from maquette.models.tabular import NeighbourTargets, TableNetwork, squared_distances
@@ -245,6 +246,30 @@ def of_classifiers(networks: dict[str, nn.Module], classes: int, shape: tuple[in
     given = Port("picture", ("batch", channels, *sides), about)
     outputs = [Port(name, ("batch", classes), "float32, of each class") for name in networks]
     return Portable(Probabilities(list(networks.values())), [given], outputs, some_pictures(channels, sizes))
+
+
+class Drawn(nn.Module):
+    """Pictures in 0..1 from latents, and from classes where there are any."""
+
+    def __init__(self, network: Generator | CourseGenerator):
+        super().__init__()
+        self.network = network
+
+    def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
+        return self.network(latents, classes).add(1).div(2)
+
+
+def of_generator(model: Generator | CourseGenerator) -> Portable:
+    """Pictures from standard normal numbers, and from the places of classes where there are any."""
+    count, chance = getattr(model, "classes", 0), torch.Generator().manual_seed(0)
+    inputs = [Port("latents", ("batch", model.latents), "float32, standard normal")]
+    inputs += [Port("classes", ("batch",), f"int64, below {count}")] if count else []
+    examples: list[tuple[Tensor, ...]] = []
+    for rows in (2, 1, 3):
+        latents = torch.randn(rows, model.latents, generator=chance)
+        examples.append((latents, torch.arange(rows) % count) if count else (latents,))
+    shape = ("batch", model.channels, model.size, model.size)
+    return Portable(Drawn(model), inputs, [Port("picture", shape, "float32 in 0..1")], examples)
 
 
 # -- text --------------------------------------------------------------------------------------------------------------

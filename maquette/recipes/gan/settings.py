@@ -31,8 +31,8 @@ class WalkOptions(DrawnOptions):
     """A film from picture to picture."""
 
     count: int = option(5, "pictures that are passed", "pictures", ge=1, le=1000)
-    frames: int = option(20, "pictures of the film from one to the next", ge=1, le=10_000)
-    rate: float = option(20.0, "pictures a second", ge=0.1, le=1000)
+    frames: int = option(100, "frames of the film; as many of them as fit stand in a row in a .png", ge=1, le=100_000)
+    rate: float = option(20.0, "frames a second", ge=0.1, le=1000)
     way: Literal["spherical", "straight"] = option("spherical", "between latents: on a sphere, or in a line")
 
 
