@@ -29,7 +29,7 @@ NAMES = (
     "splat_speed",
     "splat_quality",
 )
-ONLY_BY_NAME = ("restore_hour",)
+ONLY_BY_NAME = ("gan", "restore_hour")
 
 
 def main() -> None:
