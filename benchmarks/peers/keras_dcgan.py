@@ -1,7 +1,7 @@
 """The course's DCGAN in Keras on TensorFlow, trained for some seconds as its notebook does.
 
-`python keras_dcgan.py PICTURES.npy SECONDS COUNT OUT.npy`: pictures (N, H, W, C) uint8; COUNT made ones, of the same kind, go
-to OUT.npy. The first step, which compiles, does not count.
+`python keras_dcgan.py PICTURES.npy SECONDS COUNT OUT.npy`: pictures (N, H, W, C) uint8; COUNT made ones, of the same
+kind, go to OUT.npy. The first step, which compiles, does not count.
 """
 
 import json

@@ -86,16 +86,6 @@ def squared_slopes(judge: Judge, pictures: Tensor) -> Tensor:
     return slopes.square().flatten(1).sum(1)
 
 
-def squared_differences(judge: Judge, pictures: Tensor, noise: Tensor, size: float = 0.01) -> Tensor:
-    """About `squared_slopes` without second derivatives: ((logit(x + size noise) - logit(x)) / size)^2, (N,).
-
-    With standard normal noise, as large as the pictures, its expectation is the squared slope where the logit is
-    linear over such distances; Lin et al. 2025, "Diffusion adversarial post-training", equation (7).
-    """
-    near, far = judge(torch.cat([pictures, pictures + size * noise])).chunk(2)
-    return ((far - near) / size).square()
-
-
 def best_discriminator(real: Tensor, made: Tensor) -> Tensor:
     """What the best possible D says where the densities are p = `real` and q = `made`: p / (p + q).
 

@@ -42,8 +42,7 @@ def descend(
                 best[better], least[better] = latents[better], far[better]
             if step == steps:
                 break
-            optimizer.clear()
-            (far + STRAY * stray).sum().backward()
+            (latents.grad,) = torch.autograd.grad((far + STRAY * stray).sum(), [latents])
         optimizer.learning_rate = learning_rate * (1 - step / steps)
         optimizer.step()
     return best, least

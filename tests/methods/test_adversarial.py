@@ -13,7 +13,6 @@ from maquette.methods.adversarial import (
     both_backward,
     cross_entropy,
     relativistic,
-    squared_differences,
     squared_slopes,
     value,
 )
@@ -124,21 +123,6 @@ def test_penalties_are_those_of_a_discriminator_with_known_slopes():
         moved[1][row, column] -= step
         totals = [float((x.flatten(1) @ (m + m.T) / 2 + vector).square().sum()) for m in moved]
         assert float(by_weights[row, column]) == pytest.approx((totals[0] - totals[1]) / (2 * step), rel=1e-6, abs=1e-6)
-
-
-def test_differences_over_noise_are_the_penalty_on_average():
-    matrix, vector = quadratic()
-    x = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-
-    def judge(pictures: torch.Tensor) -> torch.Tensor:
-        flat = pictures.flatten(1)
-        return ((flat @ matrix) * flat).sum(1) / 2 + flat @ vector
-
-    many = x.expand(40_000, -1, -1, -1)
-    noise = torch.randn(many.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    found = squared_differences(judge, many, noise, 1e-3)
-    exact = float(squared_slopes(judge, x).detach())
-    assert float(found.mean()) == pytest.approx(exact, rel=4 * (2 / 40_000) ** 0.5)
 
 
 def test_the_discriminator_s_second_derivatives_are_right():

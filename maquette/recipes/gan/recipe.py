@@ -42,7 +42,7 @@ from maquette.recipes.gan import report
 from maquette.recipes.gan.settings import Settings
 from maquette.runs import Run
 from maquette.steps import Fitted, Framing, Scores
-from maquette.training import Average, Batches, Total, advance, flat_then_linear, set_threads
+from maquette.training import Average, Batches, Total, advance, choose_threads, flat_then_linear
 
 MULTIPLE = 4  # of pixels: the course's networks halve twice, ours deal 2 x 2 and halve once or more
 SEEN = 150_000  # pictures that are looked at, unless `epochs` is set
@@ -59,6 +59,8 @@ def frame(settings: Settings) -> Framing:
         inputs=f"{settings.latents} random numbers, and a class where there are classes",
         outputs="a picture",
         score="feature_distance",
+        headline="Features of what is made are {feature_distance} from those of test pictures, where training pictures "
+        "are {training pictures|feature_distance} from them.",
     )
 
 
@@ -97,7 +99,9 @@ def build(parts: GeneratorParts, settings: Settings) -> dict[str, nn.Module]:
 
 
 def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings, run: Run) -> Fitted:
-    generator, discriminator = model["generator"].to(run.device), model["discriminator"].to(run.device)
+    for each in model.values():
+        each.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    generator, discriminator = model["generator"], model["discriminator"]
     is_course = settings.network == "course"
     loss = LOSSES["cross entropy" if is_course else "relativistic"]
     with_classes = parts.processing["conditional"]
@@ -107,7 +111,7 @@ def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings
     with run.section("build"):
         report.show_idea(model, is_course, run)
     report.show_facts(epochs, settings.batch_size, rate, is_course, augmented, settings.penalty, EVERY, run)
-    set_threads(3e7 * settings.batch_size)
+    choose_threads(generator, settings.batch_size)
     pictures = parts.train.pictures.to(run.device)
     classes = parts.train.classes.to(run.device) if with_classes and parts.train.classes is not None else None
     betas, epsilon = ((0.9, 0.999), 1e-7) if is_course else ((0.0, 0.99), 1e-8)

@@ -36,11 +36,10 @@ class WalkOptions(DrawnOptions):
     way: Literal["spherical", "straight"] = option("spherical", "between latents: on a sphere, or in a line")
 
 
-class FindOptions(WalkOptions):
+class FindOptions(WalkOptions, PictureOptions):
     """How latents of given pictures are looked for, and the walk from them."""
 
     tries: int = option(200, "steps of the descent", ge=1, le=100_000)
-    pages: Literal["first", "all"] = PictureOptions.model_fields["pages"]
 
 
 OPTIONS: dict[str, type[Options]] = {"sample": DrawnOptions, "interpolate": WalkOptions, "find": FindOptions}

@@ -29,7 +29,6 @@ from maquette.trained import Trained
 
 LOOKED_AT = 2000  # drawn latents from which the search for a picture's starts
 STARTS = 8  # of them, the nearest ones, are followed
-MOST_FOUND = 64  # pictures that a film passes
 
 
 class Point(NamedTuple):
@@ -58,7 +57,7 @@ def find(trained: Trained, inputs: Iterable[Picture], options: FindOptions) -> I
 
     One given picture stands still, and the walk goes from what was found for it past pictures of the seed.
     """
-    given = read_unit([picture for picture, _ in zip(inputs, range(MOST_FOUND), strict=False)], trained.processing)
+    given = read_unit(list(inputs), trained.processing)
     found = found_points(trained, given, options)
     if len(given) == 1:
         more = points(trained, options.count, options)
