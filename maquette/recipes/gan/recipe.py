@@ -231,17 +231,18 @@ def score(model: dict[str, nn.Module], parts: GeneratorParts, fitted: Fitted, se
     looked = Looked(parts, settings.seed, run)
     generator = model["generator"]
     with run.section("predict"):
-        values, baselines = judge(
+        scores = judge(
             lambda count, classes: looked.samples(generator, count, classes),
             parts,
             run,
             count=settings.judged,
             features=settings.features,
+            with_classes=parts.processing["conditional"],
         )
         report.show_samples(generator, parts, settings.seed, run)
         report.show_found(generator, parts, settings.seed, run)
         report.show_comparison(run)
-    return Scores(values, baselines)
+    return scores
 
 
 def made_pictures(generator: nn.Module, latents: Tensor, classes: Tensor | None, device: torch.device) -> Tensor:
