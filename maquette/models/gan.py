@@ -60,7 +60,7 @@ class Generator(nn.Module):
         channels: int = 1,
         latents: int = 64,
         classes: int = 0,
-        widths: Sequence[int] = (32, 64),
+        widths: Sequence[int] = (24, 72),
         blocks: int = 1,
     ):
         super().__init__()
@@ -78,6 +78,7 @@ class Generator(nn.Module):
             convolution(narrow, 4 * wide, 1, bias=True) for narrow, wide in itertools.pairwise(levels)
         )
         self.tail = convolution(self.widths[0], channels * self.patch**2, bias=True)
+        self.tail.weight.data.mul_(0.1)  # it begins with even pictures, not with noise that must be unlearnt
 
     def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
@@ -107,7 +108,7 @@ class Discriminator(nn.Module):
         size: int = 28,
         channels: int = 1,
         classes: int = 0,
-        widths: Sequence[int] = (32, 64),
+        widths: Sequence[int] = (24, 72),
         blocks: int = 1,
     ):
         super().__init__()

@@ -47,7 +47,8 @@ from maquette.training import Average, Batches, Total, advance, choose_threads, 
 MULTIPLE = 4  # of pixels: the course's networks halve twice, ours deal 2 x 2 and halve once or more
 SEEN = 150_000  # pictures that are looked at, unless `epochs` is set
 FEW = 5_000  # training pictures below which they are changed, unless `augment` is set
-EVERY = 4  # steps between two penalties
+EVERY = 8  # steps from one penalty to the next
+WIDER = (1, 3, 4)  # channels at each level, as multiples of `width`, the last at all further ones
 FLAT = 0.3  # of the training at the full learning rate, which then falls to 0
 WATCHED = 256  # pictures by which variety is told
 GROWN = 20  # samples of the film
@@ -93,7 +94,7 @@ def build(parts: GeneratorParts, settings: Settings) -> dict[str, nn.Module]:
         }
     classes = len(parts.processing["classes"]) if parts.processing["conditional"] else 0
     levels = len(levels_of(size, patch_of(size)))
-    widths = [settings.width * 2 ** min(level, 2) for level in range(levels)]
+    widths = [settings.width * WIDER[min(level, len(WIDER) - 1)] for level in range(levels)]
     common = {"size": size, "channels": channels, "classes": classes, "widths": widths, "blocks": settings.blocks}
     return {"generator": Generator(latents=settings.latents, **common), "discriminator": Discriminator(**common)}
 
@@ -106,7 +107,7 @@ def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings
     loss = LOSSES["cross entropy" if is_course else "relativistic"]
     with_classes = parts.processing["conditional"]
     augmented = len(parts.train) < FEW if settings.augment is None else settings.augment
-    rate = settings.learning_rate or (1e-4 if is_course else 1e-3)
+    rate = settings.learning_rate or (1e-4 if is_course else 2e-3)
     epochs = settings.epochs or max(1, round(SEEN / len(parts.train)))
     with run.section("build"):
         report.show_idea(model, is_course, run)

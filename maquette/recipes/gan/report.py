@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from maquette.families.generating import GeneratorParts, drawn_classes, noise, pixels_of, slerp, to_unit
 from maquette.figures.images import rows
-from maquette.figures.training import losses
+from maquette.figures.training import overlaid
 from maquette.methods.inversion import descend, truncated
 from maquette.runs import Run
 
@@ -69,27 +70,36 @@ def show_training(records: Sequence[Mapping[str, Any]], is_course: bool, run: Ru
     level = "1.386 and 0.693" if is_course else "0.693 for both"
     run.picture(
         "losses",
-        losses(records, {"discriminator_loss": "discriminator", "generator_loss": "generator"}, over="epoch"),
+        curves(records, {"discriminator_loss": "discriminator", "generator_loss": "generator"}, "loss"),
         "Both losses",
         f"Neither is to fall: each is measured against the other network. {level} is a draw. A discriminator's loss "
         "near 0 means that it always wins, and that little is left for the generator to learn from.",
     )
-    named = {"training": "training", "held_out": "held out", "fresh": "made"}
-    present = {name: words for name, words in named.items() if any(name in line for line in records)}
     run.picture(
         "outputs",
-        losses(records, present, over="epoch", quantity="logit", best="fresh"),
+        curves(records, {"training": "training", "held_out": "held out", "fresh": "made"}, "logit"),
         "What the discriminator says of real and of made pictures",
         "Its mean logit, larger for what looks more real. The nearer the lines, the less it can tell them apart. Where "
         "held-out pictures fall from the training pictures to the made ones, it has learnt its pictures by heart.",
     )
     run.picture(
         "variety",
-        losses(records, {"variety": "variety"}, over="epoch", higher_is_better=True),
+        curves(records, {"variety": "variety"}, "variety"),
         "How various the made pictures are",
         "The distance from a made picture to the made one next to it, over the same among as many training pictures. "
         "Near 1: as various. Near 0: the same pictures again and again, which is called mode collapse.",
     )
+
+
+def curves(records: Sequence[Mapping[str, Any]], names: Mapping[str, str], quantity: str) -> Figure:
+    """Curves over the epochs without a best point, which none of them has; those that were never logged are absent."""
+    lines = {}
+    for name, words in names.items():
+        points = [(line["epoch"], line[name]) for line in records if name in line]
+        if points:
+            x, y = np.array(points, np.float64).T
+            lines[words] = (x, y)
+    return overlaid(lines, "epoch", quantity, named=len(names) > 1)
 
 
 def show_samples(generator: nn.Module, parts: GeneratorParts, seed: int, run: Run) -> None:

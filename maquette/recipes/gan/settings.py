@@ -8,10 +8,11 @@ from maquette.settings import Options, option
 
 class Settings(GeneratorSettings):
     network: Literal["residual", "course"] = option("residual", "two small residual networks, or the course's DCGAN")
+    batch_size: int = option(32, "pictures a step", "pictures", ge=1)
     latents: int = option(64, "random numbers that a picture is made from; 100 in the course", ge=1, le=4096)
-    width: int = option(32, "channels where the networks work at the most places", ge=4, le=1024)
+    width: int = option(24, "channels where the networks work at the most places", ge=4, le=1024)
     blocks: int = option(1, "residual blocks at each size", ge=1, le=16)
-    penalty: float = option(1.0, "how much the discriminator's steepness costs; larger is steadier and slower", ge=0)
+    penalty: float = option(0.2, "how much the discriminator's steepness costs; larger is steadier and slower", ge=0)
     augment: bool | None = option(None, "show all pictures shifted, covered, recoloured; of few pictures if not set")
     conditional: bool = option(True, "make each class by itself, where there are classes")
     valid_share: float = option(
