@@ -101,7 +101,9 @@ def test_both_networks_and_optimizers_have_names(trained, small_runs):
 
 
 def test_few_pictures_are_changed_and_classes_left_out_if_asked(tmp_path, photographs, capsys):
-    assert run_small("gan", tmp_path / "run", "--data", str(photographs), "--epochs", "2", "--conditional", "false") == 0
+    assert (
+        run_small("gan", tmp_path / "run", "--data", str(photographs), "--epochs", "2", "--conditional", "false") == 0
+    )
     words = json.dumps(blocks(tmp_path / "run"))
     assert "shifted, covered in part" in words and "gamma = " in words
     run = maquette.open(tmp_path / "run")

@@ -1,6 +1,7 @@
 """Pictures from seeds, films from picture to picture, and the numbers of a given picture."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -152,17 +153,17 @@ def found_points(trained: Trained, given: Tensor, options: FindOptions) -> Point
     with torch.no_grad():
         looked = made(generator, drawn)
     latents, classes = [], []
-    for picture in given.clone():
-        near = differences(looked, picture.expand_as(looked)).argsort()[:STARTS]
-        kinds = None if drawn.classes is None else drawn.classes[near]
+    for some in given.clone().split(max(1, AT_ONCE // STARTS)):
+        near = torch.stack([differences(looked, one.expand_as(looked)).argsort()[:STARTS] for one in some])
+        kinds = None if drawn.classes is None else drawn.classes[near.flatten()]
         best, far = descend(
-            lambda z, kinds=kinds: generator(z, kinds),
-            picture.expand(STARTS, -1, -1, -1),
-            drawn.latents[near],
+            partial(generator, classes=kinds),
+            some.repeat_interleave(STARTS, 0),
+            drawn.latents[near.flatten()],
             options.tries,
         )
-        chosen = int(far.argmin())
+        chosen = far.view(-1, STARTS).argmin(1) + STARTS * torch.arange(len(some))
         latents.append(best[chosen])
         if kinds is not None:
             classes.append(kinds[chosen])
-    return Point(torch.stack(latents), torch.stack(classes) if classes else None)
+    return Point(torch.cat(latents), torch.cat(classes) if classes else None)
