@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from maquette.families.picture_features import OwnFeatures
-from maquette.measures.generated import frechet_distance
 from torch import Tensor
 
 import maquette
@@ -22,6 +20,8 @@ from benchmarks.measure import MAQUETTE, Row, run_process
 from maquette.data.pictures.small import SmallImages, small_images
 from maquette.data.sets.fetching import resolve
 from maquette.families.generating import Pictures
+from maquette.families.picture_features import OwnFeatures
+from maquette.measures.generated import frechet_distance
 from maquette.recipes import RECIPES
 
 SECONDS = float(os.environ.get("SECONDS", 600))

@@ -64,7 +64,7 @@ class Watch:
                 "--learning-rate."
             )
         if self.heart == LOOKS:
-            more = "more pictures, a smaller --width or fewer --epochs" if augmented else "--augment true or more pictures"
+            more = "more pictures, a smaller --width or fewer --epochs" if augmented else "--augment true"
             return self._tell(
                 "The discriminator knows its training pictures by heart: it takes held-out ones for made ones. What is "
                 f"made will not get better from here. Run again with {more}."
