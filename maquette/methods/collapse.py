@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SIDE = 8  # pixels to which pictures are shrunk before they are compared
-EARLY = 0.15  # of the training, in which nothing is said
+EARLY = 0.3  # of the training, in which nothing is said
 LOOKS = 3  # so many in a row must show the same before it is said
 FEW = 0.3  # variety, as a part of the real pictures', below which kinds are lost
 HEART = 0.6  # of the way from made to training pictures that held-out ones are short of them
@@ -60,8 +60,8 @@ class Watch:
         if self.few == LOOKS:
             return self._tell(
                 f"Collapse: what is made is {various:.0%} as various as the training pictures, the same few again and "
-                "again. Stop it, and run again with a larger --penalty or --batch-size, or a smaller "
-                "--learning-rate."
+                "again. Where pictures are not yet clear, train for longer; where they are, run again with a larger "
+                "--penalty or --batch-size, or a smaller --learning-rate."
             )
         if self.heart == LOOKS:
             more = "more pictures, a smaller --width or fewer --epochs" if augmented else "--augment true"

@@ -28,7 +28,7 @@ def test_by_heart_is_the_part_of_the_way_that_held_out_pictures_fall():
 
 
 def look(watch: Watch, various: float, learnt: float, *, augmented: bool = False, times: int = 20) -> list[str]:
-    told = [watch.see(0.2 + place / 40, various, learnt, augmented=augmented) for place in range(times)]
+    told = [watch.see(0.4 + place / 40, various, learnt, augmented=augmented) for place in range(times)]
     return [each for each in told if each is not None]
 
 
@@ -41,7 +41,7 @@ def test_what_goes_wrong_is_said_once_with_advice():
     assert "by heart" in heart and "--augment" in heart
     assert "--augment" not in look(Watch(), 0.9, 0.9, augmented=True)[0]
     early = Watch()
-    assert all(early.see(place / 100, 0.1, 0.9, augmented=False) is None for place in range(15))
+    assert all(early.see(place / 100, 0.1, 0.9, augmented=False) is None for place in range(30))
 
 
 def test_a_watch_goes_on_where_it_stood():
