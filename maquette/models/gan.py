@@ -78,7 +78,6 @@ class Generator(nn.Module):
             convolution(narrow, 4 * wide, 1, bias=True) for narrow, wide in itertools.pairwise(levels)
         )
         self.tail = convolution(self.widths[0], channels * self.patch**2, bias=True)
-        self.tail.weight.data.mul_(0.1)  # it begins with even pictures, not with noise that must be unlearnt
 
     def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
         if self.embedding is not None:

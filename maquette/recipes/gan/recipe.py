@@ -108,7 +108,7 @@ def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings
     loss = LOSSES["cross entropy" if is_course else "relativistic"]
     with_classes = parts.processing["conditional"]
     augmented = len(parts.train) < FEW if settings.augment is None else settings.augment
-    rate = settings.learning_rate or (1e-4 if is_course else 2e-3)
+    rate = settings.learning_rate or (1e-4 if is_course else 1e-3)
     epochs = settings.epochs or max(1, round(SEEN / len(parts.train)))
     with run.section("build"):
         report.show_idea(model, is_course, run)
