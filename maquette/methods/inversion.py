@@ -37,12 +37,13 @@ def descend(
         with torch.enable_grad():
             far = differences(make(latents), given)
             stray = (latents.square().mean(1).clamp_min(1e-12).sqrt() - 1).square()
-            with torch.no_grad():
-                better = far < least
-                best[better], least[better] = latents[better], far[better]
-            if step == steps:
-                break
-            (latents.grad,) = torch.autograd.grad((far + STRAY * stray).sum(), [latents])
+            cost = (far + STRAY * stray).sum()
+        near = far.detach()
+        better = near < least
+        best[better], least[better] = latents.detach()[better], near[better]
+        if step == steps:
+            break
+        (latents.grad,) = torch.autograd.grad(cost, [latents])
         optimizer.learning_rate = learning_rate * (1 - step / steps)
         optimizer.step()
     return best, least
