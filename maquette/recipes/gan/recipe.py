@@ -225,7 +225,6 @@ class Looked:
         return values
 
 
-@torch.no_grad()
 def score(model: dict[str, nn.Module], parts: GeneratorParts, fitted: Fitted, settings: Settings, run: Run) -> Scores:
     for each in model.values():
         each.to("cpu").eval()

@@ -102,6 +102,7 @@ def curves(records: Sequence[Mapping[str, Any]], names: Mapping[str, str], quant
     return overlaid(lines, "epoch", quantity, named=len(names) > 1)
 
 
+@torch.no_grad()
 def show_samples(generator: nn.Module, parts: GeneratorParts, seed: int, run: Run) -> None:
     """Made pictures, of each class a row; the same ones with latents held near 0; the way between two."""
     known = parts.processing
@@ -158,6 +159,7 @@ def drawn(generator: nn.Module, latents: Tensor, classes: Tensor | None = None) 
     return pixels_of(generator(latents, classes))
 
 
+@torch.no_grad()
 def show_found(generator: nn.Module, parts: GeneratorParts, seed: int, run: Run) -> None:
     """Test pictures, and the nearest that the generator can make: what it cannot make, it has not learnt."""
     known = parts.processing
