@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from maquette.models.attention import LanguageModel
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
-from maquette.models.kernels import Kernels
 from maquette.models.gan import CourseGenerator, Generator
+from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
 from maquette.models.polynomial import Polynomial
 from maquette.models.tabular import NeighbourTargets, TableNetwork, squared_distances
