@@ -101,8 +101,8 @@ def build(parts: GeneratorParts, settings: Settings) -> dict[str, nn.Module]:
 
 
 def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings, run: Run) -> Fitted:
-    for each in model.values():
-        each.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for network in model.values():
+        network.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     generator, discriminator = model["generator"], model["discriminator"]
     is_course = settings.network == "course"
     loss = LOSSES["cross entropy" if is_course else "relativistic"]
@@ -150,27 +150,28 @@ def train(model: dict[str, nn.Module], parts: GeneratorParts, settings: Settings
                 changed(each, changes(chance.rand(batches.size, NUMBERS).to(run.device), each.shape[-1]))
                 for each in (real, made)
             )
-        for each in optimizers:
-            each.learning_rate = rate if is_course else rate * factor(step.progress, step.number)
-            each.clear()
+        for optimizer in optimizers:
+            optimizer.learning_rate = rate if is_course else rate * factor(step.progress, step.number)
+            optimizer.clear()
         said = partial(discriminator, classes=None if kinds is None else torch.cat([kinds, kinds]))
         found = both_backward(loss, said, real, made, batches.weight)
         if settings.penalty and step.number % EVERY == 0:
             slopes = squared_slopes(said, torch.cat([real, made]))
             (EVERY * settings.penalty * batches.weight * slopes.mean()).backward()  # half of each side's mean
-        for each in optimizers:
-            advance(each)
+        for optimizer in optimizers:
+            advance(optimizer)
         average.update(step.number)
-        for name, values in zip(totals, (*found.losses, found.real, found.made), strict=True):
-            totals[name].add(values.mean() * batches.weight, batches.size)
+        for name, each in zip(totals, (*found.losses, found.real, found.made), strict=True):
+            totals[name].add(each.mean() * batches.weight, batches.size)
         growth.see(step, lambda: looked.samples(made_by, GROWN))
         if watch.is_due(step.progress, step.is_last):
-            values = {name: each.mean() for name, each in totals.items()}
+            values = {name: total.mean() for name, total in totals.items()}
             values |= looked.at(made_by, discriminator)
             run.log(step, epoch=step.number / len(batches), **values)
             learnt = by_heart(values["training"], values.get("held_out", values["training"]), values["fresh"])
-            if told := watch.see(step.progress, values["variety"], learnt, augmented=augmented):
-                run.warn(told)
+            wrong = watch.see(step.progress, values["variety"], learnt, augmented=augmented)
+            if wrong is not None:
+                run.warn(wrong)
     if not is_course:
         average.restore()
     growth.show(run)

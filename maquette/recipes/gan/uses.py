@@ -63,7 +63,8 @@ def find(trained: Trained, inputs: Iterable[Picture], options: FindOptions) -> I
     if len(given) == 1:
         more = points(trained, options.count, options)
         latents = torch.cat([found.latents, more.latents])
-        classes = None if found.classes is None else torch.cat([found.classes, found.classes.expand_as(more.classes)])
+        kind = found.classes
+        classes = None if kind is None else torch.cat([kind, kind.expand(len(more.latents), -1)])
         path, shown = Point(latents, classes), given.expand(len(latents), -1, -1, -1)
     else:
         path, shown = found, given
