@@ -21,7 +21,8 @@ from maquette.recipes import RECIPES, Use, use_options
 from maquette.serving import Predictor
 from maquette.settings import flag
 
-SMALL = {"frames": 3, "width": 64, "height": 48, "tokens": 20, "count": 5, "tries": 5}  # options that keep what a use makes small
+# options that keep what a use makes small
+SMALL = {"frames": 3, "width": 64, "height": 48, "tokens": 20, "count": 5, "tries": 5}
 TEXTS = {"convolution": ("conv 3x3 s2 p1, up 2", "pool 2")}  # where not any text will do
 ENDINGS = {"table": ".csv", "text": ".txt", "page": ".html"}  # of files; pictures and films are written to folders
 
