@@ -13,6 +13,7 @@ _HOMES = {
     "CourseCNN": "denoisers",
     "DeepNetwork": "deep",
     "DeepNetworks": "deep",
+    "DenoisingUNet": "denoising_unet",
     "DenseAutoencoder": "autoencoder",
     "DenseVAE": "variational",
     "DnCNN": "denoisers",
