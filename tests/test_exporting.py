@@ -14,6 +14,7 @@ from maquette.checkpoints import save_model, save_state
 from maquette.cli import main
 from maquette.data.tables.encoding import TableEncoder
 from maquette.data.text.tokenizers import Characters
+from maquette.families.diffusing import Condition, Diffuser
 from maquette.files import write_json
 from maquette.models import (
     GPT,
@@ -116,6 +117,14 @@ def of_language_model(run) -> Exported:
     return {"tokens": tokens.numpy()}, {"logits": run.model(tokens).numpy()}
 
 
+def of_diffusion(run) -> Exported:
+    known, count = run.processing, 4
+    sigma, classes = torch.tensor([0.01, 0.5, 5.0, 70.0]), torch.arange(count) % (len(known["classes"]) + 1)
+    noisy = torch.randn(count, known["channels"], known["size"], known["size"]) * sigma.reshape(-1, 1, 1, 1)
+    expected = Diffuser(run.model, known).expected(noisy, sigma, Condition(classes))
+    return {"noisy": noisy.numpy(), "sigma": sigma.numpy(), "class": classes.numpy()}, {"expected": expected.numpy()}
+
+
 ANSWERS = {
     "line": of_line,
     "regression": of_regression,
@@ -128,6 +137,7 @@ ANSWERS = {
     "depth": of_classifier,
     "gpt": of_language_model,
     "attention": of_language_model,
+    "diffusion": of_diffusion,
 }
 REFUSED = {"splat": "--format ply", "tokenizer": "no network that ONNX can hold"}
 
