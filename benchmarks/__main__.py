@@ -28,6 +28,7 @@ NAMES = (
     "eliza",
     "splat_speed",
     "splat_quality",
+    "diffusion",
 )
 ONLY_BY_NAME = ("gan", "restore_hour")
 

@@ -38,6 +38,9 @@ Start with:  maquette run line
 DEBUG = "MAQUETTE_DEBUG"  # a variable of the environment: if it is set, tracebacks are shown
 
 
+SHORT = {"explain", "film"}  # uses that a flag of their own asks for
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 our mistake, 2 the user's mistake, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -205,13 +208,12 @@ def predict(arguments: list[str]) -> None:
     asked = value_of("--use", arguments)
     if recipe and asked:
         use_of(recipe, asked)
-    if "explain" in uses:
-        parser.add_argument("--explain", action="store_true", help="short for --use explain")
-    fields = {
-        key: field
-        for use in ([asked] if asked else uses)
-        for key, field in (use_options(recipe, use).model_fields.items() if recipe else ())
-    }
+    for name in sorted(SHORT & uses.keys()):
+        parser.add_argument(flag(name), action="store_true", help=f"short for --use {name}")
+    fields: dict[str, Any] = {}
+    for name in [asked] if asked else uses:
+        for key, field in use_options(recipe, name).model_fields.items() if recipe else ():
+            fields.setdefault(key, field)  # of uses that have the same one, the first tells what it means
     for key, field in fields.items():
         add_flag(parser, key, field)
     if recipe:
@@ -219,8 +221,9 @@ def predict(arguments: list[str]) -> None:
         parser.epilog = "\n".join(["uses, the first is the default:", *told_uses(recipe, arguments[0])])
     values = vars(parser.parse(arguments))
     folder, inputs, out, use = (values.pop(key) for key in ("folder", "inputs", "out", "use"))
-    if values.pop("explain", False):
-        use = "explain"
+    for name in SHORT:
+        if values.pop(name, False):
+            use = name
     options = {key: value for key, value in values.items() if value is not None}
     from maquette import serving
 

@@ -1,13 +1,17 @@
 """Where to compute, on how many processes, and the state of every generator of chance."""
 
+import ctypes
 import os
 import random
+import sys
 from typing import Any
 
 import numpy as np
 import torch
 
 from maquette.settings import UserError
+
+TRIM_THRESHOLD, MMAP_THRESHOLD, HELD = -1, -3, 2**30  # names of mallopt (malloc.h of glibc), and bytes
 
 
 def find_device(choice: str) -> tuple[torch.device, int, int]:
@@ -21,6 +25,22 @@ def find_device(choice: str) -> tuple[torch.device, int, int]:
 
     state = PartialState(cpu=choice == "cpu" or not torch.cuda.is_available())
     return state.device, state.process_index, state.num_processes
+
+
+def hold_memory() -> None:
+    """Keep memory that was freed, instead of giving it back to the system at each step and asking for it again.
+
+    Tensors of some MB come and go at every step of training on pictures; glibc maps each anew, page by page. Nothing
+    happens where the C library is another one.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # musl has none
+        return
+    for name in (MMAP_THRESHOLD, TRIM_THRESHOLD):
+        mallopt(name, HELD)
 
 
 def random_state() -> dict[str, Any]:

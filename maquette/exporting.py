@@ -17,6 +17,7 @@ from torch import nn
 from maquette import serving
 from maquette.data.scenes.splatfiles import COMPRESSED, PARTS, Splats, write_scene
 from maquette.data.text.tokenizers import load_tokenizer
+from maquette.families.diffusing import Expects
 from maquette.families.flights import FOREIGN_UP, told_cameras
 from maquette.files import cannot_write, written_whole
 from maquette.graphics.cameras import camera_from
@@ -32,6 +33,7 @@ from maquette.models import (
     CourseCNN,
     CourseGenerator,
     DeepNetworks,
+    DenoisingUNet,
     DenseAutoencoder,
     DnCNN,
     Gaussians,
@@ -144,6 +146,8 @@ def portable_of(trained: Trained) -> Portable:
             networks = {"probabilities": model.named()[model.answering]}
         shape = known["channels"], known["height"], known["width"]
         return portable.of_classifiers(networks, len(known["classes"]), shape)
+    if isinstance(model, DenoisingUNet):
+        return portable.of_denoiser(Expects(model, known), model.channels, model.size, model.classes)
     raise UserError(f"{trained.folder} is a run of {trained.recipe}, which has no network that ONNX can hold.")
 
 

@@ -1,7 +1,7 @@
 """Words of the command line: a parser whose mistakes are one sentence, and flags made of settings."""
 
 import argparse
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from maquette.settings import UserError, flag, nearest
 
@@ -59,7 +59,8 @@ def add_flag(parser: Parser, name: str, field: Any) -> None:
     bounds = [
         f"{word} {getattr(item, key)}" for item in field.metadata for key, word in BOUNDS.items() if hasattr(item, key)
     ]
-    choices = getattr(field.annotation, "__args__", None) if "Literal" in str(field.annotation) else None
+    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if get_origin(kind) is Literal]
+    choices = get_args(kinds[0]) if kinds else None
     notes = [str(extra.get("unit") or ""), *bounds]
     default = "not set" if field.default in (None, "") else field.default
     text = f"{field.description} [{'; '.join([note for note in notes if note] + [f'default {default}'])}]"

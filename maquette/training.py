@@ -139,7 +139,7 @@ class Average:
     def __init__(self, model: nn.Module, power: float = 7.0):
         self.model, self.power = model, power
         self.network = copy.deepcopy(model).eval().requires_grad_(False)
-        self._pairs = list(self.network.parameters()), list(model.parameters())
+        self._pairs: tuple[list[Tensor], list[Tensor]] = (list(self.network.parameters()), list(model.parameters()))
 
     @torch.no_grad()
     def update(self, step: int) -> None:

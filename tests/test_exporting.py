@@ -14,6 +14,7 @@ from maquette.checkpoints import save_model, save_state
 from maquette.cli import main
 from maquette.data.tables.encoding import TableEncoder
 from maquette.data.text.tokenizers import Characters
+from maquette.families.diffusing import Condition, Diffuser
 from maquette.files import write_json
 from maquette.models import (
     GPT,
@@ -122,6 +123,12 @@ def of_generator(run) -> Exported:
         given["classes"] = torch.arange(4) % len(known["classes"])
     drawn = run.model["generator"](*given.values())
     return {name: each.numpy() for name, each in given.items()}, {"picture": (drawn.numpy() + 1) / 2}
+def of_diffusion(run) -> Exported:
+    known, count = run.processing, 4
+    sigma, classes = torch.tensor([0.01, 0.5, 5.0, 70.0]), torch.arange(count) % (len(known["classes"]) + 1)
+    noisy = torch.randn(count, known["channels"], known["size"], known["size"]) * sigma.reshape(-1, 1, 1, 1)
+    expected = Diffuser(run.model, known).expected(noisy, sigma, Condition(classes))
+    return {"noisy": noisy.numpy(), "sigma": sigma.numpy(), "class": classes.numpy()}, {"expected": expected.numpy()}
 
 
 ANSWERS = {
@@ -137,6 +144,7 @@ ANSWERS = {
     "gpt": of_language_model,
     "attention": of_language_model,
     "gan": of_generator,
+    "diffusion": of_diffusion,
 }
 REFUSED = {"splat": "--format ply", "tokenizer": "no network that ONNX can hold"}
 

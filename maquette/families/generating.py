@@ -29,7 +29,7 @@ from maquette.trained import Trained
 FEWEST = 16  # pictures that something can be learnt from
 MOST_SHOWN = 12  # classes in a picture of the report
 RATE = 8.0  # frames a second of a film of samples
-WIDE = 480  # pixels, the side of such a film
+WIDE = 240  # pixels, the side that such a film has at least
 AT_ONCE = 250  # pictures made together: more no longer fit the processor's cache
 
 
@@ -99,11 +99,11 @@ def analyze_pictures(images: SmallImages, run: Run) -> dict[str, Any]:
         for number, name in enumerate(images.classes):
             its = order[images.labels[order] == number][:16]
             if len(its):
-                drawn[name] = [picture / np.float32(255) for picture in images.pixels[its]]
+                drawn[name] = beside(images.pixels[its], 16)
         run.picture("pictures", rows(drawn), "Some of each class")
     else:
-        some = [picture / np.float32(255) for picture in images.pixels[order[:48]]]
-        run.picture("pictures", grid(some, 12, most_height=0.75), "Some of the pictures")
+        some = mosaic(list(images.pixels[order[:48]]), 12) / np.float32(255)
+        run.picture("pictures", grid([some], 1, most_height=3.5), "Some of the pictures")
     sample = images.pixels[order[:5000]] / np.float32(255)
     run.picture(
         "mean",
@@ -251,6 +251,12 @@ def sheet(pictures: Tensor, columns: int | None = None) -> np.ndarray:
     return enlarged(mosaic(list(pixels_of(pictures)), columns), WIDE)
 
 
+def beside(pictures: np.ndarray, columns: int | None = None) -> list[np.ndarray]:
+    """Pictures (N, H, W, C), uint8 or in 0..1, as a single one for a row of a figure, with room for `columns`."""
+    scale = 255 if pictures.dtype == np.uint8 else 1
+    return [mosaic(list(pictures), columns or len(pictures)) / np.float32(scale)]
+
+
 class Growth:
     """Samples from fixed seeds as training goes on, closer together at its beginning, and the film of them.
 
@@ -283,7 +289,7 @@ class Growth:
         write_film(run.folder / "pictures" / "growth.webp", map(sheet, [*self.frames, *still]), RATE)
         run.film("growth.webp", title, "The same seeds at each moment; the film begins again after its end.")
         shown = evenly(len(self.frames), 6)
-        drawn = {f"step {self.steps[place]:,}": list(pixels_of(self.frames[place][:10])) for place in shown}
+        drawn = {f"step {self.steps[place]:,}": beside(pixels_of(self.frames[place][:10])) for place in shown}
         run.picture("growth", rows(drawn, most_height=0.8), f"{title}: some moments", "Each column is one seed.")
 
     def state_dict(self) -> dict[str, Any]:

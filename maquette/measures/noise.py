@@ -64,6 +64,7 @@ def noise_error(
             squared.append(difference.square().mean((1, 2, 3)).double().cpu())
         errors.append(torch.cat(squared).numpy())
     each = np.stack(errors)
-    value, reach = float(each.mean()), 1.96 * float(each.mean(0).std(ddof=1)) / each.shape[1] ** 0.5
+    value, count = float(each.mean()), each.shape[1]
+    reach = 1.96 * float(each.mean(0).std(ddof=1)) / count**0.5 if count > 1 else float("nan")
     by_step = {step: float(error) for step, error in zip(LEVELS, each.mean(1), strict=True)}
     return NoiseError(value, value - reach, value + reach, by_step)

@@ -15,6 +15,7 @@ _HOMES = {
     "CourseGenerator": "gan",
     "DeepNetwork": "deep",
     "DeepNetworks": "deep",
+    "DenoisingUNet": "denoising_unet",
     "DenseAutoencoder": "autoencoder",
     "DenseVAE": "variational",
     "Discriminator": "gan",

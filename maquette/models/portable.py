@@ -200,6 +200,24 @@ def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:
     return Portable(ThereAndBack(model), [Port("picture", shape, "float32 in 0..1")], outputs, examples)
 
 
+def of_denoiser(network: nn.Module, channels: int, size: int, classes: int) -> Portable:
+    """What a network of diffusion expects behind noisy pictures, told their class where it knows classes."""
+    shape, chance = ("batch", channels, size, size), torch.Generator().manual_seed(0)
+    inputs = [
+        Port("noisy", shape, "float32, picture in -1..1 + sigma noise"),
+        Port("sigma", ("batch",), "float32, the noise's standard deviation, above 0"),
+    ]
+    if classes:
+        inputs.append(Port("class", ("batch",), f"int64, a place in `classes`; {classes} for none"))
+    examples = []
+    for batch in (2, 1, 3):
+        sigma = torch.rand(batch, generator=chance) * 3 + 0.01
+        noisy = sigma.reshape(-1, 1, 1, 1) * torch.randn(batch, channels, size, size, generator=chance)
+        told = [torch.randint(classes + 1, (batch,), generator=chance)] if classes else []
+        examples.append((noisy, sigma, *told))
+    return Portable(network, inputs, [Port("expected", shape, "float32, the picture behind the noise")], examples)
+
+
 class BothWays(nn.Module):
     """Pictures to means and deviations of latents, and chosen latents to the pictures they stand for."""
 

@@ -284,6 +284,23 @@ RECIPES = {
         {"init": Need("splat", files=True)},
         fixed=30,
     ),
+    "diffusion": Entry(
+        "maquette.recipes.diffusion",
+        "pictures",
+        "new pictures like your own, made from noise step by step",
+        300,
+        "generation",
+        {
+            "sample": Use((), "pictures", "new pictures", "--count 64 --out grid.png"),
+            "film": Use((), "film", "new pictures coming out of noise", "--film --out way.webp"),
+            "vary": Use(("pictures",), "pictures", "each picture, made anew", "PICTURES --strength 0.5 --out VARIED"),
+            "fill": Use(
+                ("pictures",), "pictures", "each picture with a hole filled in", "PICTURE --mask MASK.png --out FILLED"
+            ),
+            "interpolate": Use(("pictures",), "film", "a way from one picture to the next", "PICTURES --out way.webp"),
+        },
+        fixed=110,
+    ),
 }
 
 
@@ -350,7 +367,7 @@ def use_of(name: str, use: str) -> Use:
 def example_of(name: str, use: str) -> str:
     """What follows `maquette predict RUN` to have this use."""
     uses = entry_of(name).uses
-    is_said = use == next(iter(uses)) or "--explain" in uses[use].example
+    is_said = use == next(iter(uses)) or flag(use) in uses[use].example
     return uses[use].example + ("" if is_said else f" --use {use}")
 
 

@@ -1,0 +1,311 @@
+"""Diffusion models: trained, and asked for pictures, whatever they are told of them: a class, a vector, tokens.
+
+A network takes (noisy pictures, level, classes, vector, tokens), as `DenoisingUNet`; here it becomes a denoiser for
+`maquette.methods.diffusion`. Training draws noise on the processor, so that a seed is the same on every device.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from maquette.devices import hold_memory
+from maquette.families.classifiers import Chance
+from maquette.families.generating import AT_ONCE, Growth, Noise, Pictures, drawn_classes, from_unit, to_unit
+from maquette.measures.noise import Level, NoiseError, noise_error
+from maquette.methods import diffusion
+from maquette.methods.diffusion import Chain, Denoise, Solver, Stage, scaling
+from maquette.methods.optimizers import AdamW, Muon
+from maquette.runs import Run
+from maquette.training import Average, Batches, Total, choose_threads, flat_then_linear, share, update
+
+MOVES = 5  # numbers that tell a network how a picture was moved: mirrored, down, across, turned, enlarged
+MIDDLE, WIDTH = -1.0, 1.2  # of log sigma in training, a normal distribution; Karras et al. 2022 have -1.2
+ASKED = 64  # validation pictures whose noise is told while training goes on
+LOGS, APART = 16, 10  # times that happens, and steps between at least
+WARM = 50  # steps over which the learning rate rises, or a twentieth of the training, if that is less
+Schedule = Literal["linear", "cosine"]
+
+
+class Condition(NamedTuple):
+    """What a network is told of pictures: classes (N,) int64, vectors (N, V), tokens (N, L, T), or None of them."""
+
+    classes: Tensor | None = None
+    vector: Tensor | None = None
+    tokens: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Condition":
+        return Condition(*(None if each is None else each.to(device) for each in self))
+
+    def without(self, is_dropped: Tensor, classes: int) -> "Condition":
+        """Nothing is told of the pictures that `is_dropped` (N,) names; `classes` stands for no class."""
+
+        def dropped(each: Tensor | None, nothing: int) -> Tensor | None:
+            if each is None:
+                return None
+            return torch.where(is_dropped.reshape(-1, *[1] * (each.dim() - 1)), torch.full_like(each, nothing), each)
+
+        return Condition(dropped(self.classes, classes), dropped(self.vector, 0), dropped(self.tokens, 0))
+
+
+@dataclass(frozen=True)
+class Diffuser:
+    """A network with what else it takes to make pictures by it.
+
+    known: `size` and `channels` of a picture, the `classes` and their `shares`; `prediction`, `spread` and `schedule`,
+    as in training.
+    """
+
+    network: Any
+    known: dict[str, Any]
+
+    @property
+    def chain(self) -> Chain:
+        return chain_of(self.known["schedule"])
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def denoiser(self, condition: Condition = Condition(), guidance: float = 1.0) -> Denoise:  # noqa: B008
+        """The pictures expected behind noisy ones, of which `condition` is told, cut off at -1 and 1.
+
+        With `guidance` g other than 1 it asks twice, and goes g times as far as from what is expected without being
+        told to what is expected with it; Ho and Salimans 2022.
+        """
+        told = condition.to(self.device)
+
+        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+            expected = self.expected(x, sigma, told)
+            if guidance != 1:
+                everyone = torch.ones(len(x), dtype=torch.bool, device=x.device)
+                untold = self.expected(x, sigma, told.without(everyone, self.network.classes))
+                expected = untold + guidance * (expected - untold)
+            return expected.clamp(-1, 1)
+
+        return denoise
+
+    def expected(self, x: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
+        skip, out, into = scaling(self.known["prediction"], sigma, self.known["spread"])
+        return skip * x + out * self.network(into * x, level_of(sigma), *fitted(condition, x, self.network.vector))
+
+    def stages(
+        self,
+        noise: Noise,
+        condition: Condition,
+        *,
+        solver: Solver,
+        steps: int,
+        guidance: float = 1.0,
+    ) -> Iterator[Stage]:
+        """The way from noise to pictures, on the network's device."""
+        shape = self.known["channels"], self.known["size"], self.known["size"]
+
+        def draw() -> Tensor:
+            return noise(*shape).to(self.device)
+
+        denoise = self.denoiser(condition, guidance)
+        return diffusion.sample(denoise, draw(), solver=solver, steps=steps, chain=self.chain, draw=draw)
+
+    def of_classes(self, seed: int, number: int | None = None) -> Callable[[int, int], Condition]:
+        """What is told of made pictures `first` to `first + count`: one class, or classes in the shares of training."""
+
+        def told(first: int, count: int) -> Condition:
+            if not self.known["classes"]:
+                return Condition()
+            if number is not None:
+                return Condition(torch.full((count,), number))
+            return Condition(drawn_classes(count, self.known["shares"], seed, first))
+
+        return told
+
+    @torch.no_grad()
+    def made(
+        self,
+        count: int,
+        seed: int,
+        told: Callable[[int, int], Condition],
+        *,
+        solver: Solver,
+        steps: int,
+        guidance: float = 1.0,
+    ) -> Tensor:
+        """Pictures 0 to `count` of a seed, uint8 (count, C, H, W); told(first, count) is what is known of some."""
+        made = []
+        for first in range(0, count, AT_ONCE):
+            some = min(AT_ONCE, count - first)
+            condition = told(first, some)
+            for stage in self.stages(
+                Noise(some, seed, first), condition, solver=solver, steps=steps, guidance=guidance
+            ):
+                last = stage.noisy
+            made.append(from_unit(last).cpu())
+        return torch.cat(made)
+
+    def noise_error(self, pictures: Pictures, told: Condition, seed: int = 0) -> NoiseError:
+        """How well the noise in held-out pictures is told, each with what is known of it."""
+        unit = to_unit(pictures.pictures)
+        pieces = itertools.cycle(range(0, len(unit), AT_ONCE))  # they come in this order, at each level anew
+
+        def predict(noisy: Tensor, level: Level) -> Tensor:
+            first = next(pieces)
+            condition = Condition(*(None if each is None else each[first : first + AT_ONCE] for each in told))
+            return told_noise(self.denoiser(condition), noisy.to(self.device), level).to(noisy.device)
+
+        return noise_error(predict, unit, seed=seed, at_once=AT_ONCE)
+
+
+class Expects(nn.Module):
+    """What a network expects behind noisy pictures, with their classes, as a network of its own."""
+
+    def __init__(self, network: nn.Module, known: dict[str, Any]):
+        super().__init__()
+        self.network, self.known = network, known
+
+    def forward(self, noisy: Tensor, sigma: Tensor, classes: Tensor | None = None) -> Tensor:
+        return Diffuser(self.network, self.known).expected(noisy, sigma, Condition(classes))
+
+
+def told_noise(denoise: Denoise, noisy: Tensor, level: Level) -> Tensor:
+    """The noise in pictures of a level, by what a denoiser expects behind it."""
+    scale = level.kept**0.5
+    expected = diffusion.asked(denoise, noisy / scale, level.sigma)
+    return (noisy - scale * expected) / (1 - level.kept) ** 0.5
+
+
+def chain_of(schedule: Schedule) -> Chain:
+    """The chain of 1000 steps that training and the samplers ddpm and ddim follow."""
+    return Chain(diffusion.linear_betas() if schedule == "linear" else diffusion.cosine_betas())
+
+
+def level_of(sigma: Tensor) -> Tensor:
+    """What the network is told of the noise: log(sigma) / 4; Karras et al. 2022, table 1."""
+    return sigma.log() / 4
+
+
+def fitted(condition: Condition, x: Tensor, vector: int) -> Condition:
+    """The same with a vector of `vector` numbers, zeros in front: a picture that was not moved."""
+    if not vector:
+        return condition
+    own = condition.vector if condition.vector is not None else x.new_zeros(len(x), 0)
+    return condition._replace(vector=F.pad(own, (vector - own.shape[1], 0)))
+
+
+# -- training ----------------------------------------------------------------------------------------------------------
+
+
+class Drawn(Chance):
+    """The chance of training: this process's share of what is drawn for a whole batch."""
+
+    def randn(self, rows: int, *shape: int) -> Tensor:
+        mine, _ = share(rows, self.rank, self.processes)
+        return torch.randn(rows, *shape, generator=self.generator)[mine]
+
+    def sigmas(self, rows: int, chain: Chain | None) -> Tensor:
+        """Levels of noise: those of the chain's steps, each as often, or log-normal without one."""
+        if chain is None:
+            return (self.randn(rows) * WIDTH + MIDDLE).exp()
+        steps = (self.rand(rows) * chain.steps).long().clamp_max(chain.steps - 1) + 1
+        return torch.from_numpy(chain.sigmas).float()[steps]
+
+    def moved(self, pictures: Tensor, rows: int, part: float) -> tuple[Tensor, Tensor]:
+        """Pictures of which the part `part` is mirrored, shifted, turned and enlarged, and numbers (N, 5) that say so.
+
+        Told so, the network does not make such pictures unless asked; Karras et al. 2020, "Training generative
+        adversarial networks with limited data", and 2022, appendix F.1. What comes in at the edges is mirrored.
+        """
+        chance = self.rand(rows, 1) < part
+        numbers = torch.cat([(self.rand(rows, 1) < 0.5).float(), self.rand(rows, 4) * 2 - 1], 1) * chance
+        mirrored, down, across, turned, enlarged = numbers.unbind(1)
+        angle, scale = turned * (math.pi / 12), 2 ** (-enlarged / 3)
+        across_too = scale * (1 - 2 * mirrored)
+        first = torch.stack([across_too * angle.cos(), -scale * angle.sin(), across / 4], 1)
+        second = torch.stack([across_too * angle.sin(), scale * angle.cos(), down / 4], 1)
+        places = F.affine_grid(torch.stack([first, second], 1), list(pictures.shape), align_corners=False)
+        moved = F.grid_sample(pictures, places.to(pictures.device), padding_mode="reflection", align_corners=False)
+        is_moved = chance.to(pictures.device)[:, :, None, None]
+        return torch.where(is_moved, moved, pictures), numbers.to(pictures.device)
+
+
+def train_denoiser(
+    diffuser: Diffuser,
+    train: Pictures,
+    valid: Pictures,
+    run: Run,
+    *,
+    told: Callable[[Tensor], Condition],
+    told_valid: Condition,
+    follows_chain: bool,
+    optimizer: Literal["muon", "adamw"],
+    learning_rate: float,
+    epochs: int,
+    batch_size: int,
+    dropped: float,
+    moved: float,
+    seed: int,
+    growth: Growth,
+    make: Callable[[Diffuser], Tensor],
+) -> None:
+    """Algorithm 1 of Ho et al. 2020, for any prediction: the network comes to tell pictures from noisy ones.
+
+    told(rows) is what is known of training pictures; the part `dropped` of them is told nothing, for guidance. `moved`:
+    the part that is moved. Levels of noise are those of the chain's steps, or log-normal. The averaged weights are what
+    stays; they make samples as training goes on.
+    """
+    hold_memory()
+    network = diffuser.network.to(run.device).to(memory_format=torch.channels_last)
+    choose_threads(network, batch_size)
+    chain = diffuser.chain if follows_chain else None
+    prediction, spread = diffuser.known["prediction"], diffuser.known["spread"]
+    pictures = train.pictures.to(run.device)
+    some = valid.some(slice(ASKED))
+    told_some = Condition(*(None if each is None else each[:ASKED] for each in told_valid))
+    stepper = (Muon if optimizer == "muon" else AdamW)(network.parameters(), learning_rate)
+    average, total = Average(network), Total(run.device)
+    averaged = Diffuser(average.network, diffuser.known)
+    batches = Batches(len(pictures), batch_size, seed, rank=run.rank, processes=run.processes)
+    drawn = Drawn(seed, run)
+    run.keep(
+        model=network, optimizer=stepper, batches=batches, average=average, total=total, drawn=drawn, growth=growth
+    )
+    network.train()
+    for step in run.loop(epochs * len(batches)):
+        warm = min(1.0, max(step.number / WARM, 20 * step.progress))
+        stepper.learning_rate = learning_rate * warm * flat_then_linear(step.progress)
+        rows = next(batches)
+        clean = to_unit(pictures[rows])
+        condition = told(rows).to(run.device)
+        if network.vector:
+            condition = fitted(condition, clean, network.vector)
+        if moved:
+            clean, numbers = drawn.moved(clean, batches.size, moved)
+            assert condition.vector is not None
+            condition.vector[:, :MOVES] = numbers
+        is_dropped = (drawn.rand(batches.size) < dropped).to(run.device)
+        sigma = drawn.sigmas(batches.size, chain).to(run.device)
+        noise = drawn.randn(batches.size, *clean.shape[1:]).to(run.device)
+        noisy = clean + sigma.reshape(-1, 1, 1, 1) * noise
+        made = scaling(prediction, sigma, spread)
+        with precision(run.device):
+            given = network(made.into * noisy, level_of(sigma), *condition.without(is_dropped, network.classes))
+        loss = F.mse_loss(given.float(), made.target(clean, noisy)) * batches.weight
+        update(stepper, loss)
+        average.update(step.number)
+        total.add(loss, batches.size)
+        growth.see(step, lambda: make(averaged))
+        if step.every(max(APART, epochs * len(batches) // LOGS)):
+            error = averaged.noise_error(some, told_some)
+            run.log(step, epoch=step.number / len(batches), loss=total.mean(), valid_noise_error=error.value)
+    average.restore()
+
+
+def precision(device: torch.device) -> AbstractContextManager[None]:
+    """bfloat16 for products and convolutions where that is faster: on cards, and processors with tiles for it."""
+    has_tiles = device.type == "cpu" and getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or has_tiles)
