@@ -102,7 +102,8 @@ def of_vae(run) -> Exported:
     mean = run.use("encode", list(pictures))
     drawn = np.stack(run.use("decode", pd.DataFrame(chosen.numpy(), columns=list(mean)))).transpose(0, 3, 1, 2)
     given = torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy())
-    deviation = run.model(given, torch.zeros(4, run.model.latents)).log_deviation.exp()
+    passed = run.model(given, torch.zeros(4, run.model.latents))
+    deviation = (passed.log_deviation + passed.log_stretch).exp()
     answers = {"mean": mean.to_numpy(), "deviation": deviation.detach().numpy(), "answer": drawn}
     return {"picture": given.numpy(), "chosen": chosen.numpy()}, answers
 

@@ -228,7 +228,8 @@ class BothWays(nn.Module):
     def forward(self, pictures: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         noise = torch.zeros_like(pictures).flatten(1).sum(1, keepdim=True).expand(-1, self.network.latents)
         passed = self.network(pictures, noise)
-        return passed.mean, passed.log_deviation.exp(), self.network.expected(chosen)
+        deviation = (passed.log_deviation + passed.log_stretch).exp()
+        return passed.drawn, deviation, self.network.expected(chosen)
 
 
 def of_variational(model: VAE) -> Portable:
