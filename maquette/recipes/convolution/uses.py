@@ -23,7 +23,6 @@ def filter(trained: Trained, inputs: Iterable[Picture], options: FilterOptions) 
     padding = options.padding or 0
     window = Window(REACH, options.stride, padding, options.dilation, options.transposed)
     edge = options.dilation if options.padding is None and not options.transposed else 0
-    asked = {"stride": options.stride, "padding": padding, "dilation": options.dilation}
     apply = nn.functional.conv_transpose2d if options.transposed else nn.functional.conv2d
     for picture in inputs:
         height, width = (side + 2 * edge for side in picture.pixels.shape[:2])
@@ -31,7 +30,9 @@ def filter(trained: Trained, inputs: Iterable[Picture], options: FilterOptions) 
             raise UserError(f"A kernel of {window.told()} leaves nothing of {width} x {height} pixels.")
         around = ((edge, edge), (edge, edge), (0, 0))
         pixels = torch.from_numpy(np.pad(picture.pixels, around, mode="edge").transpose(2, 0, 1).copy()).float()
-        made = apply(pixels[:, None], weights, **asked)[:, 0].permute(1, 2, 0)
+        made = apply(pixels[:, None], weights, stride=options.stride, padding=padding, dilation=options.dilation)[
+            :, 0
+        ].permute(1, 2, 0)
         made = made.abs() if options.kernel in SIGNED else made
         yield picture.answered(made.contiguous().numpy())
 
