@@ -94,7 +94,8 @@ def read_ply(path: Path, file: BinaryIO, header: Header) -> Splats:
     if "f8" in (kind for name, kind in vertex.properties if name in POSITION):
         places = read_numbers(path, file, header, "vertex", POSITION, "f8")
         origin = origin_of(places, float(np.exp(np.median(splats.scales.max(axis=1)))))
-        splats = replace(splats, origin=origin, positions=(places - origin).astype(np.float32))
+        with np.errstate(over="ignore"):
+            splats = replace(splats, origin=origin, positions=(places - origin).astype(np.float32))
     return with_comments(_filtered(splats, numbers[:, -1]) if filters else splats, header.comments)
 
 

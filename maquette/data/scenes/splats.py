@@ -70,10 +70,11 @@ def origin_of(places: np.ndarray, size: float) -> tuple[float, float, float]:
 
     That is 0 if it does as well, otherwise a round number near them.
     """
-    if not np.median(np.abs(places)) * FINEST > COARSE * size:
-        return 0.0, 0.0, 0.0
     middle = np.median(places, axis=0)
-    step = 10.0 ** np.ceil(np.log10(max(float(np.median(np.abs(places - middle))), size)))
+    wide = max(float(np.median(np.abs(places - middle))), size)
+    if not (wide > 0 and np.median(np.abs(places)) * FINEST > COARSE * size):
+        return 0.0, 0.0, 0.0
+    step = 10.0 ** np.ceil(np.log10(wide))
     x, y, z = (float(value) for value in np.round(middle / step) * step)
     return x, y, z
 
