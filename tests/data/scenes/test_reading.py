@@ -304,7 +304,7 @@ def test_a_model_without_points_or_poses_is_read_or_refused(tmp_path, text):
     scene = read_scene(tmp_path)
     assert_same_cameras(scene)
     assert scene.is_random and "has no file points3D" in scene.notes[0]
-    write_points(model / "points3D.ply", np.ones((4, 3)), np.full((4, 3), 9, np.uint8))
+    write_points(model / "points3D.ply", np.eye(4, 3), np.full((4, 3), 9, np.uint8))
     scene = read_scene(tmp_path)
     assert len(scene.points) == 4 and "4 points are from points3D.ply" in scene.notes[1]
     (model / f"images.{ending}").unlink()

@@ -97,13 +97,13 @@ def test_numbers_that_a_kind_cannot_hold_are_told(tmp_path):
         write_scene(tmp_path / "a", splats, ".spz")
 
 
-<<<<<<< HEAD
 def test_an_spz_that_claims_more_than_it_can_hold_takes_no_memory(tmp_path):
     head = struct.pack("<4sIIBBBB", b"NGSP", 2, 2**31, 0, 12, 0, 0)
     (tmp_path / "a.spz").write_bytes(gzip.compress(head + bytes(400)))
     with pytest.raises(UserError, match="claims 2,147,483,648 points"):
         read_splats(tmp_path / "a.spz")
-=======
+
+
 @pytest.mark.parametrize("ending", [".ply", ".glb"])
 @pytest.mark.parametrize("up", [None, (0.0, 0.0, 1.0)])
 def test_places_far_out_keep_their_shape(tmp_path, ending, up):
@@ -131,7 +131,6 @@ def test_plain_points_far_out_keep_their_shape(tmp_path):
     ]
     (tmp_path / "a.ply").write_text("\n".join([*lines, *(" ".join(map(repr, row)) for row in places.tolist()), ""]))
     np.testing.assert_allclose(read_splats(tmp_path / "a.ply").places, places, atol=1e-6)
->>>>>>> 1a8240f (Scenes train in a world of their own; opacity is learned from transparent pictures; axes, points and masks are checked)
 
 
 def test_films_know_what_a_ply_says(tmp_path):
