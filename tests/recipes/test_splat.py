@@ -21,6 +21,7 @@ from maquette.recipes.splat.recipe import WAYS, most_of
 from maquette.recipes.splat.settings import Settings
 
 SMALL = ["--preset", "small", "--seed", "3"]
+QUICK = [*SMALL, "--steps", "40", "--longest", "32", "--gaussians", "700"]
 
 
 @pytest.fixture(scope="module")
@@ -149,33 +150,33 @@ def put_elsewhere(clay, folder, shift, scale, turn=None):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("shift", "scale"), [((0.0, 0, 0), 1e-3), ((0.0, 0, 0), 1e4), ((-2_694_045.0, -4_266_322.0, 3_888_310.0), 1.0)]
-)
-def test_a_scene_of_any_size_and_place_trains_alike(clay, tmp_path, shift, scale):
-    """And what comes out has the units and the place of the source."""
-    flags = [*SMALL, "--steps", "60", "--longest", "32"]
-    data = [clay, put_elsewhere(clay, tmp_path / "data", shift, scale)]
-    runs = [tmp_path / name for name in ("here", "there")]
-    for folder, out in zip(data, runs, strict=True):
-        assert main(["run", "splat", "--data", str(folder), *flags, "--out", str(out)]) == 0
-    here, there = map(maquette.open, runs)
-    scores = [read(out, "scores.json")["scores"]["psnr"] for out in runs]
+@pytest.fixture(scope="module")
+def quick(clay, tmp_path_factory):
+    """A run of next to no time."""
+    folder = tmp_path_factory.mktemp("runs") / "quick"
+    assert main(["run", "splat", "--data", str(clay), *QUICK, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(("shift", "scale"), [((0.0, 0, 0), 1e-3), ((-2_694_045.0, -4_266_322.0, 3_888_310.0), 10.0)])
+def test_a_scene_of_any_size_and_place_trains_alike(clay, quick, tmp_path, shift, scale):
+    """And what comes out has the units and the place of the source; another run goes on from it."""
+    data, run, more = put_elsewhere(clay, tmp_path / "data", shift, scale), tmp_path / "run", tmp_path / "more"
+    assert main(["run", "splat", "--data", str(data), *QUICK, "--out", str(run)]) == 0
+    here, there = map(maquette.open, (quick, run))
+    scores = [read(folder, "scores.json")["scores"]["psnr"] for folder in (quick, run)]
     assert scores[1] == pytest.approx(scores[0], abs=0.3)
     for left, right in zip(here.processing["cameras"], there.processing["cameras"], strict=True):
         ours, theirs = camera_from(left), camera_from(right)
         np.testing.assert_allclose(theirs.position, scale * ours.position + shift, rtol=1e-9, atol=1e-9 * scale)
     assert there.processing["extent"] == pytest.approx(scale * here.processing["extent"], rel=1e-6)
     np.testing.assert_allclose(there.predict(theirs), here.predict(ours), atol=0.1)
-    assert main(["export", str(runs[1]), "--format", "ply"]) == 0
-    file = maquette.open(runs[1] / "scene.ply")
+    assert main(["export", str(run), "--format", "ply"]) == 0
+    file = maquette.open(run / "scene.ply")
     np.testing.assert_allclose(file.predict(theirs), there.predict(theirs), atol=5e-3)
-    more = tmp_path / "more"
-    assert (
-        main(["run", "splat", "--data", str(clay), *flags, "--steps", "1", "--init", str(runs[0]), "--out", str(more)])
-        == 0
-    )
-    np.testing.assert_allclose(maquette.open(more).predict(ours), here.predict(ours), atol=0.1)
+    flags = [*QUICK, "--steps", "1", "--init", str(run / "scene.ply"), "--out", str(more)]
+    assert main(["run", "splat", "--data", str(data), *flags]) == 0
+    np.testing.assert_allclose(maquette.open(more).predict(theirs), there.predict(theirs), atol=0.1)
 
 
 def test_nothing_is_left_where_pictures_are_empty(trained, clay):
