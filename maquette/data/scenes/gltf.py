@@ -137,7 +137,7 @@ def _turn_of(about: dict[str, Any], mesh: int) -> Rotation:
 
 def _origin_of(about: dict[str, Any], mesh: int) -> tuple[float, float, float]:
     """Where the node of a mesh puts its places, in their own axes."""
-    node = next((node for node in about.get("nodes", []) if node.get("mesh") == mesh), {})
+    node: dict[str, Any] = next((node for node in about.get("nodes", []) if node.get("mesh") == mesh), {})
     turn = Rotation.from_quat(node.get("rotation", [0, 0, 0, 1])).inv()
     x, y, z = turn.apply(np.array(node.get("translation", [0.0, 0, 0]), float))
     return float(x), float(y), float(z)
