@@ -44,7 +44,8 @@ def training() -> list[Row]:
         run_process([*MAQUETTE, "run", "splat", "--data", str(photographs), *flags])
         model = load_model(out)
     scene = read_scene(photographs, longest=480, cache=cache_folder() / "cameras")
-    views = [seen(view) for view in scene.part("train")[::6]]
+    taken = scene.part("train")[::6]
+    views = [seen(view, model.origin, model.unit) for view in taken]
     cloud, studio, exposures = Cloud(model.rows()), Studio(), Exposures(len(views))
     step_sizes = np.zeros(cloud.rows.shape[1], np.float32)  # the same work, and the scene stays as it is
 
@@ -60,7 +61,7 @@ def training() -> list[Row]:
         view = views[0]
         truth = torch.from_numpy(view.truth.transpose(1, 2, 0).copy())
         began = time.perf_counter()
-        (model(view.camera) - truth).abs().mean().backward()
+        (model(taken[0].camera) - truth).abs().mean().backward()
         return time.perf_counter() - began
 
     ours()

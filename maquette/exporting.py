@@ -16,6 +16,7 @@ from torch import nn
 
 from maquette import serving
 from maquette.data.scenes.splatfiles import COMPRESSED, PARTS, Splats, write_scene
+from maquette.data.scenes.splats import origin_of
 from maquette.data.text.tokenizers import load_tokenizer
 from maquette.families.diffusing import Expects
 from maquette.families.flights import FOREIGN_UP, told_cameras
@@ -236,15 +237,24 @@ def export_scene(folder: Path, out: Path, ending: str = ".ply") -> str:
     said = f"{out}: {len(splats):,} Gaussians, for any viewer of them and for: maquette predict {shlex.quote(str(out))}"
     if ending == ".splat" and splats.degree:
         said += "; such a file has no colours that change with direction"
+    if any(splats.origin) and ending in (".splat", ".spz", COMPRESSED):
+        counted = " ".join(f"{value:.15g}" for value in splats.origin)
+        said += f"; its places are counted from {counted}, as such a file cannot hold them so far out: write a .ply"
+    elif any(splats.origin) and ending == ".ply":
+        said += "; its places lie so far out that they are written as 64-bit numbers, which not every viewer reads"
     if model.is_antialiased and ending != ".spz":
         said += "; it was trained with antialiasing, which other viewers must be told"
     return said
 
 
 def splats_of(trained: Trained) -> Splats:
-    """The numbers of a scene, as they are, with what films of it need."""
+    """The numbers of a scene, in the units and axes of its source, with what films of it need."""
     model = trained.model
-    parts = {name: getattr(model, name).detach().cpu().float().numpy() for name in PARTS}
+    sizes = model.unit * model.scales.detach().double().exp().amax(1).numpy()
+    places = model.positions.detach().double().numpy() * model.unit + model.origin
+    origin = origin_of(places, float(np.median(sizes)))
+    world = Gaussians.of_rows(model.rows_within(origin))
+    parts = {name: getattr(world, name).detach().numpy() for name in PARTS}
     background = model.background if any(model.background) else None
     cameras = [camera_from(each) for each in trained.processing.get("cameras", [])]
     x, y, z = common_up(cameras) if cameras else (trained.processing.get("up") or FOREIGN_UP)
@@ -255,6 +265,7 @@ def splats_of(trained: Trained) -> Splats:
         up=None if np.allclose(up, FOREIGN_UP) else up,
         background=background,
         cameras=told_cameras(cameras),
+        origin=origin,
     )
 
 

@@ -10,6 +10,7 @@ import torch
 
 from maquette.data.scenes.endings import is_scene_file
 from maquette.data.scenes.splatfiles import read_splats
+from maquette.families.flights import brought_near
 from maquette.graphics.cameras import described
 from maquette.media import MEDIA, Asked, medium, only_path
 from maquette.media.page import ENDINGS as PAGES
@@ -188,6 +189,6 @@ def open_scene(path: Path) -> Trained:
     """A scene of 3D Gaussians; little is known of the photographs it was made from."""
     splats = read_splats(path)
     looks = {"background": splats.background or (0.0, 0.0, 0.0), "is_antialiased": splats.is_antialiased}
-    model = Gaussians.of_rows(splats.rows(), **looks).eval()
+    model = brought_near(Gaussians.of_rows(splats.rows(), origin=splats.origin, **looks)).eval()
     known = {"cameras": [described(camera) for camera in splats.cameras], "up": splats.up}
     return Trained(path, "splat", {}, model, known, notes=splats.notes)

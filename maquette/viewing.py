@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from maquette import serving
 from maquette.checkpoints import load_state
 from maquette.data.scenes.endings import is_scene_file
-from maquette.families.flights import drawer, known_cameras, pictures_of
+from maquette.families.flights import drawer_within, known_cameras, pictures_of
 from maquette.families.settings import Shown
 from maquette.graphics import paths
 from maquette.graphics.cameras import Camera
@@ -31,7 +31,8 @@ SHOWN = get_args(Shown)
 class Live:
     """The newest Gaussians of a run of splat, finished or still training, or of a scene file.
 
-    `draw` draws them, `cameras` are those of the training views, or some around a scene without any.
+    `draw` draws them, `cameras` are those of the training views, or some around a scene without any, in the world of
+    the scene's own numbers, which browsers can hold wherever it lies.
     """
 
     def __init__(self, path: Path):
@@ -43,7 +44,8 @@ class Live:
             raise UserError(f"{path} is no run of splat; view shows scenes.")
         if not self.refresh():
             raise UserError(f"{path} has no Gaussians yet; try again half a minute after training has begun.")
-        self.cameras = known_cameras(self.model, self._trained.processing)
+        known = known_cameras(self.model, self._trained.processing)
+        self.cameras = [camera.within(self.model.origin, self.model.unit) for camera in known]
 
     @property
     def model(self) -> Gaussians:
@@ -67,7 +69,7 @@ class Live:
             if is_done:
                 raise
             return False  # training replaced the checkpoint while it was being read
-        self._seen, self.draw = stamp, drawer(self.model)
+        self._seen, self.draw = stamp, drawer_within(self.model)
         return True
 
 
@@ -78,6 +80,7 @@ def trained_so_far(folder: Path) -> Trained:
         raise UserError(f"{folder} has no Gaussians yet.")
     settings = read_settings(folder)["settings"]
     looks = {"background": tuple(processing["background"]), "is_antialiased": settings["antialiased"]}
+    looks |= {name: processing[name] for name in ("origin", "unit") if name in processing}
     model = Gaussians.of_rows(kept["cloud"]["rows"].numpy(), **looks).eval()
     return Trained(folder, "splat", settings, model, processing)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from maquette import viewing
-from maquette.checkpoints import load_model
+from maquette.checkpoints import load_model, load_state
 from maquette.cli import main
 from maquette.data.sets.turntable import write_turntable
-from maquette.graphics.cameras import camera_at
+from maquette.graphics.cameras import camera_at, camera_from
 from maquette.settings import UserError
 
 
@@ -92,8 +92,10 @@ def test_visitors_get_what_is_drawn(run):
     thread.join(90)
     server.stop()
     assert [picture.shape for picture in sent] == [(200, 200, 3)] * 2, "one while moving, one at rest"
-    expected = live.model.draw(viewing.camera_of(camera, 200))[0]
+    expected = live.draw(viewing.camera_of(camera, 200)).picture.transpose(1, 2, 0)
     np.testing.assert_allclose(sent[-1] / 255, expected.clip(0, 1), atol=0.51 / 255)
+    world = camera_from(load_state(run, "processing")["cameras"][0]).resized(200, 200)
+    np.testing.assert_allclose(live.model.draw(world)[0], expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ FOREIGN_UP = (0.0, -1.0, 0.0)
 FOREIGN_REACH, FOREIGN_SHARE = 3.0, 0.9  # an object has such a part of all within so many median distances
 FARTHEST, GAP = 6.0, 2.0  # median distances within which an object ends; the width of a gap behind which specks lie
 FAINT, SPECKS = 0.1, 0.0002  # opacity below which nothing must be in the picture; part that may be outside
+SMALL, USUAL, FAR_OUT = 0.2, 4.0, 1e3  # radius below which a scene is enlarged, and to what; radii from the origin
 LEAST_LEAN = 1e-6  # sine of the angle between a camera's axis and what is up
 TOLD_CAMERAS = 12
 LOOKS, LOOK_SIZE = 9, 160  # pictures of a film, and their longer side in pixels, that its range of depths is found from
@@ -38,7 +39,13 @@ Drawer = Callable[[Camera], Any]  # what a camera sees: `picture` (3, H, W), `re
 
 
 def drawer(model: Gaussians, device: str = "auto", background: Sequence[float] | None = None) -> Drawer:
-    """What draws a scene for one camera after the other; its Gaussians are put in rows once."""
+    """What draws a scene for one camera after the other; depths are in the unit of the scene's own numbers."""
+    draw = drawer_within(model, device, background)
+    return lambda camera: draw(camera.within(model.origin, model.unit))
+
+
+def drawer_within(model: Gaussians, device: str = "auto", background: Sequence[float] | None = None) -> Drawer:
+    """The same for cameras in the world of the scene's own numbers, which are put in rows once."""
     splats = choosing.of_splats(device)
     looks = model.looks if background is None else {**model.looks, "background": tuple(background)}
     # not Gaussians.draw: it finds depths besides, which takes half as long again
@@ -186,15 +193,32 @@ def cameras_around(model: Gaussians, upwards: Sequence[float] = FOREIGN_UP) -> l
     return cameras
 
 
+def brought_near(model: Gaussians) -> Gaussians:
+    """The scene in a world of good numbers, if its own lie far out or are small beside the near plane."""
+    middle, radius = _extent(model)
+    is_far = np.linalg.norm(middle - model.origin) > FAR_OUT * radius
+    if not radius > 0 or (radius >= SMALL * model.unit and not is_far):
+        return model
+    x, y, z = map(float, middle)
+    unit = radius / USUAL
+    return Gaussians.of_rows(
+        model.rows_within(middle, unit),
+        background=model.background,
+        is_antialiased=model.is_antialiased,
+        origin=(x, y, z),
+        unit=unit,
+    )
+
+
 def _extent(model: Gaussians) -> tuple[np.ndarray, float]:
     """Middle (3,) and radius of the ball that a film of a scene shows.
 
     Of an object that is all of it, but for specks far away or hardly to be seen. Where more than a few Gaussians lie
     far out, as of a garden around a table, it is the ball that holds half of what is seen.
     """
-    positions = model.positions.detach().double().numpy()
+    positions = model.positions.detach().double().numpy() * model.unit + model.origin
     weights = model.opacities.detach().double().sigmoid().numpy()
-    sizes = model.scales.detach().double().exp().amax(1).numpy()
+    sizes = model.scales.detach().double().exp().amax(1).numpy() * model.unit
     middle = np.array([weighted_median(column, weights) for column in positions.T])
     distances = np.linalg.norm(positions - middle, axis=1)
     radius = weighted_median(distances, weights) + 2 * weighted_median(sizes, weights)

@@ -24,6 +24,8 @@ LIGHT = 6.0  # how much a difference of 1 in the logarithm of brightness, square
 NOISE = 0.01  # how much two photographs differ that are alike
 DARKEST = 1e-3  # mean brightness below which all is as dark
 SHOWN = 4  # held-out views
+DEPTH = 4.0  # inside, of what cameras usually see
+PLACED = 4000  # points that tell it
 EXPOSED = 16  # training photographs whose exposure is shown
 
 ViewScores = dict[str, dict[str, float]]  # psnr and ssim of each view by name
@@ -31,7 +33,10 @@ ViewScores = dict[str, dict[str, float]]  # psnr and ssim of each view by name
 
 @dataclass(frozen=True)
 class Seen:
-    """A view to learn from: truth (3, H, W) float32 in 0..1, the same at half the size, masks (H, W) or None."""
+    """A view to learn from: truth (3, H, W) float32 in 0..1, the same at half the size, masks (H, W) or None.
+
+    alpha (H, W): how opaque each pixel is, if that is known.
+    """
 
     name: str
     camera: Camera
@@ -40,13 +45,17 @@ class Seen:
     half_camera: Camera
     half_truth: np.ndarray
     half_mask: np.ndarray | None
+    alpha: np.ndarray | None = None
+    half_alpha: np.ndarray | None = None
 
 
-def seen(view: View) -> Seen:
+def seen(view: View, origin: Sequence[float] = (0.0, 0.0, 0.0), unit: float = 1.0) -> Seen:
+    """The view in a world whose points are (x - origin) / unit."""
+    camera = view.camera.within(origin, unit)
     truth = np.ascontiguousarray(view.picture.transpose(2, 0, 1), np.float32) / np.float32(255)
-    width, height = max(1, view.camera.width // 2), max(1, view.camera.height // 2)
-    half_mask = None if view.mask is None else halved(view.mask[None])[0]
-    return Seen(view.name, view.camera, truth, view.mask, view.camera.resized(width, height), halved(truth), half_mask)
+    half_camera = camera.resized(max(1, camera.width // 2), max(1, camera.height // 2))
+    half_mask, half_alpha = (None if each is None else halved(each[None])[0] for each in (view.mask, view.alpha))
+    return Seen(view.name, camera, truth, view.mask, half_camera, halved(truth), half_mask, view.alpha, half_alpha)
 
 
 def halved(planes: np.ndarray) -> np.ndarray:
@@ -59,10 +68,22 @@ def halved(planes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(means, np.float32)
 
 
-def extent_of(cameras: Sequence[Camera]) -> float:
+def extent_of(cameras: Sequence[Camera], least: float = 1e-6) -> float:
     """How large the scene is: 1.1 times the farthest camera's distance from the middle of all, as in the paper."""
     positions = np.array([camera.position for camera in cameras])
-    return float(max(1.1 * np.linalg.norm(positions - positions.mean(0), axis=1).max(), 1e-6))
+    return float(max(1.1 * np.linalg.norm(positions - positions.mean(0), axis=1).max(), least))
+
+
+def place_of(cameras: Sequence[Camera], points: np.ndarray) -> tuple[list[float], float]:
+    """Origin (3,) and unit of a world of good numbers: cameras stand around 0, and see points (P, 3) in DEPTH.
+
+    Wherever the scene lies and whatever its unit, its points are (x - origin) / unit there.
+    """
+    origin = np.mean([camera.position for camera in cameras], axis=0)
+    points = points[evenly(len(points), PLACED)]
+    depths = [depth[is_in] for is_in, _, depth in (camera.shows(points) for camera in cameras)]
+    usual = [float(np.median(depth)) for depth in depths if len(depth)]
+    return origin.tolist(), (float(np.median(usual)) if usual else extent_of(cameras)) / DEPTH
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------

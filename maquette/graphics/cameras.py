@@ -58,6 +58,10 @@ class Camera:
         x, y = width / self.width, height / self.height
         return replace(self, width=width, height=height, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y)
 
+    def within(self, origin: Sequence[float], unit: float) -> "Camera":
+        """The same camera in a world whose points are (x - origin) / unit."""
+        return replace(self, translation=(self.translation + self.rotation @ np.asarray(origin, float)) / unit)
+
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World points (N, 3) as pixels (N, 2) and depths along the axis (N,); only depths above 0 are seen."""
         seen = points @ self.rotation.T + self.translation
@@ -65,6 +69,12 @@ class Camera:
         with np.errstate(divide="ignore", invalid="ignore"):
             pixels = seen[:, :2] / depth[:, None] * [self.fx, self.fy] + [self.cx, self.cy]
         return pixels, depth
+
+    def shows(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which world points (N, 3) are in the picture, (N,), with their pixels (N, 2) and depths (N,)."""
+        pixels, depth = self.project(points)
+        with np.errstate(invalid="ignore"):
+            return (depth > 0) & ((pixels > 0) & (pixels < [self.width, self.height])).all(1), pixels, depth
 
 
 def camera_at(

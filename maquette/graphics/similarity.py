@@ -9,6 +9,7 @@ from torch.nn import functional
 
 REACH = 5  # pixels from the middle of the window to its edge
 K1, K2 = 0.01**2, 0.03**2
+CLEAR = 0.5  # weight of opacity in the loss, where it is known
 
 
 def smoothed(planes: Tensor) -> Tensor:
@@ -37,3 +38,12 @@ def loss(picture: Tensor, truth: Tensor, share: float, mask: Tensor | None = Non
     similar = weights * similarity(picture, truth)
     dissimilar = (weights - similar).mean()
     return (1 - share) * absolute + share * dissimilar, similar.mean() / weights.mean().clamp(min=1e-9)
+
+
+def opacity_loss(opacity: Tensor, alpha: Tensor, mask: Tensor | None = None) -> Tensor:
+    """CLEAR |opacity - alpha|, the mean over pixels; all (H, W), mask weighing pixels.
+
+    What a picture laid on paper leaves open is decided by it: whether something is of the paper's colour, or not there.
+    """
+    weights = torch.ones_like(alpha) if mask is None else mask
+    return CLEAR * (weights * (opacity - alpha).abs()).mean()

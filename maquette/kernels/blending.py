@@ -297,8 +297,10 @@ def add_up(found, at, x, sums, home):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def blend_backward(splats, pairs, starts, blocks, homes, tiles_x, picture, slopes, sums):
+def blend_backward(splats, pairs, starts, blocks, homes, tiles_x, picture, remainder, slopes, by_remainder, sums):
     """Fill sums (P, SUMS) of each pair from slopes (3, H, W), the loss's derivative by the picture that `blend` made.
+
+    by_remainder (H, W) is that by what shines through, or has no rows.
 
     With v = alpha dL/dalpha, which is the derivative by ln alpha: the sums over the pair's pixels of v, v dx, v dy,
     v dx^2, v dx dy, v dy^2 and of alpha T dL/dcolour for three colours. Those of pair p go to row homes[p].
@@ -319,6 +321,8 @@ def blend_backward(splats, pairs, starts, blocks, homes, tiles_x, picture, slope
                     slope = slopes[colour, y, x]
                     planes[(1 + colour) * PIXELS + pixel] = slope
                     planes[4 * PIXELS + pixel] += slope * picture[colour, y, x]
+                if len(by_remainder):  # as if it were a colour of what is behind everything
+                    planes[4 * PIXELS + pixel] += by_remainder[y, x] * remainder[y, x]
         found = np.empty(AT_ONCE * FOUND, np.float32)
         slots = starts[tile], starts[tile + 1]
         blend_tile_backward(splats, pairs, blocks, homes, *slots, left, top, new_sweep(), found, planes, sums)

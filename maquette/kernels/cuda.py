@@ -15,6 +15,7 @@ from torch import Tensor
 from maquette.graphics.cameras import camera_at
 from maquette.graphics.exposing import exposed
 from maquette.graphics.similarity import loss as loss_of
+from maquette.graphics.similarity import opacity_loss
 from maquette.graphics.splats import BLUR, HIDDEN, NEAR, THINNEST
 from maquette.kernels.adam import adam
 from maquette.kernels.keeping import Kept
@@ -150,6 +151,7 @@ def learn(
     degree,
     ssim_share,
     is_antialiased,
+    alpha=None,
     shrinking=0.0,
     exposures=None,
     view=0,
@@ -171,7 +173,10 @@ def learn(
         exposure = [torch.tensor(each, device=DEVICE, requires_grad=True) for each in exposures.of(view)]
         causes += exposure
         shown = exposed(shown, *exposure)
-    loss, similar = loss_of(shown, studio.picture(truth), ssim_share, None if mask is None else studio.picture(mask))
+    mask = None if mask is None else studio.picture(mask)
+    loss, similar = loss_of(shown, studio.picture(truth), ssim_share, mask)
+    if alpha is not None:
+        loss = loss + opacity_loss(found.opacity, studio.picture(alpha), mask)
     slopes, by_centres, *by_exposure = torch.autograd.grad(loss, causes, materialize_grads=True)
     if exposures is not None:
         exposures.step(view, *(each.cpu().numpy() for each in by_exposure))

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit, prange
 
 from maquette.graphics import similarity
-from maquette.graphics.similarity import REACH
+from maquette.graphics.similarity import CLEAR, REACH
 
 _WEIGHTS = np.exp(-0.5 * (np.arange(-REACH, 1) / 1.5) ** 2)
 _WEIGHTS = _WEIGHTS / (2 * _WEIGHTS.sum() - _WEIGHTS[-1])
@@ -47,6 +47,7 @@ class Room:
     """Memory that the loss of pictures of one size needs again and again."""
 
     def __init__(self, height, width):
+        self.by_remainder = np.empty((height, width), np.float32)
         self.smoothed = np.zeros((3, 3, height + 2 * REACH, width), np.float32)
         self.partials = np.zeros((3, 3, height, width), np.float32)
         self.rows = np.zeros((3, 3, height + 2 * REACH, width), np.float32)
@@ -160,3 +161,22 @@ def collect_slopes(picture, truth, mask, share, rows, slopes):
             sign = np.float32(0) if a == b else sign
             similar = means[0, x] + 2 * a * means[1, x] + b * means[2, x]
             slopes[colour, y, x] = scale * ((np.float32(1) - share) * weight * sign - share * similar)
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def opacity_loss(remainder, alpha, mask, by_remainder, losses):
+    """`opacity_loss` of graphics/similarity.py from what shines through (H, W); its sum by rows goes to losses (H,).
+
+    by_remainder (H, W) is filled with the derivative.
+    """
+    height, width = remainder.shape
+    scale = np.float32(CLEAR) / np.float32(height * width)
+    for y in prange(height):
+        total = np.float32(0)
+        for x in range(width):
+            weight = scale * (mask[y, x] if len(mask) else np.float32(1))
+            apart = np.float32(1) - alpha[y, x] - remainder[y, x]  # opacity - alpha
+            total += weight * abs(apart)
+            sign = np.float32(-1) if apart > 0 else np.float32(1)
+            by_remainder[y, x] = np.float32(0) if apart == 0 else weight * sign
+        losses[y] = total

@@ -11,6 +11,8 @@ from maquette.kernels.blending import SUMS, blend, blend_backward
 from maquette.kernels.gradients import project_backward
 from maquette.kernels.projecting import SPLAT, packed_camera, project
 
+NOTHING = np.empty((0, 0), np.float32)
+
 
 @dataclass
 class Drawn:
@@ -81,16 +83,19 @@ def draw(gaussians, camera, *, background=(0, 0, 0), degree=3, is_antialiased=Fa
     )
 
 
-def sums_of(drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
-    """The sums (R, 9) that `blend_backward` makes of slopes (3, height, width), derivatives by the picture."""
+def sums_of(drawn: Drawn, slopes: np.ndarray, by_remainder: np.ndarray = NOTHING) -> np.ndarray:
+    """The sums (R, 9) that `blend_backward` makes of slopes (3, height, width), derivatives by the picture.
+
+    by_remainder (height, width) are those by what shines through, if that counts.
+    """
     sums = np.empty((drawn.firsts[-1], SUMS), np.float32)
     found_before = drawn.splats, drawn.pairs, drawn.starts, drawn.blocks, drawn.homes, drawn.tiles_x
-    blend_backward(*found_before, drawn.picture, slopes, sums)
+    blend_backward(*found_before, drawn.picture, drawn.remainder, slopes, by_remainder, sums)
     return sums
 
 
-def draw_backward(gaussians, drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
-    """The derivatives (N, 11 + 3 K) by the Gaussians, from those by the picture (3, height, width)."""
+def draw_backward(gaussians, drawn: Drawn, slopes: np.ndarray, by_remainder: np.ndarray = NOTHING) -> np.ndarray:
+    """The derivatives (N, 11 + 3 K) by the Gaussians, from those that `sums_of` takes."""
     found = np.empty_like(gaussians)
     project_backward(
         gaussians,
@@ -100,7 +105,7 @@ def draw_backward(gaussians, drawn: Drawn, slopes: np.ndarray) -> np.ndarray:
         drawn.splats,
         drawn.firsts,
         drawn.lasts,
-        sums_of(drawn, slopes),
+        sums_of(drawn, slopes, by_remainder),
         found,
     )
     return found

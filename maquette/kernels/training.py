@@ -9,10 +9,9 @@ from maquette.graphics.splats import HIDDEN
 from maquette.kernels.exposing import expose, expose_backward
 from maquette.kernels.gradients import project_backward_and_step
 from maquette.kernels.keeping import Kept
-from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
-from maquette.kernels.splats import draw, draw_backward, held, sums_of
+from maquette.kernels.similarity import Room, loss_and_slopes, opacity_loss, smoothed_truth
+from maquette.kernels.splats import NOTHING, draw, draw_backward, held, sums_of
 
-NO_MASK = np.empty((0, 0), np.float32)
 DEVICE = "cpu"
 DRAWN_BY = "Maquette, on the processor"
 KEPT = 512 * 2**20  # bytes, at most, of what the loss needs to know of the pictures
@@ -56,6 +55,7 @@ def learn(
     degree,
     ssim_share,
     is_antialiased,
+    alpha=None,
     shrinking=0.0,
     exposures=None,
     view=0,
@@ -64,18 +64,22 @@ def learn(
     """Move the rows of a `Cloud` towards truth (3, H, W) seen by `camera`; returns the loss and SSIM.
 
     step_sizes (11 + 3 K,) are Adam's for each number; ssim_share is that of 1 - SSIM in the loss; mask (H, W) weighs
-    pixels, or is None; shrinking is added to the loss's derivative by each opacity, and a third of it to that by each
-    standard deviation. `Exposures`, if given, learn how the photograph number `view` was exposed. The Gaussians with
-    indices left_out, if given, are not there in this step and stay as they are.
+    pixels, or is None; alpha (H, W) is the opacity that is learned as well, or None; shrinking is added to the loss's
+    derivative by each opacity, and a third of it to that by each standard deviation. `Exposures`, if given, learn how
+    the photograph number `view` was exposed. The Gaussians with indices left_out, if given, are not there in this step
+    and stay as they are.
     """
     if left_out is not None:
         kept, cloud.rows[left_out, 10] = cloud.rows[left_out, 10], HIDDEN
     drawn = draw(cloud.rows, camera, background=background, degree=degree, is_antialiased=is_antialiased)
     room, slopes = studio.room(camera.height, camera.width)
     seen = drawn.picture if exposures is None else expose(drawn.picture, *exposures.of(view))
-    loss, similar = loss_and_slopes(
-        seen, truth, studio.means(truth), NO_MASK if mask is None else mask, ssim_share, room, slopes
-    )
+    mask, by_remainder = NOTHING if mask is None else mask, NOTHING
+    loss, similar = loss_and_slopes(seen, truth, studio.means(truth), mask, ssim_share, room, slopes)
+    if alpha is not None:
+        by_remainder, losses = room.by_remainder, np.empty(len(alpha), np.float32)
+        opacity_loss(drawn.remainder, alpha, mask, by_remainder, losses)
+        loss += float(losses.sum(dtype=np.float64))
     if exposures is not None:
         matrix, shading = exposures.of(view)
         slopes, by_matrix, by_shading = expose_backward(drawn.picture, matrix, shading, slopes)
@@ -94,7 +98,7 @@ def learn(
         drawn.splats,
         drawn.firsts,
         drawn.lasts,
-        sums_of(drawn, slopes),
+        sums_of(drawn, slopes, by_remainder),
         cloud.pulls,
         cloud.seen,
         np.float32(shrinking),
@@ -124,7 +128,7 @@ def compile_all():
     exposure = np.zeros((3, 4), np.float32), np.zeros((2, 2), np.float32)
     exposures = SimpleNamespace(of=lambda view: exposure, step=lambda view, by_matrix, by_shading: None)
     how = {"background": (0, 0, 0), "degree": 3, "ssim_share": 0.2, "is_antialiased": False, "exposures": exposures}
-    learn(cloud, camera, truth, mask, np.zeros(59, np.float32), Studio(), **how)
+    learn(cloud, camera, truth, mask, np.zeros(59, np.float32), Studio(), alpha=mask, **how)
     draw_backward(rows, draw(rows, camera), truth)
 
 

@@ -1,6 +1,7 @@
 """A scene of 3D Gaussians; Kerbl et al. 2023."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from maquette.graphics.harmonics import COUNTS
 class Gaussians(nn.Module):
     """`count` Gaussians with harmonics up to `degree`, drawn over `background`, three numbers from 0 to 1.
 
+    Their numbers are small ones, wherever the scene lies and whatever its unit: what they call x is origin + unit x in
+    the world that cameras stand in.
+
     positions (N, 3); scales (N, 3), natural logarithms of standard deviations; rotations (N, 4), quaternions w x y z;
     opacities (N,), logits; harmonics (N, K, 3), K = (degree + 1)^2.
     """
@@ -25,10 +29,13 @@ class Gaussians(nn.Module):
         degree: int = 3,
         background: tuple[float, float, float] = (0.0, 0.0, 0.0),
         is_antialiased: bool = False,
+        origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        unit: float = 1.0,
     ):
         super().__init__()
         self.count, self.degree, self.is_antialiased = count, degree, is_antialiased
         self.background = tuple(float(value) for value in background)
+        self.origin, self.unit = tuple(float(value) for value in origin), float(unit)
         self.positions = nn.Parameter(torch.zeros(count, 3))
         self.scales = nn.Parameter(torch.zeros(count, 3))
         self.rotations = nn.Parameter(torch.tensor([1.0, 0, 0, 0]).repeat(count, 1))
@@ -57,6 +64,13 @@ class Gaussians(nn.Module):
         parts = self.positions, self.scales, self.rotations, self.opacities[:, None], self.harmonics.flatten(1)
         return torch.cat([part.detach().cpu().float() for part in parts], 1).numpy()
 
+    def rows_within(self, origin: Sequence[float] = (0.0, 0.0, 0.0), unit: float = 1.0) -> np.ndarray:
+        """Rows with the numbers of another world, whose points are (x - origin) / unit; its own is that of cameras."""
+        rows = self.rows()
+        rows[:, :3] = (rows[:, :3].astype(float) * self.unit + np.subtract(self.origin, origin)) / unit
+        rows[:, 3:6] += math.log(self.unit / unit)
+        return rows
+
     def forward(self, camera: Camera) -> Tensor:
         """The picture (height, width, 3) that a camera sees, by the plain reference; with gradients, and slow."""
         from maquette.graphics.splats import render
@@ -67,7 +81,7 @@ class Gaussians(nn.Module):
             self.rotations,
             self.opacities,
             self.harmonics,
-            camera,
+            camera.within(self.origin, self.unit),
             background=torch.tensor(self.background, dtype=self.positions.dtype),
             degree=self.degree,
             is_antialiased=self.is_antialiased,
@@ -75,15 +89,15 @@ class Gaussians(nn.Module):
 
     @property
     def looks(self) -> dict[str, Any]:
-        """How it is drawn: the keywords of `draw` in kernels."""
+        """How it is drawn: the keywords of `draw` in kernels, which takes cameras of its own world."""
         return {"background": self.background, "degree": self.degree, "is_antialiased": self.is_antialiased}
 
     def draw(self, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Picture (height, width, 3), depth (height, width) and opacity (height, width), by the fastest kernels here.
 
-        The depth is the mean of what is seen, in the scene's unit, 0 where nothing is.
+        The depth is the mean of what is seen, in the cameras' unit, 0 where nothing is.
         """
         from maquette.kernels.choosing import of_splats
 
-        drawn = of_splats().draw(self.rows(), camera, **self.looks)
-        return drawn.picture.transpose(1, 2, 0), drawn.depth, 1 - drawn.remainder
+        drawn = of_splats().draw(self.rows(), camera.within(self.origin, self.unit), **self.looks)
+        return drawn.picture.transpose(1, 2, 0), self.unit * drawn.depth, 1 - drawn.remainder

@@ -1,6 +1,7 @@
 """Films of a scene: of a run, of a file that somebody made, from Python; sizes, depths, and what is refused."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import torch
 from PIL import Image
 
 import maquette
-from maquette.checkpoints import save_model, save_state
+from maquette.checkpoints import load_model, save_model, save_state
 from maquette.cli import main
 from maquette.data.pictures.files import read_picture
 from maquette.data.scenes.splatfiles import PARTS, Splats, write_ply
 from maquette.families.flights import (
+    brought_near,
     cameras_around,
     cameras_of,
     depth_colours,
@@ -246,6 +248,41 @@ def test_up_zoom_and_background_are_obeyed(run, tmp_path, capsys):
     capsys.readouterr()
     for words, said in ((["--up", "w"], "--up must be x, y, z"), (["--background", "red"], "must be white, black")):
         assert filmed(run, *flags, *words) == 2 and said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("origin", [(0.0, 0, 0), (512_345.0, 4_123_456.0, 123.0)])
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e5])
+def test_a_scene_of_any_size_and_place_is_drawn_alike(origin, unit, tmp_path):
+    """In a world of its own, and as a file, which is brought into one."""
+    model, camera = some_scene(), some_cameras(1)[0]
+    placed = Gaussians.of_rows(model.rows(), origin=origin, unit=unit).eval()
+    far = replace(camera, translation=unit * camera.translation - camera.rotation @ origin)
+    picture, depth, opacity = model.draw(camera)
+    for each in (placed, load_model(save_run(tmp_path / "run", placed, [far]))):
+        found, found_depth, found_opacity = each.draw(far)
+        np.testing.assert_allclose(found, picture, atol=1e-5)
+        np.testing.assert_allclose(found_depth, unit * depth, rtol=1e-3)
+        np.testing.assert_allclose(found_opacity, opacity, atol=1e-5)
+        np.testing.assert_allclose(each(far).detach(), picture, atol=2e-4)
+    np.testing.assert_allclose(drawer(placed)(far).picture.transpose(1, 2, 0), picture, atol=1e-5)
+    for around, plain in zip(cameras_around(placed), cameras_around(model), strict=True):
+        np.testing.assert_allclose((around.position - origin) / unit, plain.position, atol=1e-4)
+
+    assert main(["export", str(tmp_path / "run"), "--format", "ply"]) == 0
+    opened = maquette.open(tmp_path / "run" / "scene.ply")
+    np.testing.assert_allclose(opened.predict(far), picture.clip(0, 1), atol=2e-3)
+    places = opened.model.positions.detach().numpy() * opened.model.unit + opened.model.origin
+    np.testing.assert_allclose(places, model.positions.detach().numpy() * unit + origin, atol=1e-5 * unit)
+    (known,) = known_cameras(opened.model, opened.processing)
+    np.testing.assert_allclose(known.position, far.position, rtol=1e-5, atol=1e-5 * unit)
+
+
+def test_a_scene_of_a_file_that_is_good_as_it_is_stays_so():
+    model = some_scene()
+    assert brought_near(model) is model
+    small = Gaussians.of_rows(model.rows_within((0, 0, 0), 1e4))
+    assert brought_near(small).unit < 1e-3
+    np.testing.assert_allclose(brought_near(small).rows_within(), small.rows(), rtol=1e-4, atol=1e-8)
 
 
 def test_one_point_is_seen_too():

@@ -32,6 +32,13 @@ def test_the_loss_of_equal_pictures_is_nothing():
     assert float(loss) == pytest.approx(0, abs=1e-12) and float(similar) == pytest.approx(1)
 
 
+def test_opacity_counts_where_it_differs():
+    opacity, alpha = torch.tensor([[0.2, 1.0], [0.0, 0.6]]), torch.tensor([[0.0, 1.0], [1.0, 0.5]])
+    assert float(similarity.opacity_loss(opacity, alpha)) == pytest.approx(similarity.CLEAR * 1.3 / 4)
+    mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]])
+    assert float(similarity.opacity_loss(opacity, alpha, mask)) == pytest.approx(similarity.CLEAR * 0.2 / 4)
+
+
 def test_a_mask_weighs_both_terms():
     picture, truth = (torch.tensor(each) for each in pictures())
     mask = torch.zeros(picture.shape[1:], dtype=torch.float64)

@@ -43,12 +43,19 @@ def without_card(monkeypatch):
     monkeypatch.setattr(cuda, "rasterize", rasterize_plainly)
 
 
-def taught(kernels, steps=6, exposures=None, mask=None, shrinking=0.0, share=0.2, left_out=None):
+def taught(kernels, steps=6, exposures=None, mask=None, shrinking=0.0, share=0.2, left_out=None, alpha=None):
     """A cloud after some steps towards another scene."""
     wanted = training.draw(scene(150, seed=7), camera()).picture
     cloud, studio = Cloud(scene(60, seed=8)), kernels.Studio()
     rates = np.full(cloud.rows.shape[1], 1e-3, np.float32)
-    how = {**HOW, "ssim_share": share, "shrinking": shrinking, "exposures": exposures, "left_out": left_out}
+    how = {
+        **HOW,
+        "ssim_share": share,
+        "shrinking": shrinking,
+        "exposures": exposures,
+        "left_out": left_out,
+        "alpha": alpha,
+    }
     for _ in range(steps):
         loss, similar = kernels.learn(cloud, camera(), wanted, mask, rates, studio, **how)
     cloud.settle()
@@ -67,7 +74,7 @@ def assert_same(found, expected):
     assert found.steps == expected.steps
 
 
-@pytest.mark.parametrize("case", ["plain", "mask", "exposures", "shrinking", "left_out"])
+@pytest.mark.parametrize("case", ["plain", "mask", "exposures", "shrinking", "left_out", "alpha"])
 def test_learning_is_that_of_the_processor(without_card, case):
     chosen = {}
     if case == "mask":
@@ -76,6 +83,8 @@ def test_learning_is_that_of_the_processor(without_card, case):
         chosen["shrinking"] = 0.01
     if case == "left_out":
         chosen["left_out"] = np.array([3, 59, 3, 20])
+    if case == "alpha":
+        chosen["alpha"] = (np.random.default_rng(0).random((38, 53)) < 0.5).astype(np.float32)
     exposures = [Exposures(2) if case == "exposures" else None for _ in range(2)]
     found, loss, similar = taught(cuda, exposures=exposures[0], **chosen)
     expected, wanted, wanted_similar = taught(training, exposures=exposures[1], **chosen)

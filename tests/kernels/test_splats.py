@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from maquette.graphics import similarity
 from maquette.graphics.cameras import camera_at
-from maquette.graphics.splats import render
+from maquette.graphics.splats import blend, project, render
 from maquette.kernels.binning import sorted_by_depth
-from maquette.kernels.similarity import Room, loss_and_slopes, smoothed_truth
+from maquette.kernels.similarity import Room, loss_and_slopes, opacity_loss, smoothed_truth
 from maquette.kernels.splats import draw, draw_backward
 from maquette.measures.pictures import psnr
 
@@ -263,6 +263,31 @@ def test_masked_pixels_do_not_count():
     without = loss_and_slopes(picture, truth, means, np.empty((0, 0), np.float32), 0.2, room, again)
     assert with_ones == pytest.approx(without, rel=1e-6)
     np.testing.assert_allclose(whole, again, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_opacity_has_a_loss_and_a_derivative(is_masked):
+    """That by each Gaussian's numbers is autograd's through the plain version, with a loss of the picture beside it."""
+    chance = np.random.default_rng(1)
+    rows, seen_by = scene(150, degree=1), camera()
+    alpha = (chance.random((HEIGHT, WIDTH)) < 0.5).astype(np.float32)
+    mask = chance.random((HEIGHT, WIDTH)).astype(np.float32) if is_masked else np.empty((0, 0), np.float32)
+    weights = chance.normal(0, 1e-3, (3, HEIGHT, WIDTH)).astype(np.float32)
+    drawn = draw(rows, seen_by, background=BACKGROUND, degree=1)
+    by_remainder, losses = np.empty_like(alpha), np.empty(HEIGHT, np.float32)
+    opacity_loss(drawn.remainder, alpha, mask, by_remainder, losses)
+    slopes = draw_backward(rows, drawn, weights, by_remainder)
+
+    exact = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
+    found = project(*parts_of(exact), seen_by, degree=1)
+    picture, remainder = blend(found, WIDTH, HEIGHT, torch.tensor(BACKGROUND).double())
+    plain_mask = torch.tensor(mask).double() if is_masked else None
+    expected = similarity.opacity_loss(1 - remainder, torch.tensor(alpha).double(), plain_mask)
+    (expected + (picture.permute(2, 0, 1) * torch.tensor(weights)).sum()).backward()
+    assert losses.sum() == pytest.approx(expected.item(), rel=1e-5)
+    assert_close(slopes, exact.grad.numpy())
+    without = draw_backward(rows, drawn, weights)
+    assert np.abs(slopes - without)[:, 10].max() > 0.1 * np.abs(slopes[:, 10]).max()
 
 
 def test_training_steps_bring_the_picture_nearer():

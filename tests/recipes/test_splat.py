@@ -1,6 +1,7 @@
 """The recipe splat: from views to a scene, its scores, its report, and what it makes of bad input."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import torch
 import maquette
 from maquette.checkpoints import load_model
 from maquette.cli import main
+from maquette.data.scenes.pointclouds import read_points
 from maquette.data.scenes.reading import read_scene
 from maquette.data.sets.turntable import write_turntable
+from maquette.graphics.cameras import camera_from
 from maquette.graphics.exposing import exposed
 from maquette.measures.pictures import picture_scores
 from maquette.recipes import saved_settings
@@ -18,6 +21,7 @@ from maquette.recipes.splat.recipe import WAYS, most_of
 from maquette.recipes.splat.settings import Settings
 
 SMALL = ["--preset", "small", "--seed", "3"]
+QUICK = [*SMALL, "--steps", "40", "--longest", "32", "--gaussians", "700"]
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +90,6 @@ def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay
 
 
 def test_the_compiled_scene_is_the_plain_one(trained):
-    from maquette.graphics.cameras import camera_from
-
     model = load_model(trained)
     camera = camera_from(maquette.open(trained).processing["cameras"][2]).resized(40, 40)
     picture, depth, opacity = model.draw(camera)
@@ -125,6 +127,94 @@ def test_training_goes_on_from_a_scene(trained, clay, tmp_path, ending):
     assert after["gaussians"] == pytest.approx(before["gaussians"], rel=0.1)
 
 
+def put_elsewhere(clay, folder, shift, scale, turn=None):
+    """The same views and points in another place and unit, cameras' matrices turned on their right."""
+    shutil.copytree(clay, folder)
+    values = read(folder, "transforms.json")
+    for frame in values["frames"]:
+        matrix = np.array(frame["transform_matrix"])
+        matrix[:3, 3] = scale * matrix[:3, 3] + shift
+        frame["transform_matrix"] = (matrix if turn is None else matrix @ turn).tolist()
+    (folder / "transforms.json").write_text(json.dumps(values))
+    points, colours = read_points(folder / "points.ply")
+    names = [
+        *(f"property double {axis}" for axis in "xyz"),
+        *(f"property uchar {name}" for name in ("red", "green", "blue")),
+    ]
+    rows = [
+        " ".join(map(repr, [*place, *colour]))
+        for place, colour in zip((scale * points + shift).tolist(), colours.tolist(), strict=True)
+    ]
+    head = ["ply", "format ascii 1.0", f"element vertex {len(rows)}", *names, "end_header"]
+    (folder / "points.ply").write_text("\n".join([*head, *rows, ""]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def quick(clay, tmp_path_factory):
+    """A run of next to no time."""
+    folder = tmp_path_factory.mktemp("runs") / "quick"
+    assert main(["run", "splat", "--data", str(clay), *QUICK, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(("shift", "scale"), [((0.0, 0, 0), 1e-3), ((-2_694_045.0, -4_266_322.0, 3_888_310.0), 10.0)])
+def test_a_scene_of_any_size_and_place_trains_alike(clay, quick, tmp_path, shift, scale):
+    """And what comes out has the units and the place of the source; another run goes on from it."""
+    data, run, more = put_elsewhere(clay, tmp_path / "data", shift, scale), tmp_path / "run", tmp_path / "more"
+    assert main(["run", "splat", "--data", str(data), *QUICK, "--out", str(run)]) == 0
+    here, there = map(maquette.open, (quick, run))
+    scores = [read(folder, "scores.json")["scores"]["psnr"] for folder in (quick, run)]
+    assert scores[1] == pytest.approx(scores[0], abs=0.3)
+    for left, right in zip(here.processing["cameras"], there.processing["cameras"], strict=True):
+        ours, theirs = camera_from(left), camera_from(right)
+        np.testing.assert_allclose(theirs.position, scale * ours.position + shift, rtol=1e-9, atol=1e-9 * scale)
+    assert there.processing["extent"] == pytest.approx(scale * here.processing["extent"], rel=1e-6)
+    np.testing.assert_allclose(there.predict(theirs), here.predict(ours), atol=0.1)
+    assert main(["export", str(run), "--format", "ply"]) == 0
+    file = maquette.open(run / "scene.ply")
+    np.testing.assert_allclose(file.predict(theirs), there.predict(theirs), atol=5e-3)
+    flags = [*QUICK, "--steps", "1", "--init", str(run / "scene.ply"), "--out", str(more)]
+    assert main(["run", "splat", "--data", str(data), *flags]) == 0
+    np.testing.assert_allclose(maquette.open(more).predict(theirs), there.predict(theirs), atol=0.1)
+
+
+def test_nothing_is_left_where_pictures_are_empty(trained, clay):
+    model, opacities = load_model(trained), []
+    for view in read_scene(clay, longest=80).views:
+        opacity = model.draw(view.camera)[2]
+        assert (view.alpha == 0).mean() > 0.2
+        opacities.append([opacity[view.alpha == 0].mean(), opacity[view.alpha == 1].mean()])
+    empty, solid = np.mean(opacities, 0)
+    assert empty < 0.02 and solid > 0.9
+
+
+def test_a_small_budget_is_obeyed(clay, tmp_path, capsys):
+    flags = ["--data", str(clay), *SMALL, "--steps", "20", "--gaussians", "90"]
+    assert main(["run", "splat", *flags, "--out", str(tmp_path / "a")]) == 0
+    assert read(tmp_path / "a", "scores.json")["scores"]["gaussians"] <= 90
+    capsys.readouterr()
+    assert (
+        main(["run", "splat", *flags, "--init", str(tmp_path / "a"), "--gaussians", "9", "--out", str(tmp_path / "b")])
+        == 0
+    )
+    assert "more than --gaussians 9: none are added" in capsys.readouterr().out
+
+
+def test_what_is_wrong_with_a_scene_is_said_before_and_after_training(clay, tmp_path, capsys):
+    data = put_elsewhere(clay, tmp_path / "data", (0.0, 0, 0), 1.0, turn=np.diag([1.0, -1, -1, 1]))
+    (data / "points.ply").rename(data / "points3d.ply")
+    values = read(data, "transforms.json")
+    del values["made_as"], values["ply_file_path"]
+    (data / "transforms.json").write_text(json.dumps(values))
+    assert main(["run", "splat", "--data", str(data), *SMALL, "--steps", "20", "--out", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "camera-to-world matrices in OpenCV's axes" in said
+    assert "of the 500 points" in said and "were drawn at random where cameras look" in said
+    assert "hardly better or worse than the photograph that stands nearest" in said
+    assert "what was said before training" in said and "cameras that look away" in said
+
+
 def test_the_papers_way_of_growing(clay, tmp_path):
     flags = ["--growth", "threshold", "--steps", "1150", "--gaussians", "700", "--coarse", "0", "--longest", "24"]
     assert main(["run", "splat", "--data", str(clay), *SMALL, *flags, "--out", str(tmp_path / "run")]) == 0
@@ -141,7 +231,6 @@ def test_growing_as_a_markov_chain(clay, tmp_path):
 
 def test_photographs_of_unlike_brightness_show_one_scene(clay, tmp_path):
     """Every other photograph is darker: with exposures learned, the scene is the better for it."""
-    import shutil
     from dataclasses import replace
 
     from maquette.data.pictures.files import read_picture, write_picture
@@ -162,7 +251,6 @@ def test_photographs_of_unlike_brightness_show_one_scene(clay, tmp_path):
 
 def test_masked_pixels_do_not_matter(clay, tmp_path):
     """Half of each picture is spoiled and masked: the other half is learnt as well as without."""
-    import shutil
     from dataclasses import replace
 
     from maquette.data.pictures.files import read_picture, write_picture
@@ -204,8 +292,6 @@ def test_longer_training_has_room_for_more_gaussians(flags, most):
 def test_a_scene_from_python(clay, tmp_path):
     result = maquette.run("splat", data=str(clay), longest=24, gaussians=600, degree=0, steps=40, out=tmp_path / "run")
     assert result.scores["psnr"] > 10
-    from maquette.graphics.cameras import camera_from
-
     predictor = maquette.open(result.folder)
     cameras = [camera_from(numbers) for numbers in predictor.processing["cameras"][:2]]
     assert [picture.shape for picture in predictor.predict(cameras)] == [(24, 24, 3)] * 2

@@ -47,13 +47,13 @@ def read(path: Path, file: BinaryIO) -> Splats:
         if packed := list(primitive["extensions"][NAME].get("extensions", {})):
             raise UserError(f"{path} is packed with {packed[0]}, which is not read; export it without, or as .spz.")
         splats = _splats(path, about, binary, primitive["attributes"])
-        turn = _turn_of(about, mesh)
+        turn, origin = _turn_of(about, mesh), _origin_of(about, mesh)
     except UserError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, struct.error, RecursionError) as error:
         raise UserError(f"{path} is damaged, or no glTF file ({type(error).__name__}); export it again.") from None
     up = turn.inv().apply([0.0, 1, 0])
-    return replace(splats, up=(float(up[0]), float(up[1]), float(up[2])))
+    return replace(splats, up=(float(up[0]), float(up[1]), float(up[2])), origin=origin)
 
 
 def _opened(content: bytes) -> tuple[Any, bytes]:
@@ -135,11 +135,20 @@ def _turn_of(about: dict[str, Any], mesh: int) -> Rotation:
     return turn
 
 
+def _origin_of(about: dict[str, Any], mesh: int) -> tuple[float, float, float]:
+    """Where the node of a mesh puts its places, in their own axes."""
+    node: dict[str, Any] = next((node for node in about.get("nodes", []) if node.get("mesh") == mesh), {})
+    turn = Rotation.from_quat(node.get("rotation", [0, 0, 0, 1])).inv()
+    x, y, z = turn.apply(np.array(node.get("translation", [0.0, 0, 0]), float))
+    return float(x), float(y), float(z)
+
+
 def write(path: Path, splats: Splats) -> None:
-    """A `.glb` with the Gaussians in their own axes, and a node that turns what is up to +y."""
+    """A `.glb` with the Gaussians in their own axes, and a node that turns what is up to +y and puts them in place."""
     turn = TURNED_OVER
     if splats.up is not None and not np.allclose(splats.up, [0, -1, 0]):
         turn = Rotation.align_vectors([[0.0, 1, 0]], [splats.up])[0].as_quat().tolist()
+    moved = {"translation": Rotation.from_quat(turn).apply(splats.origin).tolist()} if any(splats.origin) else {}
     units = splats.rotations / np.linalg.norm(splats.rotations, axis=1, keepdims=True)
     arrays = {
         "POSITION": splats.positions,
@@ -169,7 +178,7 @@ def write(path: Path, splats: Splats) -> None:
         "extensionsUsed": [NAME],
         "scene": 0,
         "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "rotation": turn}],
+        "nodes": [{"mesh": 0, "rotation": turn, **moved}],
         "meshes": [
             {
                 "primitives": [

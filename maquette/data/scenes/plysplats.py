@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from maquette.data.scenes.plyfiles import BLOCK, Element, Header, read_numbers
-from maquette.data.scenes.splats import Splats, logits, shares
+from maquette.data.scenes.splats import Splats, logits, origin_of, shares
 from maquette.files import written_whole
 from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
@@ -30,21 +30,30 @@ FILTER = "filter_3D"  # the size of mip-splatting's filter; Yu et al. 2024
 
 
 def write_ply(path: Path, splats: Splats) -> None:
-    """The PLY that viewers of 3D Gaussians read: little-endian float32, normals of 0, `f_rest` one colour at a time."""
+    """The PLY that viewers of 3D Gaussians read: little-endian float32, normals of 0, `f_rest` one colour at a time.
+
+    Places far out, which float32 cannot hold, are float64.
+    """
     count, terms = splats.harmonics.shape[:2]
     assert terms in (1, 4, 9, 16), f"{terms} terms are no degree from 0 to 3"
     rest = [f"f_rest_{i}" for i in range(3 * (terms - 1))]
     names = [*POSITION, "nx", "ny", "nz", *COLOUR, *rest, "opacity", *SCALE, *ROTATION]
     header = ["ply", "format binary_little_endian 1.0"]
     header += [f"comment {line}" for line in comments_of(splats)]
-    header += [f"element vertex {count}"] + [f"property float {name}" for name in names] + ["end_header", ""]
+    is_far = any(splats.origin)
+    kinds = {name: "double" if is_far and name in POSITION else "float" for name in names}
+    header += [
+        f"element vertex {count}",
+        *(f"property {kind} {name}" for name, kind in kinds.items()),
+        "end_header",
+        "",
+    ]
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         file.write("\n".join(header).encode())
         for first in range(0, count, BLOCK):
             some = slice(first, first + BLOCK)
             harmonics = splats.harmonics[some]
             columns = [
-                splats.positions[some],
                 np.zeros((len(harmonics), 3)),
                 harmonics[:, 0],
                 harmonics[:, 1:].swapaxes(1, 2).reshape(len(harmonics), -1),
@@ -52,7 +61,10 @@ def write_ply(path: Path, splats: Splats) -> None:
                 splats.scales[some],
                 splats.rotations[some],
             ]
-            file.write(np.concatenate(columns, axis=1).astype("<f4").tobytes())
+            rows = np.concatenate(columns, axis=1).astype("<f4")
+            block = np.empty(len(rows), [("place", "<f8" if is_far else "<f4", 3), ("rest", "<f4", rows.shape[1])])
+            block["place"], block["rest"] = splats.places[some] if is_far else splats.positions[some], rows
+            file.write(block.tobytes())
 
 
 def read_ply(path: Path, file: BinaryIO, header: Header) -> Splats:
@@ -79,6 +91,11 @@ def read_ply(path: Path, file: BinaryIO, header: Header) -> Splats:
         harmonics_of(numbers[:, 3:6], numbers[:, 14 : 14 + len(rest)]),
     )
     splats = _as_trained(splats)
+    if "f8" in (kind for name, kind in vertex.properties if name in POSITION):
+        places = read_numbers(path, file, header, "vertex", POSITION, "f8")
+        origin = origin_of(places, float(np.exp(np.median(splats.scales.max(axis=1)))))
+        with np.errstate(over="ignore"):
+            splats = replace(splats, origin=origin, positions=(places - origin).astype(np.float32))
     return with_comments(_filtered(splats, numbers[:, -1]) if filters else splats, header.comments)
 
 
@@ -126,7 +143,7 @@ def comments_of(splats: Splats) -> list[str]:
     for camera in splats.cameras:
         turn = Rotation.from_matrix(camera.rotation).as_quat(canonical=True, scalar_first=True)
         numbers = camera.width, camera.height, (camera.fx * camera.fy) ** 0.5, *camera.position, *turn
-        lines.append(" ".join([CAMERA, *(f"{value:.6g}" for value in numbers)]))
+        lines.append(" ".join([CAMERA, *(f"{value:.{12 if any(splats.origin) else 6}g}" for value in numbers)]))
     return lines
 
 

@@ -1,5 +1,6 @@
 """Sparse points of a scene: from PLY files, or drawn at random where cameras look."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ from maquette.graphics.cameras import Camera
 from maquette.settings import UserError
 
 RANDOM_POINTS = 20_000
+ROUNDING = 1e-10  # of coordinates, within which cameras stand in one place
 HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")  # of a scene of Gaussians
 COLOURS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"), HARMONICS)
 BESIDE = ("points3d.ply", "sparse_pc.ply")  # files of points that lie beside cameras and are named by nothing
@@ -88,7 +90,7 @@ def write_points(file: Path, points: np.ndarray, colours: np.ndarray) -> None:
 
 
 def random_points(
-    cameras: list[Camera], count: int = RANDOM_POINTS, *, is_object: bool = False, seed: int = 0
+    cameras: Sequence[Camera], count: int = RANDOM_POINTS, *, is_object: bool = False, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points (count, 3) that at least two cameras see, around the place that they look at, and random colours.
 
@@ -105,36 +107,43 @@ def random_points(
         outside = radius * 5 ** g.random((count, 1))
         is_inside = is_object | (g.random((count, 1)) < 0.5)
         drawn = centre + directions * np.where(is_inside, inside, outside)
-        points = np.concatenate([points, drawn[_num_seeing(cameras, drawn) >= 2]])
+        points = np.concatenate([points, drawn[num_seeing(cameras, drawn) >= 2]])
         if len(points) >= count:
             break
     points = points[:count] if len(points) else centre + radius * directions
     return points, g.integers(0, 256, (len(points), 3), dtype=np.uint8)
 
 
-def _num_seeing(cameras: list[Camera], points: np.ndarray) -> np.ndarray:
+def num_seeing(cameras: Sequence[Camera], points: np.ndarray) -> np.ndarray:
+    """How many cameras have each of points (P, 3) in their picture, (P,)."""
     seen = np.zeros(len(points), int)
     for camera in cameras:
-        pixels, depth = camera.project(points)
-        with np.errstate(invalid="ignore"):
-            seen += (depth > 0) & ((pixels > 0) & (pixels < [camera.width, camera.height])).all(1)
+        seen += camera.shows(points)[0]
     return seen
 
 
-def looked_at(cameras: list[Camera]) -> tuple[np.ndarray, float]:
+def spread_of(cameras: Sequence[Camera]) -> float:
+    """The farthest camera's distance from the middle of all; 0 where they differ by rounding only."""
+    places = np.array([camera.position for camera in cameras])
+    spread = float(np.linalg.norm(places - places.mean(0), axis=1).max())
+    return spread if spread > ROUNDING * np.abs(places).max() else 0.0
+
+
+def looked_at(cameras: Sequence[Camera]) -> tuple[np.ndarray, float]:
     """The point nearest to all cameras' axes, and the radius of a ball there that about fills a picture.
 
     Where axes are parallel, or cameras look outwards, the middle of the cameras and a few times their spread.
     """
-    places = np.array([camera.position for camera in cameras])
+    middle = np.mean([camera.position for camera in cameras], axis=0)
+    places = np.array([camera.position for camera in cameras]) - middle
     axes = np.array([camera.direction for camera in cameras])
     across = np.eye(3) - axes[:, :, None] * axes[:, None, :]  # away from an axis
-    spread = float(np.linalg.norm(places - places.mean(0), axis=1).max()) or 1.0
+    spread = spread_of(cameras) or 1.0
     if np.linalg.cond(across.sum(0)) < 1e4:
         centre = np.linalg.solve(across.sum(0), (across @ places[:, :, None])[..., 0].sum(0))
         depth = ((centre - places) * axes).sum(1)
         if (depth > 0.1 * spread).mean() > 0.75:
             half = [min(camera.width / camera.fx, camera.height / camera.fy) / 2 for camera in cameras]
-            return centre, float(np.median(depth * half))
+            return middle + centre, float(np.median(depth * half))
     ahead = axes.mean(0)
-    return places.mean(0) + 3 * spread * ahead, 3 * spread
+    return middle + 3 * spread * ahead, 3 * spread

@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -17,6 +17,7 @@ import numpy as np
 
 from maquette.data.pictures.files import Picture, display_code, is_premultiplied, read_picture, to_channels
 from maquette.data.pictures.headers import Unreadable
+from maquette.data.scenes.checking import doubts_of, hides_all, why_unfit
 from maquette.data.scenes.lenses import Lens, Straight, straight_of, straighten
 from maquette.data.scenes.pairing import Matching
 from maquette.data.scenes.pointclouds import random_points
@@ -40,7 +41,8 @@ Say = Callable[[str], None]
 class View:
     """One photograph: picture (H, W, 3) uint8, sRGB; mask (H, W) float32 in 0..1, 1 where pixels count, or None.
 
-    camera: a pinhole, of the picture as it is here. part: train or test.
+    camera: a pinhole, of the picture as it is here. part: train or test. alpha (H, W) float32 in 0..1: how much of each
+    pixel is not the background, of scenes with transparent pictures.
     """
 
     name: str
@@ -48,15 +50,16 @@ class View:
     picture: np.ndarray
     mask: np.ndarray | None
     part: str
+    alpha: np.ndarray | None = None
 
 
 @dataclass
 class Scene:
-    """Views by name; points (P, 3) float32 of the world with colours (P, 3) uint8, drawn at random if `is_random`.
+    """Views by name; points (P, 3) float64 of the world with colours (P, 3) uint8, drawn at random if `is_random`.
 
     background (3,) float32 in 0..1 that transparent pictures were laid on, or None. notes: what was left out, guessed
-    or found, as sentences. kind: photographs, video, COLMAP model, transforms.json, Blender or turntable. digest:
-    sha256 over the files read.
+    or found, as sentences; doubts: what may spoil the scene. kind: photographs, video, COLMAP model, transforms.json,
+    Blender or turntable. digest: sha256 over the files read.
     """
 
     views: list[View]
@@ -67,6 +70,7 @@ class Scene:
     kind: str
     is_random: bool
     digest: str
+    doubts: list[str] = field(default_factory=list)
 
     def part(self, name: str) -> list[View]:
         """The views of one part, in their order."""
@@ -111,6 +115,7 @@ def read_scene(
         except UserError as error:
             raise UserError(_told_of(path, work, str(error))) from None
         scene.notes = [_told_of(path, work, note) for note in scene.notes]
+        scene.doubts = [_told_of(path, work, doubt) for doubt in scene.doubts]
         return scene
 
 
@@ -132,6 +137,9 @@ def _scene(found: Shots, path: Path, longest: int | None, hold_out: int, backgro
         if isinstance(developed, Unreadable):
             found.left_out.append((shot.name, developed.reason))
             continue
+        if hides_all(developed.view.mask):
+            found.left_out.append((shot.name, "its mask hides all of it: only what is white in a mask counts"))
+            continue
         views.append(developed.view)
         digest.update(f"{shot.name}\0".encode(errors="surrogateescape") + developed.checksum)
         is_clear |= developed.is_clear
@@ -147,12 +155,16 @@ def _scene(found: Shots, path: Path, longest: int | None, hold_out: int, backgro
     notes = list(found.notes)
     if left_out:
         notes.append(f"{of_many(len(found.left_out), 'picture was', 'pictures were')} left out: {left_out}.")
-    points, colours, is_random = found.points, found.colours, not len(found.points)
-    if is_random:
-        points, colours = random_points([view.camera for view in views], is_object=is_clear)
-        notes.append(f"There are no points with the cameras: {len(points):,} were drawn at random where cameras look.")
+    if not is_clear:
+        views = [replace(view, alpha=None) for view in views]
+    points, colours = found.points.astype(float), found.colours
+    cameras, masks = [view.camera for view in views], [view.mask for view in views]
+    doubts = doubts_of(cameras, [view.picture for view in views], masks, points, colours, found.kind)
+    if unfit := why_unfit(cameras, points):
+        points, colours = random_points(cameras, is_object=is_clear)
+        notes.append(f"{unfit}: {len(points):,} were drawn at random where cameras look.")
     behind = background if is_clear else None
-    return Scene(views, points.astype(np.float32), colours, behind, notes, found.kind, is_random, digest.hexdigest())
+    return Scene(views, points, colours, behind, notes, found.kind, bool(unfit), digest.hexdigest(), doubts)
 
 
 def _told(left_out: list[tuple[str, str]]) -> str:
@@ -194,6 +206,8 @@ class _Darkroom:
             pixels = pixels if is_premultiplied(picture) else pixels * alpha[..., None]
             pixels = pixels + (1 - alpha[..., None]) * self.background
         small = np.rint(np.clip(straight(pixels), 0, 1) * 255).astype(np.uint8)
+        if alpha is not None:
+            alpha = np.clip(straight(alpha[..., None])[..., 0], 0, 1).astype(np.float32)
         checksum, mask = _checksum(shot), None
         if shot.mask is not None:
             mask = np.clip(straight(_white(shot.mask, shot.name, pixels))[..., 0], 0, 1)
@@ -201,7 +215,7 @@ class _Darkroom:
         camera = Camera(
             target.width, target.height, target.fx, target.fy, target.cx, target.cy, shot.rotation, shot.translation
         )
-        return _Developed(View(shot.name, camera, small, mask, shot.part), checksum, is_clear)
+        return _Developed(View(shot.name, camera, small, mask, shot.part, alpha), checksum, is_clear)
 
     def _straight(self, lens: Lens, is_shared: bool) -> tuple[Straight, Callable[[np.ndarray], np.ndarray]]:
         if not is_shared:

@@ -16,7 +16,7 @@ from maquette.data.scenes.packed import PACKED, read_packed, together, write_pac
 from maquette.data.scenes.plyfiles import read_header
 from maquette.data.scenes.plysplats import NEEDED, POSITION, read_ply, with_comments, write_ply
 from maquette.data.scenes.pointclouds import read_points
-from maquette.data.scenes.splats import CONSTANT, FLAT, PARTS, SURE, Splats, logarithms, logits, shares
+from maquette.data.scenes.splats import CONSTANT, FLAT, PARTS, SURE, Splats, logarithms, logits, origin_of, shares
 from maquette.files import written_whole
 from maquette.settings import UserError
 
@@ -116,13 +116,15 @@ def points_as_splats(points: np.ndarray, colours: np.ndarray) -> Splats:
         sizes = POINT_SIZE * distances.mean(axis=1)
         usual = np.median(sizes)
         sizes = sizes.clip(usual / 10, 3 * usual) if usual else np.full(count, np.ptp(points, axis=0).max() / 100)
+    origin = origin_of(points, float(np.median(sizes)))
     return Splats(
-        points.astype(np.float32),
+        (points - origin).astype(np.float32),
         np.repeat(logarithms(sizes)[:, None], 3, axis=1),
         np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
         np.full(count, POINT_LOGIT, np.float32),
         ((colours[:, None] / np.float32(255) - 0.5) / CONSTANT).astype(np.float32),
         notes=["Its points are plain ones, shown as small round Gaussians."],
+        origin=origin,
     )
 
 
@@ -183,12 +185,14 @@ def write_scene(path: Path, splats: Splats, ending: str) -> Splats:
     WRITERS[ending](path, splats)
     again = read_splats(path, ending)
     is_whole = len(again) == len(splats)
+    is_far = any(splats.origin)
     if is_whole and ending == ".ply":
-        is_whole = all(np.array_equal(getattr(again, name), getattr(splats, name)) for name in PARTS)
-    elif is_whole:
+        is_whole = all(np.array_equal(getattr(again, name), getattr(splats, name)) for name in PARTS[is_far:])
+    if is_whole and (is_far or ending != ".ply"):
+        places = again.places if is_far and ending in (".ply", ".glb") else again.positions + np.array(splats.origin)
         reach = float(np.abs(splats.positions).max())
         step = 2**-9 if ending == COMPRESSED else 2**-22  # of a chunk that spans the scene, at worst
-        is_whole = bool(np.abs(again.positions - splats.positions).max() <= step * reach)
+        is_whole = bool(np.abs(places - splats.places).max() <= step * reach)
     if not is_whole:
         raise UserError(f"The scene holds numbers that a {ending} file does not.")
     return again

@@ -8,6 +8,7 @@ import numpy as np
 from maquette.graphics.cameras import Camera
 
 CONSTANT = 0.5 / math.sqrt(math.pi)  # the spherical harmonic of degree 0
+FINEST, COARSE = 2.0**-24, 0.02  # of a float32: by how much it may be off; of a Gaussian: by how much it must not
 SURE = 20  # the logit of opacity 1 in float32; -SURE of opacity 0
 FLAT = math.log(1e-30)  # the logarithm of a standard deviation of 0
 PARTS = ("positions", "scales", "rotations", "opacities", "harmonics")  # of a scene, an array each
@@ -16,7 +17,7 @@ MIRRORED = [1, -1, -1, 1, -1, 1, 1, -1, 1, -1, 1, -1, -1, 1, -1, 1]  # harmonics
 
 @dataclass(frozen=True)
 class Splats:
-    """N Gaussians, all numbers float32.
+    """N Gaussians, all numbers float32; places are counted from `origin`, which is not 0 where they are far out.
 
     positions (N, 3); scales (N, 3): natural logarithms of standard deviations; rotations (N, 4): quaternions w x y z,
     of any length but 0; opacities (N,): logits; harmonics (N, (degree + 1)^2, 3): coefficients for red, green and blue,
@@ -35,6 +36,7 @@ class Splats:
     up: tuple[float, float, float] | None = None
     background: tuple[float, float, float] | None = None
     cameras: list[Camera] = field(default_factory=list)
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -43,6 +45,11 @@ class Splats:
     def degree(self) -> int:
         """Of the spherical harmonics, 0 to 3."""
         return math.isqrt(self.harmonics.shape[1]) - 1
+
+    @property
+    def places(self) -> np.ndarray:
+        """Positions in the world (N, 3) float64."""
+        return self.positions.astype(float) + self.origin
 
     def rows(self) -> np.ndarray:
         """(N, 11 + 3 K), a Gaussian a row, its numbers in the order above."""
@@ -56,6 +63,20 @@ class Splats:
             rotations=self.rotations * np.array([1, 1, -1, -1], np.float32),
             harmonics=self.harmonics * np.array(MIRRORED[: self.harmonics.shape[1]], np.float32)[:, None],
         )
+
+
+def origin_of(places: np.ndarray, size: float) -> tuple[float, float, float]:
+    """What places (N, 3) float64 should be counted from as float32, if things of such a size are to keep their shape.
+
+    That is 0 if it does as well, otherwise a round number near them.
+    """
+    middle = np.median(places, axis=0)
+    wide = max(float(np.median(np.abs(places - middle))), size)
+    if not (wide > 0 and np.median(np.abs(places)) * FINEST > COARSE * size):
+        return 0.0, 0.0, 0.0
+    step = 10.0 ** np.ceil(np.log10(wide))
+    x, y, z = (float(value) for value in np.round(middle / step) * step)
+    return x, y, z
 
 
 def logits(opacities: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maquette.data.scenes.reading import Scene
-from maquette.families.flights import drawer
+from maquette.families.flights import drawer_within
 from maquette.families.views import Judge, Seen, means_of, score_nearest
 from maquette.figures.images import grid
 from maquette.figures.scenes import points_and_cameras
@@ -22,8 +22,8 @@ from maquette.methods import densification
 from maquette.methods.densification import Cloud, Growth, Moment
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.models import Gaussians
-from maquette.recipes.splat.data import Prepared, collect_scene, prepare, rows_to_start_from
-from maquette.recipes.splat.report import show_scene
+from maquette.recipes.splat.data import Prepared, collect_scene, is_placed, prepare, rows_to_start_from
+from maquette.recipes.splat.report import show_scene, tell_if_poor
 from maquette.recipes.splat.settings import Settings
 from maquette.runs import Run
 from maquette.settings import UserError
@@ -88,16 +88,19 @@ def analyze(scene: Scene, settings: Settings, run: Run) -> dict[str, Any]:
 
 def process(scene: Scene, settings: Settings, run: Run) -> Prepared:
     trained = run.needed.get("init")
-    prepared = prepare(scene, None if trained is None else trained.model)
+    prepared = prepare(scene, None if trained is None else trained.model, is_placed=is_placed(run))
     run.fact("Training views", len(prepared.train))
     run.fact("Held-out views", len(prepared.test))
     return prepared
 
 
 def build(prepared: Prepared, settings: Settings) -> Gaussians:
-    rows = rows_to_start_from(prepared, settings.init, settings.degree)
-    background = tuple(prepared.processing["background"])
-    return Gaussians.of_rows(rows, background=background, is_antialiased=settings.antialiased)
+    most = settings.gaussians if "unit" in prepared.processing else None
+    rows = rows_to_start_from(prepared, settings.init, settings.degree, most)
+    looks = {
+        name: prepared.processing[name] for name in ("background", "origin", "unit") if name in prepared.processing
+    }
+    return Gaussians.of_rows(rows, **looks, is_antialiased=settings.antialiased)
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
@@ -140,6 +143,7 @@ def train(model: Gaussians, prepared: Prepared, settings: Settings, run: Run) ->
             view.half_mask if is_coarse else view.mask,
             step_sizes,
             studio,
+            alpha=view.half_alpha if is_coarse else view.alpha,
             background=model.background,
             degree=min(model.degree, way.degree(step)),
             ssim_share=settings.ssim_share,
@@ -171,6 +175,11 @@ def tell(settings: Settings, cloud: Cloud, views: list[Seen], splats: ModuleType
     pixels = max(view.truth[0].size for view in views)
     pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
     memory = splats.memory(most, cloud.rows.shape[1], pixels, pictures)
+    if settings.gaussians is not None and len(cloud) > settings.gaussians:
+        run.warn(
+            f"Training starts from a scene of {len(cloud):,} Gaussians, more than --gaussians {settings.gaussians:,}: "
+            "none are added, and those that nothing needs go."
+        )
     run.fact("Gaussians at the start", len(cloud))
     run.fact("Gaussians at most", most)
     run.fact("Memory for training", round(memory / 2**20), "MB")
@@ -269,10 +278,11 @@ WAYS = {
 
 
 def score(model: Gaussians, prepared: Prepared, fitted: Learned, settings: Settings, run: Run) -> Scores:
-    judge, draw = fitted.judge, drawer(model, run.device.type)
+    judge, draw = fitted.judge, drawer_within(model, run.device.type)
     if judge.exposures is not None:
         run.fact("Brightness of photographs", f"differs by {judge.exposures.spread():.1%}")
     scores, nearest = judge.scores(draw), score_nearest(prepared.train, prepared.test, prepared.extent)
     show_scene(model, draw, judge, scores, nearest, run)
     values = {**means_of(scores), "gaussians": float(model.count)}
+    tell_if_poor(values["psnr"], means_of(nearest).get("psnr"), prepared, run)
     return Scores(values, {"nearest training view": means_of(nearest)}, {"psnr": "dB"})

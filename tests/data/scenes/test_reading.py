@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_the_same_scene_from_each_source(tmp_path, source):
     assert scene.background is None and scene.is_random == (source == "transforms")
     assert scene.kind == ("transforms.json" if source == "transforms" else "COLMAP model")
     if source != "transforms":
-        assert scene.points.shape == (20, 3) and scene.points.dtype == np.float32 and (scene.colours == 7).all()
+        assert scene.points.shape == (20, 3) and scene.points.dtype == np.float64 and (scene.colours == 7).all()
 
 
 def _beside(folder: Path) -> dict[str, np.ndarray]:
@@ -141,8 +142,48 @@ def test_transparent_pictures_are_laid_on_the_background(tmp_path):
             rgba = made[view.name] / 255
             expected = rgba[..., :3] * rgba[..., 3:] + level * (1 - rgba[..., 3:])
             assert np.abs(view.picture / 255 - expected).max() < 0.503 / 255
+            np.testing.assert_allclose(view.alpha, rgba[..., 3], atol=1e-6)
+    reduced_views = read_scene(tmp_path, longest=24).views
+    expected = made[reduced_views[0].name][..., 3].reshape(16, 2, 24, 2).mean((1, 3)) / 255
+    np.testing.assert_allclose(reduced_views[0].alpha, expected, atol=1e-6)
     with pytest.raises(UserError, match="no background 'mauve'"):
         read_scene(tmp_path, background="mauve")
+
+
+def test_an_alpha_channel_that_hides_nothing_is_none(tmp_path):
+    as_transforms(tmp_path, alpha=True)
+    for file in tmp_path.glob("*.png"):
+        image = Image.open(file)
+        image.putalpha(255)
+        image.save(file)
+    scene = read_scene(tmp_path)
+    assert scene.background is None and all(view.alpha is None for view in scene.views)
+
+
+def test_points_that_say_nothing_are_replaced_and_masks_that_hide_all_leave_views_out(tmp_path):
+    as_transforms(tmp_path)
+    write_points(tmp_path / "points3d.ply", np.full((40, 3), 0.2), np.full((40, 3), 9, np.uint8))
+    (tmp_path / "masks").mkdir()
+    for number in range(10):
+        mask = np.full((32, 48), 0 if number < 4 else 255, np.uint8)
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{number:02d}.png")
+    scene = read_scene(tmp_path, masks=tmp_path / "masks")
+    said = " ".join(scene.notes)
+    assert scene.is_random and len(scene.points) > 1_000 and "All 40 points lie in one place" in said
+    assert len(scene.views) == 6 and "4 pictures were left out: 00.png" in said and "its mask hides all of it" in said
+    for file in (tmp_path / "masks").iterdir():
+        Image.new("L", (48, 32)).save(file)
+    with pytest.raises(UserError, match=r"only 0 views to train on.*its mask hides all of it"):
+        read_scene(tmp_path, masks=tmp_path / "masks")
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0, 0), (512_345.6, 4_123_456.7, 123.4)])
+def test_where_all_cameras_stand_in_one_place_points_are_drawn_before_them(shift):
+    still = [replace(camera, translation=-camera.rotation @ np.array(shift)) for camera in cameras()]
+    points, _ = random_points(still, 500)
+    seen = [camera.shows(points)[0] for camera in still]
+    assert len(points) == 500 and (np.sum(seen, 0) >= 2).all()
+    assert np.linalg.norm(points - shift, axis=1).max() > 1
 
 
 def test_blender_sets_keep_their_own_test_part(tmp_path):
@@ -263,7 +304,7 @@ def test_a_model_without_points_or_poses_is_read_or_refused(tmp_path, text):
     scene = read_scene(tmp_path)
     assert_same_cameras(scene)
     assert scene.is_random and "has no file points3D" in scene.notes[0]
-    write_points(model / "points3D.ply", np.ones((4, 3)), np.full((4, 3), 9, np.uint8))
+    write_points(model / "points3D.ply", np.eye(4, 3), np.full((4, 3), 9, np.uint8))
     scene = read_scene(tmp_path)
     assert len(scene.points) == 4 and "4 points are from points3D.ply" in scene.notes[1]
     (model / f"images.{ending}").unlink()

@@ -104,6 +104,35 @@ def test_an_spz_that_claims_more_than_it_can_hold_takes_no_memory(tmp_path):
         read_splats(tmp_path / "a.spz")
 
 
+@pytest.mark.parametrize("ending", [".ply", ".glb"])
+@pytest.mark.parametrize("up", [None, (0.0, 0.0, 1.0)])
+def test_places_far_out_keep_their_shape(tmp_path, ending, up):
+    """As in coordinates of a whole earth, which 32 bits hold to half a metre."""
+    origin = (-2_694_045.25, -4_266_322.5, 3_888_310.0)
+    cameras = [camera_at(np.add(origin, [3.0, 1, 1]), np.array(origin), [0, 0, 1], width=90, height=60, focal=70)]
+    splats = replace(some_splats(), origin=origin, up=up, cameras=cameras)
+    again = write_scene(tmp_path / "a", splats, ending)
+    np.testing.assert_allclose(again.places, splats.positions.astype(float) + origin, atol=1e-6)
+    assert_near(replace(again, positions=splats.positions), splats)
+    if ending == ".ply":
+        head = (tmp_path / "a").read_bytes().split(b"end_header")[0]
+        assert b"property double x" in head and b"property float opacity" in head
+        np.testing.assert_allclose(again.cameras[0].position, cameras[0].position, atol=1e-3)
+
+
+def test_plain_points_far_out_keep_their_shape(tmp_path):
+    places = np.add(np.random.default_rng(0).normal(size=(30, 3)), [512_345.6, 4_123_456.7, 123.4])
+    lines = [
+        "ply",
+        "format ascii 1.0",
+        "element vertex 30",
+        *(f"property double {axis}" for axis in "xyz"),
+        "end_header",
+    ]
+    (tmp_path / "a.ply").write_text("\n".join([*lines, *(" ".join(map(repr, row)) for row in places.tolist()), ""]))
+    np.testing.assert_allclose(read_splats(tmp_path / "a.ply").places, places, atol=1e-6)
+
+
 def test_films_know_what_a_ply_says(tmp_path):
     cameras = [camera_at([3.0, i, 1], np.zeros(3), [0, 0, 1], width=90, height=60, focal=70) for i in range(3)]
     splats = replace(some_splats(), up=(0.0, 0.0, 1.0), background=(1.0, 0.5, 0.0), cameras=cameras)
