@@ -129,7 +129,12 @@ ANSWERS = {
     "gpt": of_language_model,
     "attention": of_language_model,
 }
-REFUSED = {"splat": "--format ply", "tokenizer": "no network that ONNX can hold"}
+REFUSED = {
+    "eliza": "is a run of eliza, which has no network",
+    "word2vec": "is a run of word2vec, which has no network",
+    "splat": "--format ply",
+    "tokenizer": "no network that ONNX can hold",
+}
 
 
 def check_onnx(folder, recipe: str, capsys) -> str:

@@ -29,6 +29,7 @@ _HOMES = {
     "TableNetwork": "tabular",
     "UNet": "unet",
     "Unigram": "unigram",
+    "WordVectors": "word_vectors",
 }
 __all__ = list(_HOMES)
 

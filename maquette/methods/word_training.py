@@ -1,0 +1,114 @@
+"""Vectors of words trained on several stretches of text at once, with one result however many threads there are.
+
+Each of a fixed number of shards trains a copy on a stretch of its own; then the changes of all are added up. Nothing
+depends on which thread is faster. Without copies (Hogwild, Recht et al. 2011) all shards write into the same numbers.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maquette.kernels import compile_first
+from maquette.kernels.word_vectors import add_changes, logistic_table, train_sentences
+from maquette.methods.word_vectors import POWER, alias_table, keeping
+
+SHARDS = 4  # copies that are trained at once: the most threads that have work
+LANES = 8  # numbers of a register: rows are filled up with zeros to a multiple of it
+LOWEST = 1e-4  # the rate never falls below
+
+
+class Stretch(NamedTuple):
+    """Sentences that one shard trains on: words, where sentences start, their order, and where chance begins."""
+
+    words: np.ndarray
+    starts: np.ndarray
+    order: np.ndarray
+    seed: int
+
+
+class WordTrainer:
+    """Trains inputs (R, D) and outputs (V, D), which it copies; `into` gives them back."""
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        outputs: Tensor,
+        counts: np.ndarray,
+        bags: tuple[np.ndarray, np.ndarray],
+        *,
+        window: int,
+        negatives: int,
+        threshold: float,
+        is_cbow: bool,
+        is_exact: bool,
+        shards: Sequence[int] = range(SHARDS),
+        threads: int = 1,
+        together: Callable[[Tensor], None] | None = None,
+    ):
+        compile_first("maquette.kernels.word_vectors")
+        self.width = inputs.shape[1]
+        self.base = [padded(inputs.numpy()), padded(outputs.numpy())]
+        self.shards, self.together = list(shards), together
+        self.copies = [np.stack([each] * len(self.shards)) for each in self.base] if is_exact or together else []
+        self.keeping, self.table = keeping(counts, threshold), logistic_table()
+        self.chances, self.aliases = alias_table(counts.astype(np.float64) ** POWER)
+        self.bags, self.window, self.negatives, self.is_cbow = bags, window, negatives, is_cbow
+        self.threads = ThreadPoolExecutor(max(1, min(threads, len(self.shards))))
+        self.count = max(1, min(threads, len(self.shards)))
+
+    def round(self, stretches: Sequence[Stretch], rate: float) -> tuple[int, float]:
+        """One stretch a shard, of which only this process's are trained; gives words kept and the mean loss."""
+        mine = [(place, stretches[shard]) for place, shard in enumerate(self.shards) if shard < len(stretches)]
+        done = list(self.threads.map(lambda work: self._train(*work, rate), mine))
+        if self.copies:
+            self._add_up()
+        total = sum(losses for _, _, losses in done)
+        return sum(words for words, _, _ in done), sum(loss for _, loss, _ in done) / max(1, total)
+
+    def _train(self, place: int, stretch: Stretch, rate: float) -> tuple[int, float, int]:
+        inputs, outputs = (each[place] for each in self.copies) if self.copies else self.base
+        state = np.array([stretch.seed | 1], np.uint64)
+        return train_sentences(
+            stretch.words, stretch.starts, stretch.order, self.keeping, self.chances, self.aliases, *self.bags, inputs,
+            outputs, self.window, self.negatives, np.float32(max(rate, LOWEST)), state, self.is_cbow, self.table,
+        )  # fmt: skip
+
+    def _add_up(self) -> None:
+        for base, copies in zip(self.base, self.copies, strict=True):
+            if self.together is None:
+                bounds = np.linspace(0, len(base), self.count + 1).astype(int)
+                spans = list(pairwise(bounds))
+                list(self.threads.map(lambda span: add_changes(base, copies, *span), spans))  # noqa: B023
+            else:
+                change = torch.from_numpy((copies - base).sum(0))
+                self.together(change)
+                base += change.numpy()
+                copies[:] = base
+
+    def into(self, inputs: Tensor, outputs: Tensor) -> None:
+        for tensor, base in zip((inputs, outputs), self.base, strict=True):
+            tensor.copy_(torch.from_numpy(base[:, : self.width].copy()))
+
+    def state_dict(self) -> dict[str, Any]:
+        names = ("inputs", "outputs")
+        return {
+            name: torch.from_numpy(base[:, : self.width].copy()) for name, base in zip(names, self.base, strict=True)
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for base, name in zip(self.base, ("inputs", "outputs"), strict=True):
+            base[:, : self.width] = state[name].numpy()
+        for base, copies in zip(self.base, self.copies, strict=False):
+            copies[:] = base
+
+
+def padded(rows: np.ndarray) -> np.ndarray:
+    """The same as float32 with zeros behind each row, so that it fills registers."""
+    made = np.zeros((len(rows), -(-rows.shape[1] // LANES) * LANES), np.float32)
+    made[:, : rows.shape[1]] = rows
+    return made
