@@ -128,7 +128,7 @@ def train_sentences(
                 for t in range(negatives + 1):
                     value = min(max(slopes[c, t], -CLAMP), CLAMP)
                     at_table = (value + CLAMP) * STEPS
-                    entry = int(at_table)
+                    entry = min(max(int(at_table), 0), len(table) - 2)  # also where it is no number any more
                     p = table[entry] + np.float32(at_table - entry) * (table[entry + 1] - table[entry])
                     is_drawn_again = t > 0 and drawn[t] == drawn[0]
                     slopes[c, t] = np.float32(0) if is_drawn_again else rate * (np.float32(t == 0) - p)
