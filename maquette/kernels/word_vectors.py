@@ -10,6 +10,7 @@ from numba import njit
 
 CLAMP = 10.0  # beyond, the logistic function is 0 or 1
 STEPS = 64  # entries of its table for each 1 of its argument
+MEASURED = 8  # of so many windows one adds to the loss that is told
 TILE = 3  # targets that are multiplied at once; their number is filled up with none to a multiple of it
 
 
@@ -24,7 +25,7 @@ def train_sentences(
     words, starts, order, keeping, chances, aliases, bag_starts, bags, inputs, outputs, window, negatives, rate, state,
     is_cbow, table,
 ):  # fmt: skip
-    """Train on the sentences `order` of a stretch, in place; gives how many words were kept and the loss of a part.
+    """Train on the sentences `order` of a stretch, in place; gives the loss of a part of the windows, and how many.
 
     words (N,) int32, of which sentence s is starts[s] .. starts[s + 1]; keeping (V,): the chance that a word is kept;
     chances, aliases (V,): from which negatives are drawn (Walker 1977); bags[bag_starts[w] .. bag_starts[w + 1]]: the
@@ -43,7 +44,7 @@ def train_sentences(
         longest = max(longest, starts[order[place] + 1] - starts[order[place]])
     kept = np.empty(longest, np.int32)
     chance = state[0]
-    count, loss, losses = 0, 0.0, 0
+    loss, losses, centres = 0.0, 0, 0
     vocabulary = np.uint64(len(keeping))
     low = np.uint64(0xFFFFFFFF)
     scale = np.float32(1.0 / 4294967296.0)
@@ -56,7 +57,6 @@ def train_sentences(
             if np.float32((chance >> np.uint64(32)) & low) * scale < keeping[words[at]]:
                 kept[length] = words[at]
                 length += 1
-        count += length
         for centre in range(length):
             chance ^= chance << np.uint64(13)
             chance ^= chance >> np.uint64(7)
@@ -69,6 +69,8 @@ def train_sentences(
                     many += 1
             if many == 0:
                 continue
+            is_measured = centres % MEASURED == 0
+            centres += 1
             drawn[0] = kept[centre]
             for t in range(1, negatives + 1):
                 chance ^= chance << np.uint64(13)
@@ -132,9 +134,9 @@ def train_sentences(
                     p = table[entry] + np.float32(at_table - entry) * (table[entry + 1] - table[entry])
                     is_drawn_again = t > 0 and drawn[t] == drawn[0]
                     slopes[c, t] = np.float32(0) if is_drawn_again else rate * (np.float32(t == 0) - p)
-                    if place % 16 == 0 and not is_drawn_again:
+                    if is_measured and not is_drawn_again:
                         loss -= np.log(max(p if t == 0 else 1 - p, np.float32(1e-7)))
-                if place % 16 == 0:
+                if is_measured:
                     losses += 1
                 for t in range(negatives + 1, targets):
                     slopes[c, t] = 0
@@ -167,7 +169,7 @@ def train_sentences(
                     for d in range(width):
                         row[d] += step[d]
     state[0] = chance
-    return count, loss, losses
+    return loss, losses
 
 
 @njit(cache=True, nogil=True)

@@ -61,16 +61,15 @@ class WordTrainer:
         self.threads = ThreadPoolExecutor(max(1, min(threads, len(self.shards))))
         self.count = max(1, min(threads, len(self.shards)))
 
-    def round(self, stretches: Sequence[Stretch], rate: float) -> tuple[int, float]:
-        """One stretch a shard, of which only this process's are trained; gives words kept and the mean loss."""
+    def round(self, stretches: Sequence[Stretch], rate: float) -> tuple[float, int]:
+        """One stretch a shard, of which only this process's are trained; gives the loss of a part and its windows."""
         mine = [(place, stretches[shard]) for place, shard in enumerate(self.shards) if shard < len(stretches)]
         done = list(self.threads.map(lambda work: self._train(*work, rate), mine))
         if self.copies:
             self._add_up()
-        total = sum(losses for _, _, losses in done)
-        return sum(words for words, _, _ in done), sum(loss for _, loss, _ in done) / max(1, total)
+        return sum(loss for loss, _ in done), sum(losses for _, losses in done)
 
-    def _train(self, place: int, stretch: Stretch, rate: float) -> tuple[int, float, int]:
+    def _train(self, place: int, stretch: Stretch, rate: float) -> tuple[float, int]:
         inputs, outputs = (each[place] for each in self.copies) if self.copies else self.base
         state = np.array([stretch.seed | 1], np.uint64)
         return train_sentences(

@@ -17,7 +17,7 @@ from maquette.data.text.documents import Texts
 from maquette.families.corpora import analyze_texts, collect_texts
 from maquette.methods.cooccurrence import counted_vectors
 from maquette.methods.word_training import SHARDS, Stretch, WordTrainer
-from maquette.methods.word_vectors import bags_of
+from maquette.methods.word_vectors import bags_of, keeping
 from maquette.models.word_vectors import WordVectors
 from maquette.recipes.word2vec import report
 from maquette.recipes.word2vec.data import (
@@ -41,14 +41,17 @@ STRETCH = 100_000  # words that a shard trains on before changes are added up; l
 FEWEST_ROUNDS = 8  # of an epoch, where the text is short
 LOOKED_AT = (0.02, 0.1, 0.3, 1.0)  # of the training, when neighbours are written down
 FEWEST_WORDS = 10
+LEFT = 1 / 3  # of a short text that is read at least, each time
+READ = 50_000_000  # words, over all epochs, where these are not set
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Sentences of both parts, and held-out pairs of words."""
+    """Sentences of both parts, held-out pairs of words, and the share of the text above which words are left out."""
 
     words: Words
     pairs: Pairs
+    threshold: float
     processing: dict[str, Any]
     examples: list[str]
 
@@ -67,12 +70,22 @@ class History:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.words, self.seconds = 0, 0.0
+        self.loss, self.losses = 0.0, 0
+
+    def add(self, loss: float, losses: int) -> None:
+        self.loss, self.losses = self.loss + loss, self.losses + losses
+
+    def mean(self) -> float:
+        """The mean of the losses that were added since it was last asked for."""
+        mean = self.loss / max(1, self.losses)
+        self.loss, self.losses = 0.0, 0
+        return mean
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "words": self.words, "seconds": self.seconds}
+        return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rows, self.words, self.seconds = list(state["rows"]), state["words"], state["seconds"]
+        vars(self).update(state)
 
 
 def frame(settings: Settings) -> Framing:
@@ -111,10 +124,24 @@ def process(texts: Texts, settings: Settings, run: Run) -> Prepared:
         )
     if len(words.train) < SHARDS:
         raise UserError(f"{texts.path} has {len(words.train)} sentences to train on; give more text.")
-    report.show_words(words, settings.subsample, run)
+    threshold = threshold_of(lexicon.counts) if settings.subsample is None else settings.subsample
+    report.show_words(words, threshold, run)
     pairs = held_out_pairs(words.test, lexicon.counts, settings.window, settings.seed)
     processing = {"words": lexicon.words, "counts": lexicon.counts}
-    return Prepared(words, pairs, processing, report.probes(lexicon.words)[:3])
+    return Prepared(words, pairs, threshold, processing, report.probes(lexicon.words)[:3])
+
+
+def threshold_of(counts: np.ndarray) -> float:
+    """1e-4 as long as a third of the text is read by that; of short texts, where most words are frequent, more."""
+    threshold = 1e-4
+    while float(keeping(counts, threshold) @ counts) < LEFT * counts.sum():
+        threshold *= 1.25
+    return threshold
+
+
+def epochs_of(words: int) -> int:
+    """So many that about 50 million words are read, but at least 5 and at most 100."""
+    return min(max(round(READ / words), 5), 100)
 
 
 def build(prepared: Prepared, settings: Settings) -> WordVectors:
@@ -133,7 +160,7 @@ def train(model: WordVectors, prepared: Prepared, settings: Settings, run: Run) 
         bags_of(lexicon.words, model.buckets),
         window=settings.window,
         negatives=settings.negatives,
-        threshold=settings.subsample,
+        threshold=prepared.threshold,
         is_cbow=settings.method == "cbow",
         is_exact=settings.exact,
         shards=range(run.rank, SHARDS, run.processes),
@@ -143,17 +170,18 @@ def train(model: WordVectors, prepared: Prepared, settings: Settings, run: Run) 
     history, known = History(), report.probes(lexicon.words)
     run.keep(trainer=trainer, history=history)
     words = np.asarray(sentences.words)
-    for step in run.loop(rounds * settings.epochs):
+    epochs = settings.epochs or epochs_of(int(lexicon.counts.sum()))
+    for step in run.loop(rounds * epochs):
         epoch, place = divmod(step.number - 1, rounds)
         began = time.perf_counter()
         given = round_of(words, sentences.starts, bounds, epoch, place, settings.seed)
-        _, loss = trainer.round(given, settings.learning_rate * (1 - step.progress))
+        history.add(*trainer.round(given, settings.learning_rate * (1 - step.progress)))
         if step.number > 1:  # the first one also loads what was compiled
             history.seconds += time.perf_counter() - began
             history.words += sum(words_in(each) for each in given)
         done = 1.0 if step.is_last else step.progress
         if step.every(max(1, rounds // 10)):
-            run.log(step, loss=loss / (1 + settings.negatives), epoch=step.number / rounds)
+            run.log(step, loss=history.mean() / (1 + settings.negatives), epoch=step.number / rounds)
         if len(history.rows) < len(LOOKED_AT) and done >= LOOKED_AT[len(history.rows)]:
             trainer.into(model.inputs, model.outputs)
             history.rows.append({"done": done, "words": report.nearest_of(space_of(model, prepared.processing), known)})

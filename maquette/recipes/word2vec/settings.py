@@ -11,9 +11,16 @@ class Settings(BaseSettings):
     width: int = option(100, "numbers a word", ge=2, le=2048)
     window: int = option(8, "words that are looked at on each side, at most", "words", ge=1, le=100)
     negatives: int = option(5, "words drawn at random against each true one", "words", ge=1, le=100)
-    epochs: int = option(10, "times the text is read", ge=1)
+    epochs: int | None = option(
+        None, "times the text is read; so often that 50 million words are read, 5 to 100 times, if not set", ge=1
+    )
     learning_rate: float = option(0.025, "size of the first steps; they shrink evenly", gt=0)
-    subsample: float = option(1e-4, "words above this share of the text are read less often; 0: all", ge=0, lt=1)
+    subsample: float | None = option(
+        None,
+        "words above this share of the text are read less often; 0: all; 1e-4, or what leaves a third, if not set",
+        ge=0,
+        lt=1,
+    )
     fewest: int = option(5, "words that occur less often are left out", "times", ge=1)
     vocabulary: int = option(200_000, "most words that are kept", "words", ge=10, le=5_000_000)
     subwords: bool = option(False, "a word is the mean of itself and its pieces, so that words never seen have vectors")
