@@ -173,15 +173,19 @@ def train_sentences(
 
 
 @njit(cache=True, nogil=True)
-def add_changes(base, copies, first, last):
-    """base += the changes of each copy since it was equal to base, rows first .. last; copies then equal base again."""
+def add_changes(base, copies, parts, first, last):
+    """base += parts[row] x the changes of all copies since they were equal to base, rows first .. last.
+
+    Copies then equal base again.
+    """
     shards, width = copies.shape[0], base.shape[1]
     for row in range(first, last):
         for d in range(width):
             before = base[row, d]
-            total = before
+            change = np.float32(0)
             for shard in range(shards):
-                total += copies[shard, row, d] - before
+                change += copies[shard, row, d] - before
+            total = before + parts[row] * change
             base[row, d] = total
             for shard in range(shards):
                 copies[shard, row, d] = total
@@ -198,7 +202,7 @@ def compile_all() -> None:
             np.zeros(2, np.int32), rows[0], rows[0].copy(), 2, 5, np.float32(0), np.ones(1, np.uint64), is_cbow,
             logistic_table(),
         )  # fmt: skip
-    add_changes(rows[0], rows, 0, 2)
+    add_changes(rows[0], rows, even, 0, 2)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from maquette.kernels import compile_first
 from maquette.kernels.word_vectors import add_changes, logistic_table, train_sentences
-from maquette.methods.word_vectors import POWER, alias_table, keeping
+from maquette.methods.word_vectors import POWER, alias_table, keeping, parts_of_changes
 
 SHARDS = 4  # copies that are trained at once: the most threads that have work
 LANES = 8  # numbers of a register: rows are filled up with zeros to a multiple of it
+CURVATURE = 0.25
 LOWEST = 1e-4  # the rate never falls below
 
 
@@ -58,6 +59,7 @@ class WordTrainer:
         self.keeping, self.table = keeping(counts, threshold), logistic_table()
         self.chances, self.aliases = alias_table(counts.astype(np.float64) ** POWER)
         self.bags, self.window, self.negatives, self.is_cbow = bags, window, negatives, is_cbow
+        self.pushes = pushes_of(counts, self.keeping, self.bags, len(inputs), window, negatives)
         self.threads = ThreadPoolExecutor(max(1, min(threads, len(self.shards))))
         self.count = max(1, min(threads, len(self.shards)))
 
@@ -66,7 +68,8 @@ class WordTrainer:
         mine = [(place, stretches[shard]) for place, shard in enumerate(self.shards) if shard < len(stretches)]
         done = list(self.threads.map(lambda work: self._train(*work, rate), mine))
         if self.copies:
-            self._add_up()
+            words = float(np.mean([np.diff(each.starts)[each.order].sum() for each in stretches]))
+            self._add_up([each * (max(rate, LOWEST) * words) for each in self.pushes], len(stretches))
         return sum(loss for loss, _ in done), sum(losses for _, losses in done)
 
     def _train(self, place: int, stretch: Stretch, rate: float) -> tuple[float, int]:
@@ -77,16 +80,17 @@ class WordTrainer:
             outputs, self.window, self.negatives, np.float32(max(rate, LOWEST)), state, self.is_cbow, self.table,
         )  # fmt: skip
 
-    def _add_up(self) -> None:
-        for base, copies in zip(self.base, self.copies, strict=True):
+    def _add_up(self, pushes: Sequence[np.ndarray], shards: int) -> None:
+        for base, copies, pushed in zip(self.base, self.copies, pushes, strict=True):
+            parts = parts_of_changes(pushed, shards)
             if self.together is None:
                 bounds = np.linspace(0, len(base), self.count + 1).astype(int)
                 spans = list(pairwise(bounds))
-                list(self.threads.map(lambda span: add_changes(base, copies, *span), spans))  # noqa: B023
+                list(self.threads.map(lambda span: add_changes(base, copies, parts, *span), spans))  # noqa: B023
             else:
                 change = torch.from_numpy((copies - base).sum(0))
                 self.together(change)
-                base += change.numpy()
+                base += parts[:, None] * change.numpy()
                 copies[:] = base
 
     def into(self, inputs: Tensor, outputs: Tensor) -> None:
@@ -104,6 +108,22 @@ class WordTrainer:
             base[:, : self.width] = state[name].numpy()
         for base, copies in zip(self.base, self.copies, strict=False):
             copies[:] = base
+
+
+def pushes_of(
+    counts: np.ndarray, kept: np.ndarray, bags: tuple[np.ndarray, np.ndarray], rows: int, window: int, negatives: int
+) -> list[np.ndarray]:
+    """How far a word of text pushes each row of inputs (R,) and outputs (V,) on average, at a rate of 1.
+
+    A pair pushes by the curvature of its loss, p (1 - p) times the square of the other vector: some `CURVATURE`.
+    """
+    share = counts / counts.sum() * kept
+    weights = counts.astype(np.float64) ** POWER
+    near = window + 1.0  # words in a window, on average
+    into, starts = np.zeros(rows), bags[0]
+    np.add.at(into, bags[1], np.repeat(share * near * (negatives + 1), np.diff(starts)))
+    out = near * (share + share.sum() * negatives * weights / weights.sum())
+    return [CURVATURE * into, CURVATURE * out]
 
 
 def padded(rows: np.ndarray) -> np.ndarray:

@@ -40,6 +40,17 @@ def logistic(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x, -10, 10)))
 
 
+def parts_of_changes(pushes: np.ndarray, shards: int) -> np.ndarray:
+    """How much (R,) of the sum of the changes of `shards` copies a row takes, when each pushed it so far.
+
+    A push of k brings a row the part 1 - e^-k of the way to where its copy's text wants it. All texts one after the
+    other would bring it 1 - e^-sk of the way, and the sum of the changes s (1 - e^-k): rare words take the sum,
+    common ones, which each copy has brought all the way, the mean.
+    """
+    pushes = np.maximum(pushes, 1e-6)
+    return (np.expm1(-shards * pushes) / (shards * np.expm1(-pushes))).astype(np.float32)
+
+
 def window_loss(
     inputs: np.ndarray, outputs: np.ndarray, bags: Sequence[Sequence[int]], drawn: Sequence[int], is_cbow: bool
 ) -> float:

@@ -13,6 +13,7 @@ from maquette.methods.word_vectors import (
     bags_of,
     keeping,
     odd_one,
+    parts_of_changes,
     pieces_of,
     window_loss,
     window_step,
@@ -137,8 +138,14 @@ def test_the_result_does_not_depend_on_threads_and_comes_back_from_its_state():
 def test_changes_of_all_shards_are_added():
     base, copies = np.zeros((3, 8), np.float32), np.zeros((2, 3, 8), np.float32)
     copies[0, 1], copies[1, 1], copies[1, 2] = 1, 2, 5
-    add_changes(base, copies, 0, 3)
-    assert base[:, 0].tolist() == [0, 3, 5] and (copies == base).all()
+    add_changes(base, copies, np.array([1, 1, 0.5], np.float32), 0, 3)
+    assert base[:, 0].tolist() == [0, 3, 2.5] and (copies == base).all()
+
+
+def test_rare_rows_take_the_sum_and_common_ones_the_mean():
+    parts = parts_of_changes(np.array([0, 1e-4, 1, 50]), 4)
+    assert parts[[0, 1, 3]] == pytest.approx([1, 1, 0.25], abs=1e-3)
+    assert parts[2] == pytest.approx((1 - np.exp(-4)) / (4 * (1 - np.exp(-1))))
 
 
 def test_shards_of_two_processes_add_up_to_those_of_one():
@@ -150,7 +157,9 @@ def test_shards_of_two_processes_add_up_to_those_of_one():
     for half in halves:
         half.round(stretches(0), 0.05)
     for place in range(2):
-        total = before[place] + changes[place].numpy() + changes[place + 2].numpy()
+        words = 60 * 0.05
+        parts = parts_of_changes(one.pushes[place] * words, 4)[:, None]
+        total = before[place] + parts * (changes[place].numpy() + changes[place + 2].numpy())
         np.testing.assert_allclose(total, one.base[place], atol=1e-6)
 
 

@@ -36,7 +36,9 @@ class NearestOptions(Options):
 
 
 class ProjectOptions(Options):
-    axes: str = option("man:woman, poor:rich", "axes from one word to another, with commas between them")
+    axes: str | None = option(
+        None, "axes such as man:woman, poor:rich; the two directions in which words vary most if not set"
+    )
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
+from maquette.methods.projections import principal_components
 from maquette.methods.word_vectors import odd_one, unit
 from maquette.recipes.word2vec.data import space_of, vector_of
 from maquette.recipes.word2vec.settings import NearestOptions, ProjectOptions
@@ -78,10 +79,16 @@ def vectors(trained: Trained, inputs: Iterable[str], options: Options) -> Iterat
 
 
 def project(trained: Trained, inputs: Iterable[str], options: ProjectOptions) -> Iterator[pd.DataFrame]:
-    """How far each word lies along axes, each from one word to another: the cosine with their difference."""
+    """How far each word lies along axes, each from one word to another: the cosine with their difference.
+
+    Without axes, along the two directions in which all words vary most.
+    """
     space = space_of(trained.model, trained.processing)
-    axes = {}
-    for axis in filter(None, (each.strip() for each in options.axes.split(","))):
+    axes: dict[str, np.ndarray] = {}
+    if options.axes is None:
+        directions = principal_components(space.unit, 2).directions
+        axes = {f"component_{place}": direction for place, direction in enumerate(directions, 1)}
+    for axis in filter(None, (each.strip() for each in (options.axes or "").split(","))):
         ends = axis.split(":")
         if len(ends) != 2 or not all(end.strip() for end in ends):
             raise UserError(f"--axes {axis!r} is no axis; it is from one word to another, such as man:woman.")
