@@ -163,7 +163,7 @@ def of_table(model: MLP | TableNetwork, known: dict[str, Any]) -> Portable:
 def export_vectors(folder: Path, out: Path) -> str:
     """Write word vectors as `.vec` or word2vec's `.bin`, by the ending, and read them back; what was made, in words."""
     trained = serving.open(folder).trained
-    model, words = trained.model, trained.processing.get("words")
+    model, words = trained.model, list(trained.processing.get("words", ()))
     if not isinstance(model, WordVectors):
         raise UserError(f"{folder} is a run of {trained.recipe}; vectors of words come from: maquette run word2vec")
     if out.suffix not in VECTORS:

@@ -66,7 +66,7 @@ class WordTrainer:
     def round(self, stretches: Sequence[Stretch], rate: float) -> tuple[float, int]:
         """One stretch a shard, of which only this process's are trained; gives the loss of a part and its windows."""
         mine = [(place, stretches[shard]) for place, shard in enumerate(self.shards) if shard < len(stretches)]
-        done = list(self.threads.map(lambda work: self._train(*work, rate), mine))
+        done = list(self.threads.map(lambda work: self._train(work[0], work[1], rate), mine))
         if self.copies:
             words = float(np.mean([np.diff(each.starts)[each.order].sum() for each in stretches]))
             self._add_up([each * (max(rate, LOWEST) * words) for each in self.pushes], len(stretches))

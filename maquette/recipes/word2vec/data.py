@@ -18,7 +18,7 @@ from maquette.data.text.documents import Texts
 from maquette.data.text.sentences import FORMAT, Lexicon, Sentences, read_sentences
 from maquette.data.text.word_tests import ANALOGIES, SIMILARITY, Judged, read_analogies, read_judged
 from maquette.measures.words import spearman, told_apart
-from maquette.methods.word_vectors import POWER, Space, pieces_of, word_rows
+from maquette.methods.word_vectors import Space, pieces_of, word_rows
 from maquette.models.word_vectors import WordVectors
 from maquette.progress import Progress
 from maquette.runs import Run
@@ -107,8 +107,8 @@ class Pairs:
     drawn: np.ndarray
 
 
-def held_out_pairs(test: Sentences, counts: np.ndarray, window: int, seed: int) -> Pairs:
-    """Pairs of the test part, at most 200,000, drawn by the seed; the other word is drawn as negatives are."""
+def held_out_pairs(test: Sentences, window: int, seed: int) -> Pairs:
+    """Pairs of the test part, at most 200,000, drawn by the seed; the other word is drawn from the same text."""
     g = np.random.default_rng([seed, 5])
     words, sentence = np.asarray(test.words), test.number_of_each()
     if len(words) < 2:
@@ -120,8 +120,7 @@ def held_out_pairs(test: Sentences, counts: np.ndarray, window: int, seed: int) 
     centre, other = centre[good][:MOST_PAIRS], other[good][:MOST_PAIRS]
     if not len(centre):
         raise UserError("No two words of the test part stand within one sentence; give text with longer sentences.")
-    weights = counts.astype(np.float64) ** POWER
-    drawn = g.choice(len(counts), size=len(centre), p=weights / weights.sum())
+    drawn = words[g.integers(len(words), size=len(centre))]  # as often as in text: frequency alone tells nothing
     return Pairs(words[other], words[centre], drawn)
 
 

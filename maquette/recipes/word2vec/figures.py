@@ -38,7 +38,7 @@ def parallelogram(vectors: np.ndarray, words: Sequence[str]) -> Figure:
         axes.plot(*places[[start, end]].T, color=GREY, linewidth=0.9, linestyle=":")
     axes.plot(*places.T, "o", color=INK, markersize=4)
     for place, word in zip(places, words, strict=True):
-        note(axes, *place, word, 5, 5)
+        note(axes, float(place[0]), float(place[1]), word, 5, 5)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_aspect("equal", adjustable="datalim")

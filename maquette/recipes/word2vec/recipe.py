@@ -126,7 +126,7 @@ def process(texts: Texts, settings: Settings, run: Run) -> Prepared:
         raise UserError(f"{texts.path} has {len(words.train)} sentences to train on; give more text.")
     threshold = threshold_of(lexicon.counts) if settings.subsample is None else settings.subsample
     report.show_words(words, threshold, run)
-    pairs = held_out_pairs(words.test, lexicon.counts, settings.window, settings.seed)
+    pairs = held_out_pairs(words.test, settings.window, settings.seed)
     processing = {"words": lexicon.words, "counts": lexicon.counts}
     return Prepared(words, pairs, threshold, processing, report.probes(lexicon.words)[:3])
 

@@ -167,13 +167,13 @@ def show_analogy(space: Space, analogy: str, run: Run) -> None:
         rows.append({"step": name, "nearest": ", ".join(f"{space.words[at]} {value:.2f}" for at, value in found)})
     run.table(f"{words[1]} - {words[0]} + {words[2]}", pd.DataFrame(rows), "Nearest words with their cosines.")
     best = space.nearest(second - first + third, TOLD, [a, b, c])
-    rows = [
+    ranked = [
         {"rank": rank, "word": space.words[at], "cosine": round(value, 3), "times": int(space.counts[at])}
         for rank, (at, value) in enumerate(best, 1)
     ]
     run.table(
         f"{words[0]} is to {words[1]} as {words[2]} is to",
-        pd.DataFrame(rows),
+        pd.DataFrame(ranked),
         "The three words themselves do not count.",
     )
     answer = best[0][0]
