@@ -25,6 +25,7 @@ NAMES = (
     "gpt_training",
     "gpt_generation",
     "text_encoding",
+    "word_vectors",
     "eliza",
     "splat_speed",
     "splat_quality",

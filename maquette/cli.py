@@ -283,9 +283,10 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="a finished run folder")
     parser.add_argument(
         "--format",
-        choices=["onnx", "huggingface", "ply", "compressed-ply", "splat", "spz", "gltf"],
+        choices=["onnx", "huggingface", "vec", "word2vec", "ply", "compressed-ply", "splat", "spz", "gltf"],
         default="onnx",
         help="onnx for networks (needs the extra onnx), huggingface for gpt with --network gpt2, "
+        "vec or word2vec (binary) for words as vectors, "
         "ply (all of it), compressed-ply, splat, spz (small) or gltf for scenes",
     )
     parser.add_argument("--out", type=Path, help="what to write (default: DIR/model.onnx, /huggingface, /scene.ply)")
@@ -295,6 +296,8 @@ def export(arguments: list[str]) -> None:
     kinds: dict[str, tuple[Callable[[Path, Path], str], str]] = {
         "onnx": (exporting.export_onnx, "model.onnx"),
         "huggingface": (exporting.export_huggingface, "huggingface"),
+        "vec": (exporting.export_vectors, "vectors.vec"),
+        "word2vec": (exporting.export_vectors, "vectors.bin"),
         "ply": (exporting.export_scene, "scene.ply"),
         "compressed-ply": (partial(exporting.export_scene, ending=".compressed.ply"), "scene.compressed.ply"),
         "splat": (partial(exporting.export_scene, ending=".splat"), "scene.splat"),

@@ -18,6 +18,7 @@ from maquette import serving
 from maquette.data.scenes.splatfiles import COMPRESSED, PARTS, Splats, write_scene
 from maquette.data.scenes.splats import origin_of
 from maquette.data.text.tokenizers import load_tokenizer
+from maquette.data.text.vector_files import read_vectors, write_vectors
 from maquette.families.diffusing import Expects
 from maquette.families.flights import FOREIGN_UP, told_cameras
 from maquette.files import cannot_write, written_whole
@@ -25,6 +26,7 @@ from maquette.graphics.cameras import camera_from
 from maquette.graphics.paths import common_up
 from maquette.huggingface import read_gpt2, write_gpt2
 from maquette.media import check_target
+from maquette.methods.word_vectors import word_rows
 from maquette.models import (
     GPT,
     GPT2,
@@ -46,6 +48,7 @@ from maquette.models import (
     SoftmaxClassifier,
     TableNetwork,
     UNet,
+    WordVectors,
     portable,
 )
 from maquette.models.portable import Port, Portable
@@ -53,6 +56,7 @@ from maquette.models.variational import VAE
 from maquette.settings import UserError
 from maquette.trained import Trained
 
+VECTORS = (".vec", ".bin")
 CLOSE = 1e-4  # the most that an answer of the file may differ from the network's
 LARGEST = 2**31 - 2**22  # bytes of weights that an ONNX file holds
 TOLD = ("classes", "target", "columns", "encoder", "tokenizer")  # what was fitted and is written beside the network
@@ -163,6 +167,22 @@ def of_table(model: MLP | TableNetwork, known: dict[str, Any]) -> Portable:
     numbers = {name: float(known[name]) for name in ("shift", "scale", "radius")}
     outputs = [Port(name, ("rows",), about) for name, about in words.items()]
     return portable.of_table(portable.TableValue(model, **numbers), outputs, numbers["scale"])
+
+
+def export_vectors(folder: Path, out: Path) -> str:
+    """Write word vectors as `.vec` or word2vec's `.bin`, by the ending, and read them back; what was made, in words."""
+    trained = serving.open(folder).trained
+    model, words = trained.model, list(trained.processing.get("words", ()))
+    if not isinstance(model, WordVectors):
+        raise UserError(f"{folder} is a run of {trained.recipe}; vectors of words come from: maquette run word2vec")
+    if out.suffix not in VECTORS:
+        raise UserError(f"--out {out} should end in {' or '.join(VECTORS)}.")
+    rows = word_rows(model.inputs.detach().numpy(), words, model.buckets)
+    write_vectors(out, words, rows)
+    again, read = read_vectors(out)
+    if len(again) != len(words) or not np.array_equal(read, rows):
+        raise UserError(f"{out} differs from the run once it is read back.")
+    return f"{out}: {len(words):,} words with {rows.shape[1]} numbers each"
 
 
 def export_huggingface(folder: Path, out: Path) -> str:

@@ -217,8 +217,10 @@ def weights(folder: Path) -> bytes:
 
 
 def numbers(folder: Path) -> tuple[dict, dict]:
+    """Scores and those of baselines, but for speeds, which differ from run to run."""
     scores = json.loads((folder / "scores.json").read_text())
-    return scores["scores"], scores["baselines"]
+    steady = {name: value for name, value in scores["scores"].items() if not name.endswith("_per_second")}
+    return steady, scores["baselines"]
 
 
 def metrics(folder: Path) -> list[dict]:

@@ -124,6 +124,8 @@ def of_generator(run) -> Exported:
         given["classes"] = torch.arange(4) % len(known["classes"])
     drawn = run.model["generator"](*given.values())
     return {name: each.numpy() for name, each in given.items()}, {"picture": (drawn.numpy() + 1) / 2}
+
+
 def of_diffusion(run) -> Exported:
     known, count = run.processing, 4
     sigma, classes = torch.tensor([0.01, 0.5, 5.0, 70.0]), torch.arange(count) % (len(known["classes"]) + 1)
@@ -147,7 +149,12 @@ ANSWERS = {
     "gan": of_generator,
     "diffusion": of_diffusion,
 }
-REFUSED = {"splat": "--format ply", "tokenizer": "no network that ONNX can hold"}
+REFUSED = {
+    "eliza": "is a run of eliza, which has no network",
+    "word2vec": "is a run of word2vec, which has no network",
+    "splat": "--format ply",
+    "tokenizer": "no network that ONNX can hold",
+}
 
 
 def check_onnx(folder, recipe: str, capsys) -> str:

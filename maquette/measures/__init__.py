@@ -36,6 +36,11 @@ BETTER = {
     "taught_accuracy": "higher",
     "kernel_error": "lower",
     "sizes_equal": "higher",
+    "men": "higher",
+    "wordsim": "higher",
+    "simlex": "higher",
+    "analogies": "higher",
+    "words_per_second": "higher",
     "exact_replies": "higher",
     "rules_reached": "higher",
 }  # scores that are not here (interval_width; coverage, which intervals have as well) have no better way of their own

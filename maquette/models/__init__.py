@@ -34,6 +34,7 @@ _HOMES = {
     "TableNetwork": "tabular",
     "UNet": "unet",
     "Unigram": "unigram",
+    "WordVectors": "word_vectors",
 }
 __all__ = list(_HOMES)
 

@@ -239,6 +239,24 @@ RECIPES = {
         {"run": Need("gpt")},
         fixed=20,
     ),
+    "word2vec": Entry(
+        "maquette.recipes.word2vec",
+        "text",
+        "words as vectors, learnt from your own text",
+        60,
+        "language",
+        {
+            "neighbours": Use(("text",), "table", "the words most like a word", '"king"'),
+            "analogy": Use(
+                ("text",), "table", "what is to the third as the second is to the first", '"man king woman"'
+            ),
+            "similarity": Use(("text",), "table", "how alike words are", '"king queen"'),
+            "odd": Use(("text",), "table", "which word does not belong to the others", '"king queen bread prince"'),
+            "vectors": Use(("text",), "table", "the numbers of words", '"king queen" --out VECTORS.csv'),
+            "project": Use(("text",), "table", "words along axes between words", '"king queen" --axes man:woman'),
+        },
+        fixed=30,
+    ),
     "eliza": Entry(
         "maquette.recipes.eliza",
         "text",

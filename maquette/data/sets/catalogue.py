@@ -161,6 +161,34 @@ _SETS = (
         make="python_reference",
     ),
     Source(
+        name="word_vectors",
+        medium="table",
+        files={
+            "questions-words.txt": (
+                "https://raw.githubusercontent.com/piskvorky/gensim/develop/gensim/test/test_data/questions-words.txt",
+                "8c29b3332afc46f3fb8be04cb5297bf96f39aa7131272dff57869b4485b22a36",
+            ),
+            "wordsim353.tsv": (
+                "https://raw.githubusercontent.com/piskvorky/gensim/develop/gensim/test/test_data/wordsim353.tsv",
+                "f92a022fc2537793a15bc3a8c162ebcd74990e033a228bb6388cb71e4c0b1e1d",
+            ),
+            "simlex999.txt": (
+                "https://raw.githubusercontent.com/piskvorky/gensim/develop/gensim/test/test_data/simlex999.txt",
+                "d5e0501971478a511430ee880bd0121e94ac701ba86d90544d83e6d2ba3db05d",
+            ),
+            "EN-MEN-TR-3k.txt": (
+                "https://raw.githubusercontent.com/mfaruqui/eval-word-vectors/master/data/word-sim/EN-MEN-TR-3k.txt",
+                "888b13580faa362c7b11da0a670258cf1b1eb4bf0ecbcd418918729a3bd3f43a",
+            ),
+        },
+        licence="LGPL-2.1 and MIT, as its publishers state; MEN CC BY 2.0",
+        description="tests of word vectors: WordSim-353, SimLex-999, MEN and 19,544 analogies; 0.7 MB",
+        example="river, water, 49.0",
+        standin="nothing: word2vec then leaves these scores out",
+        make="no_word_tests",
+        is_folder=True,
+    ),
+    Source(
         name="eliza",
         medium="text",
         files={

@@ -17,6 +17,7 @@ VERSIONS = {
     "letters_as_idx": 1,
     "photographs": 1,
     "clay_turntable": 1,
+    "no_word_tests": 1,
 }  # counted up when what they write changes; cached folders carry it
 FILES = {  # stand-ins of one file that have a name of their own
     "python_reference": "python_reference.txt",
@@ -113,6 +114,11 @@ def iris_of_scikit_learn(path: Path) -> None:
         *lengths, label = row.split(",")
         lines.append(",".join([*lengths, species[int(label)]]))
     path.write_bytes(("\n".join(lines) + "\n").encode())
+
+
+def no_word_tests(path: Path) -> None:
+    """An empty folder: people's judgements cannot be made up."""
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def listener_script(path: Path) -> None:

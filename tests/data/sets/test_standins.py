@@ -11,6 +11,7 @@ from maquette.data.sets.catalogue import SOURCES
 from maquette.data.sets.fetching import find, get
 from maquette.data.tables.columns import coordinates, leaks_of
 from maquette.data.tables.reading import read_table
+from maquette.methods.eliza_reading import read_script
 from maquette.settings import UserError
 
 
@@ -78,3 +79,20 @@ def test_photographs_are_those_of_scikit_image_and_scikit_learn():
     for name, array in truth.items():
         pixels = images.read(images.names.index(f"{name}.png"))
         assert np.abs(pixels - array.reshape(pixels.shape) / 255).max() < (0.02 if name == "china" else 1e-6)
+
+
+def test_scripts_of_eliza_are_scripts():
+    for name, is_standin in (("eliza", True), ("eliza_course", False)):
+        found = find(name)
+        script = read_script(found.path.read_text(encoding="utf-8"), name)
+        assert found.origin == "embedded" and bool(found.note) == is_standin and found.licence == "Apache-2.0"
+        assert script.memory is not None and not script.notes
+        assert script.is_capital == is_standin
+    with pytest.raises(UserError, match="eliza cannot be had"):
+        get("eliza")
+
+
+def test_people_s_judgements_are_not_made_up():
+    assert not list(find("word_vectors").path.iterdir())
+    with pytest.raises(UserError, match="word_vectors cannot be had"):
+        get("word_vectors")
