@@ -9,7 +9,7 @@ and many draws of z make the bound tighter, Burda et al. 2016, equation (8). All
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -146,6 +146,6 @@ def effective_draws(log_weights: Tensor) -> Tensor:
     return 1 / weights.square().sum(0)
 
 
-def bits_per_dimension(nats: Tensor | float, dimensions: int) -> Tensor | float:
+def bits_per_dimension(nats: Any, dimensions: int) -> Any:
     """Nats a picture of so many numbers, as bits a number."""
     return nats / (dimensions * math.log(2))

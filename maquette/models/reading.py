@@ -126,7 +126,8 @@ class CompiledRecurrent:
     def __init__(self, model: Recurrent):
         from maquette.kernels.recurrent import read_token
 
-        self.model, self.context, self.step = model, model.context, read_token
+        self.model, self.context = model, model.context
+        self.step: Any = read_token
         body: Any = model.body
 
         def stacked(name: str, layers: range) -> Any:

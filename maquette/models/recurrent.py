@@ -5,13 +5,14 @@ Sources: Elman 1990 (RNN), Cho et al. 2014 (GRU), Hochreiter and Schmidhuber 199
 """
 
 import sys
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 Cell = Literal["rnn", "gru", "lstm"]
-CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 GATES = {"rnn": ("state",), "gru": ("reset", "update", "new"), "lstm": ("input", "forget", "new", "output")}
 State = tuple[Tensor, ...]  # (L, B, W): what is said outside, and of an LSTM the memory beside it
 
@@ -46,7 +47,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.vocabulary, self.cell, self.embedded, self.width, self.layers = vocabulary, cell, embedded, width, layers
         self.embedding = nn.Embedding(vocabulary, embedded)
-        self.body = CELLS[cell](embedded, width, layers, batch_first=True)
+        self.body: Any = CELLS[cell](embedded, width, layers, batch_first=True)
         self.head = nn.Linear(width, vocabulary)
         if cell == "lstm":
             for name, shifts in self.body.named_parameters():

@@ -7,7 +7,7 @@ colours the three slopes by which a colour follows those before it.
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -244,7 +244,7 @@ class ConvVAE(VAE):
         self.multiplications = 3 * latent * everything + self.side**2 * sum(each.weight.numel() for each in layers)
         for layer in (self.read, self.prior, self.posterior):
             nn.init.normal_(layer.weight, std=0.1 / math.sqrt(layer.weight[0].numel()))
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(cast(Tensor, layer.bias))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def look(self, pictures: Tensor) -> tuple[Tensor, ...]:

@@ -1,6 +1,7 @@
 """Figures of recurrent networks: gates over a text, gradients over distance, what is recalled."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -66,7 +67,7 @@ def over_distance(
     for index, (name, line) in enumerate(lines.items()):
         x, y = finite(*line)
         good = y > 0 if logarithmic else np.ones(len(y), dtype=bool)
-        mark = {"marker": "o", "markersize": 3.5} if dots else {}
+        mark: dict[str, Any] = {"marker": "o", "markersize": 3.5} if dots else {}
         width = 1.5 + 0.7 * min(len(lines) - 1 - index, 3)  # of equal lines the lower one must still be seen
         colour = COLOURS[index % len(COLOURS)]
         axes.plot(x[good], y[good], color=colour, linewidth=width, label=plain(name, 40), **mark)

@@ -48,7 +48,7 @@ def beside_prior(draws: np.ndarray, names: Sequence[str]) -> Figure:
         1.75 * across + 0.6, 1.5 * lines + 0.5, across, lines,
         left=0.3, right=0.15, bottom=0.35, top=0.25, across=0.2, down=0.4, grid="x",
     )  # fmt: skip
-    edges = np.linspace(-4, 4, 49)
+    edges = np.linspace(-4, 4, 49).tolist()
     x = np.linspace(-4, 4, 161)
     for axes, name, values in zip(panels, names, draws.T, strict=False):
         axes.hist(np.clip(values, -4, 4), edges, density=True, color=BLUE, alpha=0.75, linewidth=0)

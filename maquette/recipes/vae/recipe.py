@@ -96,13 +96,13 @@ def process(images: SmallImages, settings: Settings, run: Run) -> GeneratorParts
 
 def build(parts: GeneratorParts, settings: Settings) -> VAE:
     known = parts.processing
-    common = {name: known[name] for name in ("size", "channels", "likelihood")}
+    common: dict[str, Any] = {name: known[name] for name in ("size", "channels", "likelihood")}
     model: VAE
     if settings.network == "dense":
         model = DenseVAE(**common, latent=settings.latents, hidden=8 * settings.width)
     else:
-        sizes = {"details": settings.details, "width": settings.width, "depth": settings.depth}
-        model = ConvVAE(**common, latent=settings.latents, **sizes, patch=PATCH)
+        sizes = {"details": settings.details, "width": settings.width, "depth": settings.depth, "patch": PATCH}
+        model = ConvVAE(**common | sizes, latent=settings.latents)
     some = parts.train.pictures[:10_000].float() / 255
     model.start_from(some.mean(0), some.std(0, unbiased=False))
     return model

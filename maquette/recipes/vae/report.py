@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,7 +117,7 @@ def show_parts(
     for name, (log_likelihood, divergence) in parts.items():
         told, paid = -float(log_likelihood.mean()), float(divergence.sum(1).mean())
         by_level = np.split(divergence.sum(0) / len(divergence), np.cumsum(levels)[:-1])
-        line = {"part": name, "-ELBO": told + paid, "-log p(x | z)": told, "divergence": paid}
+        line: dict[str, Any] = {"part": name, "-ELBO": told + paid, "-log p(x | z)": told, "divergence": paid}
         if len(levels) > 1:
             line |= {"of latents": float(by_level[0].sum()), "of details": float(by_level[1].sum())}
         line["bits per dimension"] = float(bits_per_dimension(told + paid, dimensions))
