@@ -28,6 +28,7 @@ from maquette.huggingface import read_gpt2, write_gpt2
 from maquette.media import check_target
 from maquette.methods.word_vectors import word_rows
 from maquette.models import (
+    CLIP,
     GPT,
     GPT2,
     MLP,
@@ -59,7 +60,14 @@ from maquette.trained import Trained
 VECTORS = (".vec", ".bin")
 CLOSE = 1e-4  # the most that an answer of the file may differ from the network's
 LARGEST = 2**31 - 2**22  # bytes of weights that an ONNX file holds
-TOLD = ("classes", "target", "columns", "encoder", "tokenizer")  # what was fitted and is written beside the network
+TOLD = (
+    "classes",
+    "target",
+    "columns",
+    "encoder",
+    "tokenizer",
+    "context",
+)  # what was fitted and is written beside the network
 
 
 def export_onnx(folder: Path, out: Path) -> str:
@@ -133,6 +141,8 @@ def portable_of(trained: Trained) -> Portable:
         return of_table(model, known)
     if isinstance(model, GPT | GPT2):
         return portable.of_language_model(model)
+    if isinstance(model, CLIP):
+        return portable.of_clip(model)
     if isinstance(model, DenseAutoencoder | ConvAutoencoder):
         return portable.of_autoencoder(model)
     if isinstance(model, VAE):

@@ -20,6 +20,8 @@ from maquette.settings import UserError, make_settings
 from maquette.trained import Trained, open_trained
 
 Answer = TypeVar("Answer")
+ANY = ("text", "scene", "captions")  # media of which nearly anything can be taken to be
+TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
 
 @dataclass
@@ -67,7 +69,7 @@ class Predictor:
         images, data frames, texts, or paths of files.
         """
         use = use_of(self.recipe, name)
-        is_one = bool(use.takes) and medium(use.takes[0]).is_one(inputs)
+        is_one = bool(use.takes) and medium(reader_of(use)).is_one(inputs)
         given = listed(inputs) if use.takes and not is_one else [] if inputs is None else [inputs]
         answers = self.answers(name, given, options)
         return medium(use.gives).plain(answers, is_one)
@@ -85,9 +87,10 @@ class Predictor:
                 aside(note)
         typed = medium("text").Typed() if chosen.listens and not inputs else None
         answers = self.answers(name, list(inputs), options, typed)
-        is_file = bool(inputs) and chosen.takes != ("text",)
-        title = medium("text").text_of(inputs[0])[:80] if inputs and not is_file else ""
-        asked = Asked(self.folder, Path(inputs[0]) if is_file else None, title or "From nothing", typed is not None)
+        texts = [each for each in inputs if kind_of(each, chosen) == "text"]
+        files = [each for each in inputs if kind_of(each, chosen) != "text"]
+        title = "; ".join(medium("text").text_of(each) for each in texts[:4])[:80]
+        asked = Asked(self.folder, Path(files[0]) if files else None, title or "From nothing", typed is not None)
         written: Path | None = medium(chosen.gives).write(answers, out, asked, print)
         return written
 
@@ -106,7 +109,7 @@ class Predictor:
         inputs: Iterable[Any] = typed or ()
         if typed is None:
             check_given(name, use, given)
-            inputs = medium(use.takes[0]).read(given, say, chosen) if use.takes else ()
+            inputs = medium(reader_of(use)).read(given, say, chosen) if use.takes else ()
         self.noted = []
         return self.noting(inferred(getattr(load_uses(self.recipe), name)(self.trained, inputs, chosen)))
 
@@ -138,15 +141,29 @@ def choose_use(recipe: str, given: list[Any], out: Path | None = None) -> str:
     """The first use that takes such inputs and can be written to `out`; the first of all if none does."""
     uses = RECIPES[recipe].uses
     fitting = [name for name, use in uses.items() if fits(use, given)] or list(uses)
-    if out is not None and out.suffix.lower() in PAGES:
-        fitting = [name for name in fitting if uses[name].gives == "page"] or fitting
+    ending = "" if out is None else out.suffix.lower()
+    wanted = "page" if ending in PAGES else "table" if ending in TABLES else ""
+    fitting = [name for name in fitting if uses[name].gives == wanted] or fitting
     return fitting[0]
 
 
 def fits(use: Use, given: list[Any]) -> bool:
     if not use.takes or not given:
         return not use.takes and not given
-    return all(any(medium(name).accepts(each) for name in use.takes) for each in given)
+    if not all(any(medium(name).accepts(each) for name in use.takes) for each in given):
+        return False
+    return len(use.takes) == 1 or {kind_of(each, use) for each in given} == set(use.takes)
+
+
+def reader_of(use: Use) -> str:
+    """The medium that reads what a use takes: its own, or where it takes pictures and text together, `captions`."""
+    return use.takes[0] if len(use.takes) == 1 else "captions"
+
+
+def kind_of(given: Any, use: Use) -> str:
+    """Of which of the media that a use takes an input is: text is what is none of the others."""
+    media = ("pictures", "text") if use.takes == ("captions",) else use.takes
+    return next((name for name in media if medium(name).accepts(given)), media[-1] if media else "")
 
 
 def check_given(name: str, use: Use, given: list[Any]) -> None:
@@ -162,10 +179,13 @@ def check_given(name: str, use: Use, given: list[Any]) -> None:
             raise UserError(
                 f"{name} takes {' and '.join(use.takes)}, and {each[:40]}... is too long for a file's name."
             )
-        others = [other for other in MEDIA if other not in ("text", "scene") and medium(other).accepts(each)]
+        others = [other for other in MEDIA if other not in ANY and medium(other).accepts(each)]
         if others:
             told = each if isinstance(each, str | Path) else f"a {type(each).__name__}"
             raise UserError(f"{name} takes {' and '.join(use.takes)}, and {told} is of the medium {others[0]}.")
+    lacking = set(use.takes) - {kind_of(each, use) for each in given}
+    if len(use.takes) > 1 and lacking:
+        raise UserError(f"{name} takes {' and '.join(use.takes)} together, and no {min(lacking)} was given.")
 
 
 def inferred(answers: Iterator[Answer]) -> Iterator[Answer]:

@@ -41,6 +41,19 @@ def make_houses(rows: int, seed: int = 0) -> pd.DataFrame:
     return frame
 
 
+def make_captions(folder: Path, count: int) -> None:
+    """Such pictures with a file of captions, two of each."""
+    make_photographs(folder, count)
+    lines = ["file,caption"]
+    for path in sorted(folder.rglob("*.png")):
+        name = path.relative_to(folder).as_posix()
+        lines += [
+            f"{name},{path.parent.name} of kind {int(path.stem) % 7}",
+            f"{name},picture {path.stem} of {path.parent.name}",
+        ]
+    (folder / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def make_photographs(folder: Path, count: int, size: int = 48, seed: int = 0) -> None:
     """Colour pictures of stripes and of spots, each in a folder of its own, as PNG; other seeds give other pictures."""
     from PIL import Image

@@ -134,6 +134,14 @@ def of_diffusion(run) -> Exported:
     return {"noisy": noisy.numpy(), "sigma": sigma.numpy(), "class": classes.numpy()}, {"expected": expected.numpy()}
 
 
+def of_clip(run) -> Exported:
+    size, context = run.processing["size"], run.processing["context"]
+    pictures, tokens = torch.rand(4, 3, size, size), torch.arange(2 * context).view(2, -1) % (context - 1)
+    seen, said = run.model(pictures, tokens)
+    answers = {"picture_embeddings": seen.numpy(), "text_embeddings": said.numpy()}
+    return {"pictures": pictures.numpy(), "tokens": tokens.numpy()}, answers
+
+
 ANSWERS = {
     "line": of_line,
     "regression": of_regression,
@@ -144,6 +152,7 @@ ANSWERS = {
     "image_classification": of_classifier,
     "attack": of_attack,
     "depth": of_classifier,
+    "clip": of_clip,
     "gpt": of_language_model,
     "attention": of_language_model,
     "gan": of_generator,

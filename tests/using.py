@@ -18,7 +18,7 @@ from maquette.cli import main
 from maquette.data.pictures.files import read_picture
 from maquette.graphics.cameras import camera_from, described
 from maquette.recipes import RECIPES, Use, use_options
-from maquette.serving import Predictor
+from maquette.serving import Predictor, reader_of
 from maquette.settings import flag
 
 # options that keep what a use makes small
@@ -49,14 +49,14 @@ def use_everything(folder: Path, place: Path, capsys: pytest.CaptureFixture) -> 
     for name, use in run.uses.items():
         here = place / name
         here.mkdir(parents=True)
-        given = INPUTS[use.takes[0]](run, name, here) if use.takes else Given([], None, [])
+        given = INPUTS[reader_of(use)](run, name, here) if use.takes else Given([], None, [])
         options = {key: SMALL[key] for key in use_options(run.recipe, name).model_fields if key in SMALL}
         words = [*given.words, *(word for key, value in options.items() for word in (flag(key), str(value)))]
         out = here / f"out{ENDINGS.get(use.gives, '')}"
         said = [] if is_found(run, name, use) else ["--use", name]
         assert main(["predict", str(folder), *words, *said, "--out", str(out)]) == 0
         assert f"Made {out}" in capsys.readouterr().out
-        ask = run.predict if not said and use.gives != "page" else partial(run.use, name)
+        ask = run.predict if is_first(run, name, use) and use.gives != "page" else partial(run.use, name)
         several = ask(given.several, **options) if use.takes else None
         is_way = use.gives == "film" and bool(use.takes)  # from one to another: it takes several
         one = several if is_way else ask(given.one, **options)
@@ -72,6 +72,11 @@ def is_found(run: Predictor, name: str, use: Use) -> bool:
     return name == next(
         other for other, each in run.uses.items() if each.takes == use.takes and (each.gives == "page") >= is_page
     )
+
+
+def is_first(run: Predictor, name: str, use: Use) -> bool:
+    """Whether it is what Python is answered with where no use is named."""
+    return name == next(other for other, each in run.uses.items() if each.takes == use.takes)
 
 
 # -- what goes in ------------------------------------------------------------------------------------------------------
@@ -107,7 +112,13 @@ def cameras(run: Predictor, name: str, here: Path) -> Given:
     return Given([str(here / "cameras.json")], camera_from(few[0]), list(map(camera_from, few)))
 
 
-INPUTS = {"table": a_table, "pictures": pictures, "text": text, "cameras": cameras}
+def captions(run: Predictor, name: str, here: Path) -> Given:
+    """Pictures and words together."""
+    seen, words = pictures(run, name, here), ["a red thing", "stripes"]
+    return Given([*seen.words, *words], [seen.one, *words], [*seen.several, *words])
+
+
+INPUTS = {"table": a_table, "pictures": pictures, "text": text, "captions": captions, "cameras": cameras}
 
 
 # -- what comes out ----------------------------------------------------------------------------------------------------
@@ -128,10 +139,12 @@ def check_table(given: Given, answered: Answered, use: Use) -> None:
         assert list(made)[: table.shape[1]] == list(table)
         new = [column for column in made if column not in table]
         assert any(column.endswith("_predicted") for column in new)
-    elif use.takes == ("pictures",):
+    elif use.takes[0] in ("pictures", "captions"):
         asked = Path(given.words[0])
-        assert len(answered.one) == 1 and len(expected) == len(given.several)
-        assert list(made.pop("file")) == sorted(path.relative_to(asked).as_posix() for path in asked.rglob("*.png"))
+        names = sorted(path.relative_to(asked).as_posix() for path in asked.rglob("*.png"))
+        words = [""] * len(given.words[1:]) if use.takes == ("captions",) else []  # each a row, before the pictures
+        assert len(answered.one) == 1 + len(words) and len(expected) == len(names) + len(words)
+        assert list(made.pop("file")) == words + names
     assert list(made) == list(expected) and len(made) == len(expected) > 0
     for column in new:
         if expected[column].dtype.kind == "f":

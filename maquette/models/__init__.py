@@ -8,6 +8,7 @@ from typing import Any
 
 _HOMES = {
     "AttackedClassifier": "classifiers",
+    "CLIP": "clip",
     "ConvAutoencoder": "autoencoder",
     "ConvVAE": "variational",
     "CourseCNN": "denoisers",

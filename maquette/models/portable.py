@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from maquette.models.attention import LanguageModel
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
+from maquette.models.clip import CLIP
 from maquette.models.gan import CourseGenerator, Generator
 from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
@@ -289,6 +290,35 @@ def of_generator(model: Generator | CourseGenerator) -> Portable:
         examples.append((latents, torch.arange(rows) % count) if count else (latents,))
     shape = ("batch", model.channels, model.size, model.size)
     return Portable(Drawn(model), inputs, [Port("picture", shape, "float32 in 0..1")], examples)
+
+
+# -- pictures and text -----------------------------------------------------------------------------------------------
+
+
+def of_clip(model: CLIP) -> Portable:
+    """Both towers; who wants one of them gives the other a single row of zeros."""
+    size, chance = model.size, torch.Generator().manual_seed(0)
+    picture = Port("pictures", ("pictures", 3, size, size), "float32 in 0..1, what is transparent on white")
+    tokens = Port(
+        "tokens",
+        ("texts", model.context),
+        "int64, of `tokenizer` in small letters; a text ends, and is filled up, with 0",
+    )
+    outputs = [
+        Port("picture_embeddings", ("pictures", model.numbers), "float32 of length 1"),
+        Port(
+            "text_embeddings",
+            ("texts", model.numbers),
+            f"float32 of length 1; probabilities are softmax({float(model.scale.detach()):.6g} x products)",
+        ),
+    ]
+    examples = []
+    for count, said in ((3, 2), (1, 4), (2, 1)):
+        words = torch.randint(1, model.vocabulary, (said, model.context), generator=chance)
+        words[:, -1] = 0
+        words[0, model.context // 2 :] = 0
+        examples.append((torch.rand(count, 3, size, size, generator=chance), words))
+    return Portable(model, [picture, tokens], outputs, examples)
 
 
 # -- text --------------------------------------------------------------------------------------------------------------

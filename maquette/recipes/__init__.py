@@ -16,6 +16,7 @@ CHAPTERS = {
     "language": "Hour three: tokens, attention, language models",
     "scenes": "Hour four: scenes from photographs",
     "generation": "Hour four: pictures from nothing",
+    "captions": "Hour four: pictures and words",
 }
 
 
@@ -318,6 +319,26 @@ RECIPES = {
             "interpolate": Use(("pictures",), "film", "a way from one picture to the next", "PICTURES --out way.webp"),
         },
         fixed=110,
+    ),
+    "clip": Entry(
+        "maquette.recipes.clip",
+        "captions",
+        "pictures and words in one space, found by each other",
+        90,
+        "captions",
+        {
+            "search": Use(
+                ("pictures", "text"), "page", "the pictures that words mean", 'PICTURES "A RED CIRCLE" --out PAGE.html'
+            ),
+            "classify": Use(
+                ("pictures", "text"), "table", "which words a picture shows", "PICTURE cat dog --out ANSWERS.csv"
+            ),
+            "similarity": Use(
+                ("pictures", "text"), "table", "how near pictures and words are", "PICTURES cat dog --out ANSWERS.csv"
+            ),
+            "embed": Use(("captions",), "table", "the numbers of pictures or words", "PICTURES --out NUMBERS.csv"),
+        },
+        fixed=25,
     ),
 }
 

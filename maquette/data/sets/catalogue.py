@@ -11,10 +11,10 @@ from dataclasses import dataclass
 class Source:
     """A data set. `files`: name -> (address, sha256); no address means that the file is never downloaded.
 
-    `medium` is what it holds: table, pictures, text or scene. The sha256 of a .gz file is that of its content: who
-    packs it again changes the file, not the data. A set of several files, or of folders (`is_folder`), is opened as a
-    folder. `make` is the function in standins.py that writes the stand-in (or, where `standin` is empty, the set
-    itself); `standin` says what it is.
+    `medium` is what it holds: table, pictures, captions, text or scene. The sha256 of a .gz file is that of its
+    content: who packs it again changes the file, not the data. A set of several files, or of folders (`is_folder`), is
+    opened as a folder. `make` is the function in standins.py that writes the stand-in (or, where `standin` is empty,
+    the set itself); `standin` says what it is.
     """
 
     name: str
@@ -42,6 +42,8 @@ def _idx_files(folder: str, *sums: str) -> dict[str, tuple[str, str]]:
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     return {f"{name}-ubyte.gz": (f"{folder}{name}-ubyte.gz", each) for name, each in zip(names, sums, strict=True)}
 
+
+SHAPES = "10,080 captioned pictures of shapes that Maquette draws itself"
 
 _SETS = (
     Source(
@@ -133,6 +135,56 @@ _SETS = (
         example="Train400/test_001.png, 180 x 180, grey",
         standin="the photographs that scikit-image and scikit-learn ship",
         make="photographs",
+        is_folder=True,
+    ),
+    Source(
+        name="captioned_shapes",
+        medium="captions",
+        files={"captioned_shapes": ("", "")},
+        licence="Apache-2.0",
+        description="10,080 pictures of shapes, 32 x 32, each said in words, that Maquette draws itself",
+        example="a striped red circle jumping over a line",
+        standin="",
+        make="shapes_with_captions",
+        is_folder=True,
+    ),
+    Source(
+        name="noto_emoji",
+        medium="captions",
+        files={
+            "noto_emoji_72.zip": ("", "8a015e356b2c448d1afad8531ecd620d1fab2b4b12af792520f39d35313fa141"),
+        },
+        licence="Apache-2.0 (pictures), Unicode licence (names)",
+        description="1,618 emoji of Noto, 72 x 72, with their names; 5 MB",
+        example="red heart",
+        standin=SHAPES,
+        make="shapes_with_captions",
+        is_folder=True,
+    ),
+    Source(
+        name="flickr8k_small",
+        medium="captions",
+        files={
+            "flickr8k_800.zip": ("", "d5c667bcec2d0e9e8cd7020058860f3980dd45ac7c5a2c1d3be4ceec28ad7955"),
+        },
+        licence="none stated; Flickr8k is for non-commercial research",
+        description="800 photographs of Flickr8k, about 200 pixels wide, with five captions each; 10 MB",
+        example="A child in a pink dress is climbing up a set of stairs in an entry way .",
+        standin=SHAPES,
+        make="shapes_with_captions",
+        is_folder=True,
+    ),
+    Source(
+        name="flowers64",
+        medium="captions",
+        files={
+            "flowers64.zip": ("", "6e98c2ada5ae713e4cf681e1f92929fbfad9ed62f8ae4337179d8df9384629e9"),
+        },
+        licence="none stated; the photographs CC BY 2.0",
+        description="3,670 photographs of five kinds of flowers, 64 x 64, with the kind as caption; 11 MB",
+        example="sunflowers",
+        standin=SHAPES,
+        make="shapes_with_captions",
         is_folder=True,
     ),
     Source(

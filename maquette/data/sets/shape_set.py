@@ -1,0 +1,107 @@
+"""The set of captioned shapes: which scenes there are, which of them training never sees, and the files of the set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from maquette.data.pictures.captions import CAPTIONS, STACK, captioned_rows
+from maquette.data.sets.shape_words import (
+    ACTION,
+    BESIDE,
+    COLOUR,
+    JUMPING,
+    LEANING,
+    NUMBER,
+    ON,
+    ROLLING,
+    SECOND_COLOUR,
+    SHAPE,
+    STANDING,
+    STYLE,
+    WAYS,
+    caption,
+)
+from maquette.data.sets.shapes import SIDE, draw
+
+
+def all_scenes() -> np.ndarray:
+    """Every scene, (26880, 7): one to four standing, one leaning, jumping, rolling, one beside or on another.
+
+    Of those with a second thing, its colour is another, and its shape and colour are no pair that is held out.
+    """
+    subjects = np.stack(np.meshgrid(np.arange(8), np.arange(8), np.arange(4), indexing="ij"), -1).reshape(-1, 3)
+    made = []
+    alone = [*((number, STANDING) for number in range(4)), (0, LEANING), (0, JUMPING), (0, ROLLING)]
+    for number, action in alone:
+        made.append(np.column_stack([subjects, np.tile([number, action, -1, -1], (len(subjects), 1))]))
+    seconds = np.stack(np.meshgrid(np.arange(8), np.arange(8), indexing="ij"), -1).reshape(-1, 2)
+    seconds = seconds[~is_held_pair(seconds[:, 0], seconds[:, 1])]
+    for action in (BESIDE, ON):
+        left, right = np.repeat(subjects, len(seconds), 0), np.tile(seconds, (len(subjects), 1))
+        pairs = np.column_stack([left, np.tile([0, action], (len(left), 1)), right])
+        made.append(pairs[pairs[:, COLOUR] != pairs[:, SECOND_COLOUR]])
+    return np.concatenate(made)
+
+
+def is_held_pair(shape: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Eight pairs of shape and colour, of each shape and each colour one, that training never sees."""
+    return colour == (3 * shape + 2) % 8
+
+
+def is_held(scenes: np.ndarray) -> np.ndarray:
+    """Whether a scene is kept from training: a held-out pair, or one of a tenth of shape, style and action together."""
+    triple = scenes[:, SHAPE] * 40 + scenes[:, STYLE] * 10 + scenes[:, ACTION]
+    return is_held_pair(scenes[:, SHAPE], scenes[:, COLOUR]) | (triple * 7919 % 101 < 10)
+
+
+def balanced(scenes: np.ndarray, count: int, g: np.random.Generator) -> np.ndarray:
+    """`count` of the scenes, all nine of a number or an action equally often, none twice while there are others."""
+    kinds = scenes[:, ACTION] * 4 + scenes[:, NUMBER]
+    names = np.unique(kinds)
+    found = []
+    for place, kind in enumerate(names):
+        rows = np.flatnonzero(kinds == kind)
+        wanted = count // len(names) + (place < count % len(names))
+        rounds = [g.permutation(rows) for _ in range(-(-wanted // len(rows)))]
+        found.append(np.concatenate(rounds)[:wanted])
+    return scenes[g.permutation(np.concatenate(found))]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Pictures (N, S, S, 3) uint8 of scenes (N, 7), their captions, and their part: train or test."""
+
+    pixels: np.ndarray
+    scenes: np.ndarray
+    texts: list[list[str]]
+    parts: list[str]
+
+
+def captioned_shapes(seed: int = 0, size: int = SIDE, train: int = 9_000, test: int = 540) -> Shapes:
+    """`train` pictures with three captions each, and `test` with one each of combinations seen and never seen.
+
+    The scenes of a test part are all different.
+    """
+    g = np.random.default_rng([seed, 8])
+    scenes = all_scenes()
+    held = is_held(scenes)
+    seen = balanced(scenes[~held], train, g)
+    known = balanced(np.unique(seen, axis=0), test, g)
+    new = balanced(scenes[held], test, g)
+    whole = np.concatenate([seen, known, new])
+    counts = [3] * train + [1] * (2 * test)
+    texts = [
+        [caption(scene, int(way)) for way in g.permutation(WAYS)[:count]]
+        for scene, count in zip(whole, counts, strict=True)
+    ]
+    parts = ["train"] * train + ["test"] * (2 * test)
+    return Shapes(draw(whole, seed, size), whole, texts, parts)
+
+
+def write_shapes(folder: Path, made: Shapes) -> None:
+    """Pictures as one array, and a file of captions with a line for each."""
+    folder.mkdir()
+    np.save(folder / STACK, made.pixels)
+    named = ((f"{number:05d}.png", *each) for number, each in enumerate(zip(made.texts, made.parts, strict=True)))
+    (folder / CAPTIONS).write_text(captioned_rows(named), encoding="utf-8", newline="\n")
