@@ -10,12 +10,13 @@ import torch
 
 from maquette.data.scenes.endings import is_scene_file
 from maquette.data.scenes.splatfiles import read_splats
+from maquette.entries import Use
 from maquette.families.flights import brought_near
 from maquette.graphics.cameras import described
 from maquette.media import MEDIA, Asked, medium, only_path
 from maquette.media.page import ENDINGS as PAGES
 from maquette.models import Gaussians
-from maquette.recipes import RECIPES, Use, load_uses, use_of, use_options
+from maquette.recipes import RECIPES, load_uses, use_of, use_options
 from maquette.settings import UserError, make_settings
 from maquette.trained import Trained, open_trained
 

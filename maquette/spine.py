@@ -23,10 +23,11 @@ from filelock import FileLock, Timeout
 
 from maquette import serving
 from maquette.checkpoints import Networks, save_model, save_state
+from maquette.entries import Need
 from maquette.facts import told
 from maquette.files import OWN_MISTAKE, cannot_write, failure_file, write_json
 from maquette.measures import direction
-from maquette.recipes import Need, entry_of, load_recipe, load_settings, recipe_settings, saved_settings
+from maquette.recipes import entry_of, load_recipe, load_settings, recipe_settings, saved_settings
 from maquette.runs import Interrupted, Run
 from maquette.settings import Settings, UserError, flag
 from maquette.steps import PREDICTION

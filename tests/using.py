@@ -18,7 +18,7 @@ from maquette.cli import main
 from maquette.data.pictures.files import read_picture
 from maquette.graphics.cameras import camera_from, described
 from maquette.recipes import RECIPES, Use, use_options
-from maquette.serving import Predictor, reader_of
+from maquette.serving import Predictor, choose_use, listed, reader_of
 from maquette.settings import flag
 
 # options that keep what a use makes small
@@ -56,7 +56,8 @@ def use_everything(folder: Path, place: Path, capsys: pytest.CaptureFixture) -> 
         said = [] if is_found(run, name, use) else ["--use", name]
         assert main(["predict", str(folder), *words, *said, "--out", str(out)]) == 0
         assert f"Made {out}" in capsys.readouterr().out
-        ask = run.predict if is_first(run, name, use) and use.gives != "page" else partial(run.use, name)
+        is_default = use.gives != "page" and choose_use(run.recipe, listed(given.several)) == name
+        ask = run.predict if is_default else partial(run.use, name)
         several = ask(given.several, **options) if use.takes else None
         is_way = use.gives == "film" and bool(use.takes)  # from one to another: it takes several
         one = several if is_way else ask(given.one, **options)
@@ -72,11 +73,6 @@ def is_found(run: Predictor, name: str, use: Use) -> bool:
     return name == next(
         other for other, each in run.uses.items() if each.takes == use.takes and (each.gives == "page") >= is_page
     )
-
-
-def is_first(run: Predictor, name: str, use: Use) -> bool:
-    """Whether it is what Python is answered with where no use is named."""
-    return name == next(other for other, each in run.uses.items() if each.takes == use.takes)
 
 
 # -- what goes in ------------------------------------------------------------------------------------------------------

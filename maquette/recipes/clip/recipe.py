@@ -87,7 +87,6 @@ def build(prepared: CaptionParts, settings: Settings) -> CLIP:
         depth=settings.depth,
         heads=heads_for(settings.text_width, 16),
         numbers=settings.numbers,
-        temperature=settings.temperature,
     )
 
 

@@ -19,7 +19,6 @@ class Settings(BaseSettings):
     batch_size: int = option(256, "pairs a batch: each picture is told from so many captions", "pairs", ge=2)
     optimizer: Literal["muon", "adamw"] = option("muon", "Muon for matrices and AdamW for the rest, or AdamW for all")
     learning_rate: float = option(0.04, "size of the steps; 0.001 suits adamw", gt=0)
-    temperature: float = option(0.07, "that of the softmax, at the start; it is learnt, not below 0.01", ge=0.01, le=1)
     equal: bool = option(True, "equal captions of a batch are as right as each other, not only the picture's own")
     shift: int = option(1, "training pictures are moved by up to so much each way", "px", ge=0, le=64)
     valid_share: float = option(0.05, "part of the pictures for validation", gt=0, lt=0.5)
