@@ -47,7 +47,8 @@ def test_list_and_help(capsys):
     chapters = [place for place, line in enumerate(lines) if line in CHAPTERS.values()]
     assert [lines[place] for place in chapters] == list(CHAPTERS.values())
     found = [line for line in lines if line.startswith("  ") and line[2] != " "]
-    assert [line.split()[0] for line in found] == list(RECIPES)
+    by_chapter = sorted(RECIPES, key=lambda name: list(CHAPTERS).index(RECIPES[name].chapter))
+    assert [line.split()[0] for line in found] == by_chapter
     for name, entry in RECIPES.items():
         place = next(place for place, line in enumerate(lines) if line.startswith(f"  {name} "))
         assert entry.summary in lines[place] and entry.cost in lines[place]

@@ -113,6 +113,13 @@ def of_restore(run) -> Exported:
     return {"picture": picture.numpy()}, {"answer": run.model(picture).numpy()}
 
 
+def of_kernels(run) -> Exported:
+    picture = torch.rand(2, 1, 9, 31)
+    return {"picture": picture.numpy()}, {
+        "answers": run.model(picture.expand(-1, len(run.model.names), -1, -1)).numpy()
+    }
+
+
 def of_language_model(run) -> Exported:
     tokens = torch.arange(2 * run.model.context).view(2, -1) % run.model.vocabulary
     return {"tokens": tokens.numpy()}, {"logits": run.model(tokens).numpy()}
@@ -152,6 +159,7 @@ ANSWERS = {
     "image_classification": of_classifier,
     "attack": of_attack,
     "depth": of_classifier,
+    "convolution": of_kernels,
     "clip": of_clip,
     "gpt": of_language_model,
     "attention": of_language_model,
@@ -159,6 +167,7 @@ ANSWERS = {
     "diffusion": of_diffusion,
 }
 REFUSED = {
+    "recurrent": "no network that ONNX can hold",
     "eliza": "is a run of eliza, which has no network",
     "word2vec": "is a run of word2vec, which has no network",
     "splat": "--format ply",

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from test_old_runs import NAMES
 
 from maquette.cli import main
-from maquette.recipes import RECIPES
 from maquette.settings import UserError
 from maquette.trained import checksum, lost_needs, open_needed, open_trained, read_record, read_settings
 
@@ -18,7 +18,7 @@ def line(old_runs, tmp_path) -> Path:
     return Path(shutil.copytree(old_runs / "finished" / "line", tmp_path / "line"))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_finished_run_opens_in_evaluation_mode_with_what_was_fitted(name, old_runs):
     trained = open_trained(old_runs / "finished" / name)
     assert trained.recipe == name and trained.settings["seed"] == 0 and trained.source["origin"] == "path"

@@ -29,6 +29,7 @@ from maquette.trained import Trained
 FEWEST = 16  # pictures that something can be learnt from
 MOST_SHOWN = 12  # classes in a picture of the report
 RATE = 8.0  # frames a second of a film of samples
+STAYS = 3  # frames that its end stays for, before it begins again
 WIDE = 240  # pixels, the side that such a film has at least
 AT_ONCE = 250  # pictures made together: more no longer fit the processor's cache
 
@@ -263,7 +264,7 @@ class Growth:
     It is kept with the run, so that a resumed one goes on with the same film.
     """
 
-    def __init__(self, moments: int = 24):
+    def __init__(self, moments: int = 18):
         self.moments = [(place / (moments - 1)) ** 2 for place in range(moments)]
         self.next = 0
         self.frames: list[Tensor] = []
@@ -285,7 +286,7 @@ class Growth:
         if not run.is_main or not self.frames:
             return
         (run.folder / "pictures").mkdir(exist_ok=True)
-        still = [self.frames[-1]] * int(RATE)  # the end stays for a moment before the film begins again
+        still = [self.frames[-1]] * STAYS
         write_film(run.folder / "pictures" / "growth.webp", map(sheet, [*self.frames, *still]), RATE)
         run.film("growth.webp", title, "The same seeds at each moment; the film begins again after its end.")
         shown = evenly(len(self.frames), 6)

@@ -392,7 +392,6 @@ def test_the_weighted_median_is_that_of_repeated_numbers():
         (["--show", "sound"], "'picture', 'depth' or 'alpha'"),
         (["--frame", "3"], "did you mean --frames?"),
         (["--out", "film.xyz"], "film.xyz cannot be written"),
-        (["--out", "film.png"], "--frames 1"),
         (["--out", "taken"], "not an empty folder"),
         (["--out", "nowhere/film.webp"], "no folder nowhere"),
         (["photo.png"], "no INPUT"),

@@ -116,7 +116,7 @@ def test_mixed_sizes_broken_and_tiny_files_train_all_the_same(tmp_path):
 
 
 def test_the_same_pictures_in_bounded_memory_train_too(tmp_path):
-    make_photographs(tmp_path / "data", 5, size=1100)
+    make_photographs(tmp_path / "data", 8, size=1100)
     run(tmp_path / "run", "--data", str(tmp_path / "data"), "--cache-mb", "16", "--steps", "4")
     assert "do not fit into 16 MB" in (tmp_path / "run" / "findings.json").read_text()
 

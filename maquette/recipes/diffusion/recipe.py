@@ -31,7 +31,7 @@ from maquette.steps import Fitted, Framing, Scores
 
 SEEN = 60_000  # pictures that the network looks at, unless `epochs` is set
 FEW = 5000  # training pictures below which some are moved
-GROWN, MOMENTS = 16, 24  # samples of the film of training, and how often they are made
+GROWN, MOMENTS = 16, 18  # samples of the film of training, and how often they are made
 GROWN_STEPS = 12  # of their way back
 BRIEF = 60  # fewer judged samples than this: the rest is brief, too
 MOST_ASKED = 1000  # test pictures whose noise is told for the score
