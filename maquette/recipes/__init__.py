@@ -276,7 +276,7 @@ RECIPES = {
         "maquette.recipes.clip",
         "captions",
         "pictures and words in one space, found by each other",
-        90,
+        120,
         "captions",
         {
             "search": Use(
@@ -290,7 +290,7 @@ RECIPES = {
             ),
             "embed": Use(("captions",), "table", "the numbers of pictures or words", "PICTURES --out NUMBERS.csv"),
         },
-        fixed=25,
+        fixed=35,
     ),
 }
 

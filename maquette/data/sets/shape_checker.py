@@ -72,8 +72,8 @@ def cut_out(masks: np.ndarray) -> np.ndarray:
     total, size = masks.shape[:2]
     made = np.zeros((total, CUT * CUT + 2), np.float32)
     filled = masks > 0.35
-    columns, lines = filled.any(1), filled.any(2)
-    rows = np.flatnonzero(columns.any(1))
+    columns, lines = np.any(filled, axis=1), np.any(filled, axis=2)
+    rows = np.flatnonzero(np.any(columns, axis=1))
     if not len(rows):
         return made
     ends = []

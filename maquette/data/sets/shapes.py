@@ -185,8 +185,8 @@ def layout(scenes: np.ndarray, g: np.random.Generator) -> Layout:
         for copy, (across, y_of) in enumerate(spots, 1):
             placed = np.stack([0.5 + 0.5 * dx + across * spread, y_of, small, flat], 1)
             things[:, copy] = np.where(chosen[:, None], placed, things[:, copy])
-    line = np.stack([np.full(total, 0.06), ground, np.full(total, 0.94), ground], 1)
-    lines = np.where(several[:, None], line, lines)
+    base_line = np.stack([np.full(total, 0.06), ground, np.full(total, 0.94), ground], 1)
+    lines = np.where(several[:, None], base_line, lines)
 
     # beside or on top of a second thing
     small, second = 0.215 * grow, np.maximum(scenes[:, SECOND_SHAPE], 0)

@@ -69,7 +69,7 @@ def one_map(
     page, (axes,) = figure(9.0, 6.4, left=0.05, right=0.05, top=0.05, bottom=0.05, grid="none")
     keep_colours(page)
     bare(axes)
-    pairs = LineCollection(np.stack([pictures, words], 1), colors=GREY, linewidths=0.5, alpha=0.5)
+    pairs = LineCollection(list(np.stack([pictures, words], 1)), colors=GREY, linewidths=0.5, alpha=0.5)
     axes.add_collection(pairs)
     axes.plot(*pictures.T, "o", color=BLUE, markersize=3, label="pictures", alpha=0.8, markeredgewidth=0)
     axes.plot(*words.T, "o", color=ORANGE, markersize=3, label="captions", alpha=0.8, markeredgewidth=0)
@@ -90,6 +90,7 @@ def one_map(
         near = [np.abs(place - other) for other in [*written, *taken]]
         if len(written) < NAMED and place[0] < 0.72 and all(apart[1] > 0.045 or apart[0] > 0.26 for apart in near):
             written.append(place)
-            write(axes, *words[row], "  " + plain(captions[row], 34), fontsize=SMALL - 1.5, va="center", color=INK)
+            x, y = words[row]
+            write(axes, x, y, "  " + plain(captions[row], 34), fontsize=SMALL - 1.5, va="center", color=INK)
     legend(axes, loc="lower right")
     return page

@@ -123,9 +123,9 @@ def train(model: CLIP, prepared: CaptionParts, settings: Settings, run: Run) -> 
         optimizer.scale(warm_cosine(step.progress))
         said = part.draw(rows, chance.rand(batches.size))
         seen, meant = model(moves(floats(pictures[rows]), batches.size), tokens[said])
-        both = (gathered(each, batches.size, run.rank, run.processes) for each in (seen, meant))
+        seen, meant = (gathered(each, batches.size, run.rank, run.processes) for each in (seen, meant))
         equal = groups_of(groups[said], batches.size, run) if settings.equal else None
-        loss = contrastive_loss(*both, shared_scale(model.scale, run.processes), equal)
+        loss = contrastive_loss(seen, meant, shared_scale(model.scale, run.processes), equal)
         update(optimizer, loss * run.processes, CLIPPED)  # each process has its own rows' part of the gradient
         model.clamp()
         total.add(loss, batches.size)
@@ -141,10 +141,10 @@ def optimizers_for(model: CLIP, kind: str, rate: float) -> Together:
     """AdamW for all weights, or Muon for matrices and convolutions; few rows of the embedding have a gradient."""
     if kind == "adamw":
         return Together(optimizer_of(model, rate))
-    table = model.texts.embedding.weight
-    inside = [weight for weight in model.parameters() if weight.dim() > 1 and weight is not table]
+    tables = list(model.texts.embedding.parameters())
+    inside = [weight for weight in model.parameters() if weight.dim() > 1 and weight is not tables[0]]
     rest = [weight for weight in model.parameters() if weight.dim() < 2]
-    adam = [AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)), AdamW([table], 5 * rate, betas=(0.9, 0.99))]
+    adam = [AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)), AdamW(tables, 5 * rate, betas=(0.9, 0.99))]
     return Together(Muon(inside, rate), *adam)
 
 

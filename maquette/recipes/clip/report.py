@@ -186,8 +186,8 @@ def about_words(train: CaptionPart, test: CaptionPart) -> list[Question]:
         return []
     true = []
     for texts in test.texts:
-        its = [number for number, name in enumerate(names) if any(name in words_of(text) for text in texts)]
-        true.append(its[0] if len(its) == 1 else -1)
+        told = [number for number, name in enumerate(names) if any(name in words_of(text) for text in texts)]
+        true.append(told[0] if len(told) == 1 else -1)
     prompts = []
     for name in names:
         others = set(names) - {name}
