@@ -143,6 +143,8 @@ def lighter(data: str, shown: float) -> str:
     if kind == "data:image/webp" or len(packed) < SMALL_DATA:
         return data
     picture: Image.Image = Image.open(io.BytesIO(base64.b64decode(packed)))
+    if picture.mode == "P":
+        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     if shown and picture.width > shown:
         size = round(shown), max(1, round(picture.height * shown / picture.width))
         picture = picture.convert("RGBA" if "A" in picture.getbands() else "RGB").resize(size, Image.Resampling.LANCZOS)

@@ -43,3 +43,13 @@ def test_figures_of_photographs_are_light_in_a_page_and_whole_beside_it(side):
     page = inline_svg(text, "a-", "noise")
     assert page is not None and page.count("data:image/") == 3
     assert len(page) < 600_000 and len(page) <= len(text) + 1000
+
+
+def test_a_palette_with_clear_places_keeps_them_clear(recwarn):
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 300, 4), dtype=np.uint8)
+    pixels[:100, :, 3] = 0
+    out = io.BytesIO()
+    Image.fromarray(pixels).quantize(256, method=Image.Quantize.FASTOCTREE).save(out, "PNG")
+    made = lighter("data:image/png;base64," + base64.b64encode(out.getvalue()).decode(), 150)
+    again = Image.open(io.BytesIO(base64.b64decode(made.partition(";base64,")[2])))
+    assert again.mode == "RGBA" and np.asarray(again)[:40, :, 3].max() < 30 and not recwarn.list
