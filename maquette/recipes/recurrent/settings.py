@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     batch_size: int = option(16, "streams of text read side by side", "streams", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.03 for muon, 0.008 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
-    probe: int = option(400, "steps for which each kind of network learns to recall, for the report; 0: none", ge=0)
+    probe: int = option(200, "steps for which each kind of network learns to recall, for the report; 0: none", ge=0)
     test_share: float = option(0.1, "part of the text kept for the scores", gt=0, lt=0.9)
 
 
