@@ -22,11 +22,9 @@ from maquette.data.pictures.caption_shards import shards_in, unpacked_shards
 from maquette.data.pictures.files import Picture, display_code, to_channels
 from maquette.data.pictures.finding import KNOWN, MADE, leads_outside
 from maquette.data.pictures.folders import Images, open_images, some
-from maquette.data.pictures.headers import Unreadable
-from maquette.data.pictures.small import fit_square
+from maquette.data.pictures.small import fit_square, read_rows
 from maquette.data.rows import split_rows
 from maquette.data.text.rows import json_objects
-from maquette.data.threads import in_threads
 from maquette.settings import UserError
 
 CAMERAS = {
@@ -311,19 +309,7 @@ def read_captioned(captions: Captions, size: int, *, most: int | None = None, se
         notes.append(f"{most:,} of {len(rows):,} pictures were taken, by chance.")
         rows = sorted(np.random.default_rng(seed).choice(len(rows), most, replace=False).tolist())
 
-    def load(row: int) -> np.ndarray | str:
-        try:
-            return squared(images.picture(row), size)
-        except Unreadable as error:
-            return error.reason
-
-    kept, squares = [], []
-    for row, square in zip(rows, in_threads(load, rows), strict=True):
-        if isinstance(square, str):
-            images.left_out.append((images.names[row], square))
-        else:
-            kept.append(row)
-            squares.append(square)
+    kept, squares = read_rows(images, rows, lambda picture: squared(picture, size))
     notes += images.notes()
     if len(kept) < FEWEST:
         raise UserError(f"Only {len(kept)} pictures with captions could be read; at least {FEWEST} are needed.")

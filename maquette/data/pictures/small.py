@@ -1,14 +1,15 @@
 """Small pictures of one size, all in memory, with classes: from idx files or from pictures in folders."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from maquette.data.pictures import idx
-from maquette.data.pictures.files import as_pixels, display_code, to_channels
+from maquette.data.pictures.files import Picture, as_pixels, display_code, to_channels
 from maquette.data.pictures.folders import open_images
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.pictures.ranges import Range
@@ -57,6 +58,38 @@ def split_images(
         return [rest[parts[0]], rest[parts[1]], np.sort(images.test)], told
     told = "Split by the seed, each class evenly over the parts." if evenly else "Split by the seed."
     return list(split_rows(len(images.pixels), seed, valid, test, strata)), told
+
+
+class Readable(Protocol):
+    """Pictures by their row, with their names, and a list for those that cannot be read."""
+
+    left_out: list[tuple[str, str]]
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def picture(self, number: int) -> Picture: ...
+
+
+def read_rows(
+    images: Readable, rows: Sequence[int], shape: Callable[[Picture], np.ndarray]
+) -> tuple[list[int], list[np.ndarray]]:
+    """Which of the rows can be read, and what `shape` makes of each; the others join `left_out` with their reasons."""
+
+    def load(row: int) -> np.ndarray | str:
+        try:
+            return shape(images.picture(row))
+        except Unreadable as error:
+            return error.reason
+
+    kept, made = [], []
+    for row, one in zip(rows, in_threads(load, rows), strict=True):
+        if isinstance(one, str):
+            images.left_out.append((images.names[row], one))
+        else:
+            kept.append(row)
+            made.append(one)
+    return kept, made
 
 
 def twins(pictures: np.ndarray, others: np.ndarray) -> int:
@@ -117,21 +150,11 @@ def _from_pictures(
         rows = sorted(np.random.default_rng(seed).choice(rows, most, replace=False).tolist())
     wanted = channels or max(pictures.entries[row].channels for row in rows)
 
-    def load(row: int) -> np.ndarray | str:
-        try:
-            picture = pictures.picture(row)
-        except Unreadable as error:
-            return error.reason
+    def fitted(picture: Picture) -> np.ndarray:
         pixels = display_code(picture.pixels) if picture.is_linear else picture.pixels
         return _fitted(pixels, size, wanted)
 
-    kept, squares = [], []
-    for row, square in zip(rows, in_threads(load, rows), strict=True):
-        if isinstance(square, str):
-            pictures.left_out.append((pictures.names[row], square))
-        else:
-            kept.append(row)
-            squares.append(square)
+    kept, squares = read_rows(pictures, rows, fitted)
     notes += pictures.notes()
     entries = [pictures.entries[row] for row in kept]
     if few := sum(min(entry.height, entry.width) < size for entry in entries):
