@@ -49,6 +49,10 @@ BETTER = {
     "words_per_second": "higher",
     "exact_replies": "higher",
     "rules_reached": "higher",
+    "rouge1": "higher",
+    "rouge2": "higher",
+    "rougeL": "higher",
+    "rougeLsum": "higher",
 }  # scores that are not here (interval_width; coverage, which intervals have as well) have no better way of their own
 
 
