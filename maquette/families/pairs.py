@@ -271,9 +271,8 @@ class PairBatches:
         mine = rows[self.rank :: self.processes]
         if not len(mine):
             mine, self.weight = rows[:1], 0.0
-        return batch_of(
-            [self.sources[row] for row in mine], [self.targets[row] for row in mine], self.ends, self.device
-        )
+        sources, targets = [self.sources[row] for row in mine], [self.targets[row] for row in mine]
+        return batch_of(sources, targets, self.ends, self.device)
 
     def state_dict(self) -> dict[str, Any]:
         return {"position": self.position, "start": self._start, "now": self.generator.get_state()}

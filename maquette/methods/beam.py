@@ -70,6 +70,7 @@ def penalty_of(length: int, power: float) -> float:
     return ((5 + length) / 6) ** power
 
 
+@torch.no_grad()
 def searching(
     steps: Steps,
     *,

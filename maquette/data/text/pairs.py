@@ -1,4 +1,4 @@
-"""Pairs of texts: two files of lines, columns of a table, fields of JSON lines, languages of a TMX; or a folder of them.
+"""Pairs of texts: two files of lines, columns of a table, fields of JSON lines, languages of a TMX, a folder of such.
 
 All pairs are held in memory. A pair with nothing on one side is left out and counted.
 """
@@ -122,11 +122,10 @@ def open_pairs(path: Path | None, source: str | None, target: str | None, sides:
         read_two(files[0], files[1], pairs, sides, "")
     elif path is None:
         one, other = sides.flags
-        given = next(
-            (f"{flag} {value}" for flag, value in zip(sides.flags, (source, target), strict=True) if value), ""
-        )
         raise UserError(
-            f"{given}: there is no such file." if given and source and target else f"Give both {one} and {other}."
+            f"{one} {source}: there is no such file."
+            if source and target
+            else f"Without --data, {one} and {other} name two files of lines; give both."
         )
     elif path.is_dir():
         pairs = pairs_of_folder(path, source, target, sides)
@@ -260,8 +259,8 @@ def read_two(first: Path, second: Path, pairs: Pairs, sides: Sides, part: PartNa
         quoted = lines[place].strip()
         quoted = f"{quoted[:SHOWN]} ..." if len(quoted) > SHOWN else quoted
         raise UserError(
-            f"{longer.name} has {of_many(len(lines), 'line', 'lines')} and {shorter.name} {place:,}: line {place + 1:,} "
-            f"of {longer.name}, {quoted!r}, has no partner. Line by line, the files must say the same."
+            f"{longer.name} has {of_many(len(lines), 'line', 'lines')} and {shorter.name} {place:,}: line "
+            f"{place + 1:,} of {longer.name}, {quoted!r}, has no partner. Line by line, the files must say the same."
         )
     pairs.files += 2
     for source, target in zip(sources, targets, strict=True):
@@ -316,9 +315,8 @@ def rows_of_table(path: Path, pairs: Pairs, source: str | None, target: str | No
                 yield names
             else:
                 names = two_of(path.name, table.names, source, target, sides)
-            pairs.names = (
-                pairs.names if pairs.names[0] else (f"column {source}", f"column {target}") if is_counted else names
-            )
+            if not pairs.names[0]:
+                pairs.names = (f"column {source}", f"column {target}") if is_counted else names
             for rows in batches(table):
                 yield from zip(rows.column(names[0]).to_pylist(), rows.column(names[1]).to_pylist(), strict=True)
             for _ in range(table.left_out):
