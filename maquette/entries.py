@@ -20,6 +20,7 @@ class Need(NamedTuple):
 
     otherwise: what happens where the setting is empty: that recipe is trained first (`train`), or nothing (`nothing`).
     files: whether the setting may also name something that is no run, which the recipe then reads itself.
+    also: other recipes of which the run may be as well.
     passes: settings that the recipe trained first takes over; `none` of them if it has not that setting.
     """
 
@@ -27,6 +28,7 @@ class Need(NamedTuple):
     otherwise: Literal["train", "nothing"] = "nothing"
     files: bool = False
     passes: tuple[str, ...] = ("data", "seed", "device")
+    also: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):

@@ -20,7 +20,7 @@ from transformers import (
 
 from maquette.data.text.vocabularies import train_tokenizer
 from maquette.huggingface_seq2seq import read_seq2seq, write_seq2seq
-from maquette.models.seq2seq import Seq2Seq
+from maquette.models.encoder_decoder import Seq2Seq
 from maquette.settings import UserError
 
 TEXT = "It was the best of times, it was the worst of times; “naïve” 東京 🦦\n\n  Let's go on!\n"
@@ -152,14 +152,22 @@ def test_cached_equals_whole_and_batch_equals_single(tmp_path, kind):
     source, written, known = batch(ours.vocabulary)
     with torch.inference_mode():
         whole = ours(source, written, known)
-        memory = ours.remember(source, known, places=30)
-        steps = [ours.read(written[:, :4], memory)]
-        steps += [ours.read(written[:, at : at + 1], memory) for at in range(4, 9)]
-        steps.append(ours.read(written[:, 9:12], memory))
+        memory = ours.encode(source, known)
+        cache = ours.new_cache(memory, known, 1, 30)
+
+        def read(count):
+            at = cache.length
+            return ours.logits(ours.decode(written[:, at : at + count], None, cache=cache)[:, -1])
+
+        steps = [read(count) for count in (4, 1, 1, 1, 1, 1, 3)]
         torch.testing.assert_close(torch.stack(steps, 1), whole[:, [3, 4, 5, 6, 7, 8, 11]], atol=1e-5, rtol=1e-4)
-        rows = torch.tensor([2, 0, 0, 1])
-        memory.reorder(rows)
-        torch.testing.assert_close(ours.read(written[rows, 12:13], memory), whole[rows, 12], atol=1e-5, rtol=1e-4)
+        cache = ours.new_cache(memory, known, 2, 30)
+        for at in range(3):
+            ours.read(written[:, at].repeat_interleave(2), cache)
+        left = torch.tensor([2, 0])
+        cache.choose(torch.tensor([5, 4, 0, 0]), left)
+        found = ours.read(written[left, 3].repeat_interleave(2), cache)
+        torch.testing.assert_close(found, whole[left, 3].repeat_interleave(2, 0), atol=1e-5, rtol=1e-4)
         for row in range(3):
             alone = ours(source[row : row + 1, : int(known[row].sum())], written[row : row + 1])
             torch.testing.assert_close(alone[0], whole[row], atol=1e-5, rtol=1e-4)

@@ -1,6 +1,6 @@
 """Pairs of texts for recipes: collected, split, cut into tokens, batched by length, and judged by what is written."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from maquette.data.text.pairs import Pairs, PartName, Sides, open_pairs
 from maquette.data.text.tokenizers import Kind, Tokenizer
 from maquette.data.text.vocabularies import train_tokenizer
 from maquette.data.words import of_many
-from maquette.methods.beam import Output, Steered, searched
+from maquette.methods.beam import Output, Steered, Steps, searched
 from maquette.models.encoder_decoder import Seq2Seq
 from maquette.runs import Run
 from maquette.settings import UserError
@@ -319,8 +319,12 @@ def written(
     beams: int = 4,
     length_penalty: float = 0.6,
     most: int | None = None,
+    steps: Callable[[Seq2Seq, Any], Steps] = Steered,
 ) -> list[list[Output]]:
-    """What the model writes for each source, best first; `most` tokens at most, by the source's length if not given."""
+    """What the model writes for each source, best first; `most` tokens at most, by the source's length if not given.
+
+    `steps` makes the way through the network of it and its cache.
+    """
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
     order = sorted(range(len(sources)), key=lambda row: len(sources[row]))
@@ -331,7 +335,7 @@ def written(
         limits = [most or most_for(len(row), model.context) for row in ordered[start:end]]
         cache = model.new_cache(model.encode(source, mask), mask, beams, max(limits))
         outputs = searched(
-            Steered(model, cache),
+            steps(model, cache),
             batch=len(source),
             beams=beams,
             start=ends.start,

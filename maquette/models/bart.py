@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maquette.models.seq2seq import ACTIVATIONS, Attention, Memory, Seq2Seq
+from maquette.models.encoder_decoder import DecoderCache, Seq2Seq, dropped
+from maquette.models.seq2seq import ACTIVATIONS, Attention, hiding, later_hidden
 
 SKIPPED = 2  # rows of BART's table of positions that stand for none
 
@@ -62,14 +63,19 @@ class Bart(Seq2Seq):
             elif name.endswith("bias"):
                 nn.init.zeros_(weight)
 
-    def encode(self, source: Tensor, hidden: Tensor | None) -> Tensor:
-        return self.encoder(self.embedded(self.embedding, source), hidden)
+    def encode(self, source: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = self.embedded(self.embedding, source)
+        return self.encoder(x, hiding(mask, x))
 
-    def sources_of(self, encoded: Tensor) -> list[tuple[Tensor, Tensor]]:
-        return [block.across.source(encoded) for block in self.decoder.blocks]
+    def decode(
+        self, target: Tensor, memory: Tensor | None, mask: Tensor | None = None, cache: DecoderCache | None = None
+    ) -> Tensor:
+        x = self.embedded(self.table, target)
+        return self.decoder(x, hiding(cache.mask if cache else mask, x), memory, cache)
 
-    def decode(self, written: Tensor, memory: Memory) -> Tensor:
-        return self.decoder(self.embedded(self.table, written), None, memory)
+    def new_cache(self, memory: Tensor, mask: Tensor | None, copies: int, places: int) -> DecoderCache:
+        sources = [block.across.source(memory) for block in self.decoder.blocks]
+        return DecoderCache(sources, mask, copies, min(places, self.context))
 
     @property
     def table(self) -> nn.Embedding:
@@ -99,16 +105,18 @@ class Half(nn.Module):
             self.register_buffer("waves", sinusoids(model.context, width), persistent=False)
         self.blocks = nn.ModuleList([Block(model, heads, wide, is_decoder) for _ in range(depth)])
 
-    def forward(self, x: Tensor, hidden: Tensor | None, memory: Memory | None = None) -> Tensor:
-        start = memory.length if memory else 0
+    def forward(
+        self, x: Tensor, hidden: Tensor | None, memory: Tensor | None = None, cache: DecoderCache | None = None
+    ) -> Tensor:
+        start = cache.length if cache else 0
         places = torch.arange(start, start + x.shape[1], device=x.device)
         x = self.norm(x + self.places(places + SKIPPED)) if self.is_learned else x + self.get_buffer("waves")[places]
         if self.training and self.dropout:
-            x = functional.dropout(x, self.dropout)
+            x = dropped(x, self.dropout)
         for layer, block in enumerate(self.blocks):
-            x = block(x, hidden, memory, layer)
-        if memory and memory.cache:
-            memory.cache.length += x.shape[1]
+            x = block(x, hidden, memory, cache, layer)
+        if cache:
+            cache.length += x.shape[1]
         return x
 
 
@@ -125,7 +133,7 @@ class Block(nn.Module):
     def __init__(self, model: Bart, heads: int, wide: int, is_decoder: bool):
         super().__init__()
         width = model.width
-        self.dropout, self.activation = model.dropout, model.activation
+        self.dropout, self.activation, self.is_decoder = model.dropout, model.activation, is_decoder
 
         def attention() -> Attention:
             size = width // heads
@@ -137,25 +145,30 @@ class Block(nn.Module):
         self.widen, self.narrow = nn.Linear(width, wide), nn.Linear(wide, width)
         self.wide_norm = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor, hidden: Tensor | None, memory: Memory | None = None, layer: int = 0) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        hidden: Tensor | None,
+        memory: Tensor | None = None,
+        cache: DecoderCache | None = None,
+        layer: int = 0,
+    ) -> Tensor:
+        """x (B, T, width); `hidden` (B, 1, 1, S) is for what the sources have not."""
         source = self.itself.source(x)
-        if memory and memory.cache:
-            source = memory.cache.extend(layer, *source)
-        bias, is_causal = hidden, memory is not None
-        if (
-            is_causal and 1 < x.shape[1] < source[0].shape[2]
-        ):  # several tokens after others: each sees what is before it
-            seen = torch.ones(x.shape[1], source[0].shape[2], dtype=torch.bool, device=x.device)
-            later = ~seen.tril(source[0].shape[2] - x.shape[1])
-            bias, is_causal = torch.zeros(later.shape).to(x).masked_fill(later, torch.finfo(x.dtype).min), False
+        if cache:
+            source = cache.extend(layer, *source)
+        bias, is_causal = (None, True) if self.is_decoder else (hidden, False)
+        if self.is_decoder and 1 < x.shape[1] < source[0].shape[2]:
+            bias, is_causal = later_hidden(x.shape[1], source[0].shape[2], x), False
         x = self.norm(x + self.drop(self.itself(x, source, bias, is_causal)))
-        if memory:
-            x = self.across_norm(x + self.drop(self.across(x, memory.sources[layer], memory.hidden)))
+        if self.is_decoder:
+            source = cache.sources[layer] if cache else self.across.source(memory)
+            x = self.across_norm(x + self.drop(self.across(x, source, hidden)))
         wide = ACTIVATIONS[self.activation](self.widen(x))
         return self.wide_norm(x + self.drop(self.narrow(wide)))
 
     def drop(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.dropout) if self.training and self.dropout else x
+        return dropped(x, self.dropout) if self.training and self.dropout else x
 
 
 LAYERS = {  # our name of a block's layer -> Hugging Face's

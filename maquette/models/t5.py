@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maquette.models.seq2seq import ACTIVATIONS, Attention, Memory, Seq2Seq, together
+from maquette.models.encoder_decoder import DecoderCache, Seq2Seq, dropped
+from maquette.models.seq2seq import ACTIVATIONS, Attention, hiding, later_hidden
+
+LONGEST = 1 << 16  # tokens; distances set no bound
 
 
 class T5(Seq2Seq):
@@ -16,6 +19,8 @@ class T5(Seq2Seq):
     divide by the root of `size`. Version 1.1 has a gated feed-forward layer, and published ones a head of their own; a
     tied head reads states divided by the root of the width, where `is_scaled`.
     """
+
+    first: int | None  # a token that has to come first: none
 
     def __init__(
         self,
@@ -41,15 +46,11 @@ class T5(Seq2Seq):
     ):
         super().__init__()
         self.vocabulary, self.width, self.size, self.wide = vocabulary, width, size, wide
-        self.encoder_depth, self.decoder_depth, self.heads, self.decoder_heads = (
-            encoder_depth,
-            decoder_depth,
-            heads,
-            heads,
-        )
+        self.encoder_depth, self.decoder_depth, self.heads = encoder_depth, decoder_depth, heads
         self.buckets, self.furthest, self.activation, self.is_gated = buckets, furthest, activation, is_gated
         self.is_tied, self.is_scaled, self.epsilon, self.dropout = is_tied, is_scaled, epsilon, dropout
-        self.start, self.pad, self.end = start, pad, end
+        self.start, self.pad, self.end, self.context = start, pad, end, LONGEST
+        self.first = None
         self.embedding = nn.Embedding(vocabulary, width)
         self.encoder, self.decoder = (
             nn.ModuleList([Block(self, is_decoder) for _ in range(depth)])
@@ -71,30 +72,34 @@ class T5(Seq2Seq):
                     spread = self.width**-0.5
                 nn.init.normal_(weight, std=spread)
 
-    def encode(self, source: Tensor, hidden: Tensor | None) -> Tensor:
+    def encode(self, source: Tensor, mask: Tensor | None = None) -> Tensor:
         places = torch.arange(source.shape[1], device=source.device)
-        bias = together(self.distances(self.encoder_distances, places, places, is_both=True), hidden)
+        bias = self.distances(self.encoder_distances, places, places, is_both=True)
+        hidden = hiding(mask, bias)
+        bias = bias if hidden is None else bias + hidden
         x = self.drop(self.embedding(source))
         for block in self.encoder:
             x = block(x, bias)
         return self.drop(self.encoder_norm(x))
 
-    def sources_of(self, encoded: Tensor) -> list[tuple[Tensor, Tensor]]:
-        return [block.across.source(encoded) for block in self.decoder]
-
-    def decode(self, written: Tensor, memory: Memory) -> Tensor:
-        before = memory.length
-        all_places = torch.arange(before + written.shape[1], device=written.device)
-        bias = self.distances(self.decoder_distances, all_places[before:], all_places, is_both=False)
-        if written.shape[1] > 1:
-            to_come = all_places[None] > all_places[before:, None]
-            bias = bias.masked_fill(to_come, torch.finfo(bias.dtype).min)
-        x = self.drop(self.embedding(written))
+    def decode(
+        self, target: Tensor, memory: Tensor | None, mask: Tensor | None = None, cache: DecoderCache | None = None
+    ) -> Tensor:
+        before = cache.length if cache else 0
+        places = torch.arange(before + target.shape[1], device=target.device)
+        bias = self.distances(self.decoder_distances, places[before:], places, is_both=False)
+        if target.shape[1] > 1:
+            bias = bias + later_hidden(target.shape[1], len(places), bias)
+        x = self.drop(self.embedding(target))
+        hidden = hiding(cache.mask if cache else mask, x)
         for layer, block in enumerate(self.decoder):
-            x = block(x, bias, memory, layer)
-        if memory.cache:
-            memory.cache.length += written.shape[1]
+            x = block(x, bias, memory, hidden, cache, layer)
+        if cache:
+            cache.length += target.shape[1]
         return self.drop(self.decoder_norm(x))
+
+    def new_cache(self, memory: Tensor, mask: Tensor | None, copies: int, places: int) -> DecoderCache:
+        return DecoderCache([block.across.source(memory) for block in self.decoder], mask, copies, places)
 
     def logits(self, states: Tensor) -> Tensor:
         weight = self.embedding.weight if self.head is None else self.head.weight
@@ -106,7 +111,7 @@ class T5(Seq2Seq):
         return table(buckets).permute(2, 0, 1)[None]
 
     def drop(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.dropout) if self.training and self.dropout else x
+        return dropped(x, self.dropout) if self.training and self.dropout else x
 
 
 def bucket_of(distance: Tensor, buckets: int, furthest: int, is_both: bool) -> Tensor:
@@ -148,14 +153,24 @@ class Block(nn.Module):
         self.is_gated = model.is_gated
         self.narrow = nn.Linear(wide, width, bias=False)
 
-    def forward(self, x: Tensor, bias: Tensor | None, memory: Memory | None = None, layer: int = 0) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        memory: Tensor | None = None,
+        hidden: Tensor | None = None,
+        cache: DecoderCache | None = None,
+        layer: int = 0,
+    ) -> Tensor:
+        """x (B, T, width); `bias` is for distances, `hidden` (B, 1, 1, S) for what the memory has not."""
         normed = self.norm(x)
         source = self.itself.source(normed)
-        if memory and memory.cache:
-            source = memory.cache.extend(layer, *source)
+        if cache:
+            source = cache.extend(layer, *source)
         x = x + self.drop(self.itself(normed, source, bias))
-        if memory:
-            x = x + self.drop(self.across(self.across_norm(x), memory.sources[layer], memory.hidden))
+        if cache or memory is not None:
+            source = cache.sources[layer] if cache else self.across.source(memory)
+            x = x + self.drop(self.across(self.across_norm(x), source, hidden))
         normed = self.wide_norm(x)
         wide = ACTIVATIONS[self.activation](self.widen(normed))
         if self.is_gated:
@@ -163,7 +178,7 @@ class Block(nn.Module):
         return x + self.drop(self.narrow(self.drop(wide)))
 
     def drop(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.dropout) if self.training and self.dropout else x
+        return dropped(x, self.dropout) if self.training and self.dropout else x
 
 
 def names_in_hugging_face(model: T5) -> dict[str, str]:

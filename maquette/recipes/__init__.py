@@ -238,6 +238,16 @@ RECIPES = {
         },
         fixed=60,
     ),
+    "summarise": Entry(
+        "maquette.recipes.summarise",
+        "pairs",
+        "a summary of a text, by a network pretrained elsewhere or here and then fine-tuned",
+        400,
+        "language",
+        {"summarise": Use(("text",), "text", "a summary of each text or file", "TEXT.txt")},
+        {"init": Need("summarise", files=True, also=("translate",))},
+        fixed=60,
+    ),
     "gan": Entry(
         "maquette.recipes.gan",
         "pictures",
@@ -381,7 +391,9 @@ def from_and_to(name: str) -> str:
     entry = entry_of(name)
     uses = [f"{use}: {' and '.join(each.takes) or 'nothing'} to {each.gives}" for use, each in entry.uses.items()]
     needs = [
-        f"needs a run of {need.recipe}" if need.otherwise == "train" else f"{flag(key)} takes a run of {need.recipe}"
+        f"needs a run of {need.recipe}"
+        if need.otherwise == "train"
+        else f"{flag(key)} takes a run of {' or '.join((need.recipe, *need.also))}"
         for key, need in entry.needs.items()
     ]
     return "; ".join([f"learns from {'a scene' if entry.data == 'scene' else entry.data}", *uses, *needs])
