@@ -74,6 +74,8 @@ def show_searches(
         "Beam search and greedy",
         pd.DataFrame(rows, columns=["search", "BLEU", "chrF", "words written a word of people"]),
     )
+    if list(beam) == list(greedy):
+        return
     gains = np.array(each_chrf(beam, test.targets)) - np.array(each_chrf(greedy, test.targets))
     order = np.argsort(-np.abs(gains), kind="stable")[:SHOWN]
     columns = {
