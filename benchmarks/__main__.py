@@ -26,6 +26,7 @@ NAMES = (
     "gpt_generation",
     "text_encoding",
     "word_vectors",
+    "translation",
     "eliza",
     "splat_speed",
     "splat_quality",

@@ -206,8 +206,11 @@ def plain(answers: Iterable[str | Continuation], is_one: bool) -> Any:
 
 
 def show(inputs: Any, answers: Iterable[str | Continuation], run: Any) -> None:
-    written = pd.DataFrame({"text": inputs, "goes on": plain(answers, False)})
-    run.table("Examples", written, "Beginnings from the test part, and what the saved model makes of them.")
+    found = list(answers)
+    goes_on = any(isinstance(each, Continuation) and each.prompt for each in found)
+    name, what = ("goes on", "Beginnings") if goes_on else ("answer", "Texts")
+    written = pd.DataFrame({"text": inputs, name: plain(found, False)})
+    run.table("Examples", written, f"{what} from the test part, and what the saved model makes of them.")
 
 
 def keep(data: Any) -> Path:

@@ -41,7 +41,7 @@ from maquette.steps import Fitted, Framing, Scores
 from maquette.training import Average, Total, choose_threads, flat_then_linear, update
 
 SOURCE = "multi30k"
-WARM = 100  # steps in which the learning rate rises
+WARM = 0.03  # part of training in which the learning rate rises, nearly
 MOMENTS = 20  # times that the losses are logged
 TRIALS = 8  # times that something is translated while it learns
 WATCHED, TRIED = 200, 100  # pairs of the curve of the loss, and of that of BLEU
@@ -211,7 +211,7 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
     model.train()
     for step in run.loop(steps):
         batch = next(batches)
-        optimizer.scale(flat_then_linear(step.progress) * min(1.0, step.number / WARM))
+        optimizer.scale(min(flat_then_linear(step.progress), 0.1 + step.progress / WARM))
         states = model.decode(batch.inputs, model.encode(batch.source, batch.mask), batch.mask)
         said = batch.targets != IGNORED
         loss = smoothed_cross_entropy(states[said], model.embedding.weight, batch.targets[said], settings.smoothing)

@@ -74,6 +74,8 @@ def show_searches(
         "Beam search and greedy",
         pd.DataFrame(rows, columns=["search", "BLEU", "chrF", "words written a word of people"]),
     )
+    if list(beam) == list(greedy):
+        return
     gains = np.array(each_chrf(beam, test.targets)) - np.array(each_chrf(greedy, test.targets))
     order = np.argsort(-np.abs(gains), kind="stable")[:SHOWN]
     columns = {
@@ -125,22 +127,19 @@ def grouped(tokenizer: Tokenizer, tokens: Sequence[int]) -> tuple[list[str], lis
     """Tokens as words: each word, and the places of its tokens."""
     words: list[str] = []
     places: list[list[int]] = []
+    has_pieces = tokenizer.kind not in ("words", "spaces", "characters")
     for place, token in enumerate(tokens):
         text = readable(tokenizer, token)
         is_bytes = getattr(tokenizer, "is_byte_level", False)
-        goes_on = text.startswith(CONTINUED) if not is_bytes else not text.startswith(" ")
+        goes_on = not text.startswith(" ") if is_bytes else text.startswith(CONTINUED)
         bare = text.removeprefix(CONTINUED).strip()
-        is_word = bool(bare) and (bare[0].isalnum() or bare[0] in "'\\")
-        if (
-            words
-            and tokenizer.kind not in ("words", "spaces", "characters")
-            and goes_on
-            and is_word == words[-1][-1:].isalnum()
-        ):
+        is_word = bare[:1].isalnum() or bare[:1] == "\\"  # bytes of a letter read so
+        before = words[-1] if words else None
+        if before is not None and has_pieces and goes_on and (not before or is_word == before[-1:].isalnum()):
             words[-1] += bare
             places[-1].append(place)
         else:
-            words.append(bare or text)
+            words.append(bare if has_pieces else text)
             places.append([place])
     return words, places
 

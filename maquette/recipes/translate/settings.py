@@ -46,11 +46,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "course": {
         "norm": "after",
-        "vocabulary": 8000,
-        "depth": 3,
-        "width": 256,
+        "width": 128,
+        "wide": 512,
         "heads": 8,
-        "wide": 1024,
         "dropout": 0.1,
         "optimizer": "adamw",
     },
