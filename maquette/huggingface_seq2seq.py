@@ -1,5 +1,6 @@
 """Folders of T5, BART and Marian as Hugging Face's `transformers` reads and writes them; it is not needed for that."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -259,8 +260,14 @@ def write_seq2seq(model: T5 | Bart, framed: Framed, folder: Path) -> None:
 
 
 def definition_of(framed: Framed) -> str:
-    """The tokenizer's JSON, by which `tokenizers` puts the same tokens around a text."""
-    fast = Fast.from_str(framed.tokenizer.definition)
+    """The tokenizer's JSON, by which `tokenizers` puts the same tokens around a text.
+
+    Our own kinds are given texts with a blank before them; there they put it themselves.
+    """
+    definition = json.loads(framed.tokenizer.definition)
+    if framed.tokenizer.kind != "huggingface":
+        definition["pre_tokenizer"]["add_prefix_space"] = True
+    fast = Fast.from_str(json.dumps(definition))
     around = {number: framed.tokenizer.vocabulary[number] for number in (*framed.before, *framed.after)}
     plain, made = (fast.encode("a", add_special_tokens=special).ids for special in (False, True))
     if made != [*framed.before, *plain, *framed.after]:

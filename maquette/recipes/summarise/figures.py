@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from maquette.figures.style import BLUE, COLOURS, GREEN, ORANGE, figure, label, note, plain, width_of
+from maquette.figures.style import BLUE, COLOURS, GREEN, ORANGE, figure, label, legend, note, plain, width_of
 
 Interval = tuple[float, float, float]  # mean, low, high
 
@@ -13,19 +13,19 @@ Interval = tuple[float, float, float]  # mean, low, high
 def scores(names: Sequence[str], found: Mapping[str, Sequence[Interval]]) -> Figure:
     """A row for each way to summarise, a point with its interval for each kind of ROUGE."""
     words = [plain(name, 32) for name in names]
-    page, (axes,) = figure(7.2, 0.7 + 0.42 * len(names) + 0.3, left=0.3 + width_of(words), right=0.3, top=0.35)
+    page, (axes,) = figure(7.2, 0.7 + 0.42 * len(names) + 0.3, left=0.3 + width_of(words), right=0.3, top=0.4)
     places = np.arange(len(names))[::-1]
     for row, (kind, values) in enumerate(found.items()):
         colour = COLOURS[row]
         means, lows, highs = np.array(values, dtype=np.float64).T
         axes.hlines(places, lows, highs, color=colour, linewidth=4, alpha=0.3)
-        axes.plot(means, places, "o", color=colour, markersize=5)
-        note(axes, float(means[0]), float(places[0]), kind, up=8, ha="center", color=colour, fontweight="bold")
+        axes.plot(means, places, "o", color=colour, markersize=5, label=kind)
     axes.set_yticks(places, words)
     axes.set_ylim(-0.6, len(names) - 0.2)
     axes.set_xlim(left=0)
     axes.grid(False, axis="y")
     label(axes, "F-measure, of 100")
+    legend(axes, ncols=len(found), loc="lower left", bbox_to_anchor=(0, 1))
     return page
 
 

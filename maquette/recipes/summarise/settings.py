@@ -40,12 +40,12 @@ class Settings(BaseSettings):
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
-        "vocabulary": 320,
+        "vocabulary": 512,
         "depth": 1,
         "width": 32,
         "heads": 2,
-        "context": 64,
-        "longest": 24,
+        "context": 96,
+        "longest": 32,
         "steps": 30,
         "beams": 2,
         "judged": 20,
