@@ -320,17 +320,18 @@ def written(
     length_penalty: float = 0.6,
     most: int | None = None,
     steps: Callable[[Seq2Seq, Any], Steps] = Steered,
+    places: int = WRITTEN,
 ) -> list[list[Output]]:
     """What the model writes for each source, best first; `most` tokens at most, by the source's length if not given.
 
-    `steps` makes the way through the network of it and its cache.
+    `steps` makes the way through the network of it and its cache; `places` of sources are read at once, of all beams.
     """
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
     order = sorted(range(len(sources)), key=lambda row: len(sources[row]))
     ordered = [sources[row] for row in order]
     found: list[list[Output]] = [[] for _ in sources]
-    for start, end in cut_by_length(ordered, [row[:0] for row in ordered], WRITTEN // beams):
+    for start, end in cut_by_length(ordered, [row[:0] for row in ordered], places // beams):
         source, mask = sources_of(ordered[start:end], ends.pad, device)
         limits = [most or most_for(len(row), model.context) for row in ordered[start:end]]
         cache = model.new_cache(model.encode(source, mask), mask, beams, max(limits))

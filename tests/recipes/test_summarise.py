@@ -16,7 +16,7 @@ from maquette.recipes.summarise.data import Frame, Gaps, frame_of, lines_of, pla
 from maquette.recipes.summarise.recipe import pace
 from maquette.serving import open as open_run
 
-SMALL = {"preset": "small", "judged": 30, "context": 128, "longest": 48, "beams": 1, "vocabulary": 600}
+SMALL = {"preset": "small", "judged": 20, "context": 128, "longest": 40, "beams": 1, "vocabulary": 600}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,9 @@ def talks():
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory, talks):
     folder = tmp_path_factory.mktemp("summarise") / "run"
-    return maquette.run("summarise", data=talks, out=folder, width=48, steps=250, pretraining=0.3, **SMALL)
+    return maquette.run(
+        "summarise", data=talks, out=folder, width=48, batch_size=16, steps=150, pretraining=0.2, **SMALL
+    )
 
 
 def test_it_learns_to_summarise(learnt):
@@ -84,8 +86,7 @@ def test_its_folder_answers_the_same_in_transformers(learnt, talks, tmp_path):
     assert tokenizer.decode(made[0], skip_special_tokens=True).strip() == expected
 
 
-@pytest.mark.parametrize("kind", ["t5", "bart", "marian"])
-@pytest.mark.parametrize("lora", [0, 2])
+@pytest.mark.parametrize(("kind", "lora"), [("t5", 0), ("t5", 2), ("bart", 0), ("marian", 0)])
 def test_a_folder_of_hugging_face_is_fine_tuned(tmp_path, talks, kind, lora):
     their_folder(tmp_path / "hf", kind)
     sizes = {"context": 40, "longest": 20, "judged": 5, "beams": 2, "learning_rate": 1e-2, "data": talks[:60]}
@@ -99,6 +100,11 @@ def test_a_folder_of_hugging_face_is_fine_tuned(tmp_path, talks, kind, lora):
     else:
         assert len(moved) > 20
     assert model.dropout == 0.1
+    if kind == "t5":
+        is_gone_on_with(run, tmp_path, sizes)
+
+
+def is_gone_on_with(run, tmp_path, sizes):
     again = maquette.run("summarise", out=tmp_path / "on", init=str(run.folder), steps=2, **sizes)
     assert again.baselines["before fine-tuning"]["rouge1"] == pytest.approx(run.scores["rouge1"])
 
@@ -111,10 +117,17 @@ def weights_of(folder):
 
 def test_a_run_of_translate_is_gone_on_with(small_runs, tmp_path, talks):
     run = maquette.run(
-        "summarise", data=talks[:60], out=tmp_path / "run", init=str(small_runs.own("translate")), steps=2, judged=5
+        "summarise",
+        data=talks[:60],
+        out=tmp_path / "run",
+        init=str(small_runs.own("translate")),
+        steps=2,
+        judged=5,
+        context=40,
+        longest=20,
     )
     assert run.scores["rouge1"] >= 0
-    assert maquette.open(run.folder).predict("Anna: Shall we?")
+    assert isinstance(maquette.open(run.folder).predict("Anna: Shall we?"), str)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a summariser reads and writes: networks to start from, texts as tokens, texts with gaps, plain summaries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ SIDES = Sides(
     ),
 )
 MARKS = 100  # tokens beyond the vocabulary that mark gaps, as T5 has them
+READ_AT_ONCE = 1 << 15  # places of texts, of all beams, that are held at once when summaries are written
 PREFIX = "summarize: "  # what T5 was taught to be told
 
 
@@ -50,14 +51,23 @@ class Frame:
 
     def sources(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Tokens (N,) int32 of texts, cut to what is read."""
-        room = self.context - len(self.before) - len(self.after)
-        found = encoded(self.tokenizer, [self.prefix + text for text in texts], room)
-        return [np.array([*self.before, *tokens, *self.after], np.int32) for tokens in found]
+        return self.as_sources(self.whole(texts, self.prefix))
 
     def targets(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Tokens of summaries without their end, cut to what is written."""
-        found = encoded(self.tokenizer, texts, self.longest - 1 - len(self.before))
-        return [np.array([*self.before, *tokens], np.int32) for tokens in found]
+        return self.as_targets(self.whole(texts))
+
+    def whole(self, texts: Sequence[str], prefix: str = "") -> list[np.ndarray]:
+        """All tokens of texts, with nothing around them."""
+        return encoded(self.tokenizer, [prefix + text for text in texts], 1 << 30)
+
+    def as_sources(self, whole: Sequence[np.ndarray]) -> list[np.ndarray]:
+        room = self.context - len(self.before) - len(self.after)
+        return [np.array([*self.before, *tokens[:room], *self.after], np.int32) for tokens in whole]
+
+    def as_targets(self, whole: Sequence[np.ndarray]) -> list[np.ndarray]:
+        room = self.longest - 1 - len(self.before)
+        return [np.array([*self.before, *tokens[:room]], np.int32) for tokens in whole]
 
     def text(self, tokens: Sequence[int]) -> str:
         around = {*self.before, *self.after, self.ends.pad}
@@ -115,13 +125,17 @@ def beginning(
     return model, Frame(**{**vars(frame), **sizes})
 
 
-def text_to_pretrain(path: str | None, train: Part) -> tuple[list[str], str]:
-    """Texts for pretraining, and where they are from in words."""
-    if path is None:
-        return [*train.sources, *train.targets], "the texts and summaries of the training part"
+def texts_at(path: str) -> list[str]:
+    """Texts of one's own to pretrain on."""
     if not Path(path).expanduser().exists():
         raise UserError(f"--text {path}: there is no such file or folder.")
-    return [piece.text for piece in open_texts(Path(path).expanduser()).pieces()], path
+    return [piece.text for piece in open_texts(Path(path).expanduser()).pieces()]
+
+
+def joined(texts: Iterable[np.ndarray], end: int) -> np.ndarray:
+    """Texts as one row of tokens (N,), each with its end."""
+    last = np.array([end], np.int32)
+    return np.concatenate([part for tokens in texts for part in (tokens, last)])
 
 
 class Gaps:
@@ -159,11 +173,10 @@ class Gaps:
         self.batches.load_state_dict(state["batches"])
 
 
-def pair_batches(frame: Frame, part: Part, size: int, run: Run) -> PairBatches:
+def pair_batches(sources: list[np.ndarray], targets: list[np.ndarray], ends: Ends, size: int, run: Run) -> PairBatches:
     """Batches of `size` pairs of nearly equal length."""
-    made = PairBatches(frame.sources(part.sources), frame.targets(part.targets), 1, frame.ends, run)
-    count = len(part)
-    made.bounds = [(start, min(start + size, count)) for start in range(0, count, size)]
+    made = PairBatches(sources, targets, 1, ends, run)
+    made.bounds = [(start, min(start + size, len(sources))) for start in range(0, len(sources), size)]
     return made
 
 
@@ -179,6 +192,7 @@ def summaries(
         length_penalty=length_penalty,
         most=frame.longest,
         steps=frame.guided(model, no_repeat),
+        places=READ_AT_ONCE,
     )
     return [frame.text(best[0].tokens) if best else "" for best in found]
 

@@ -17,7 +17,6 @@ from maquette.families.pairs import (
     Material,
     analyze_pairs,
     collect_pairs,
-    encoded,
     held_out_loss,
     shared_subwords,
     split_pairs,
@@ -36,11 +35,12 @@ from maquette.recipes.summarise.data import (
     Frame,
     Gaps,
     beginning,
+    joined,
     loss_of,
     pair_batches,
     plain_summaries,
     summaries,
-    text_to_pretrain,
+    texts_at,
 )
 from maquette.recipes.summarise.settings import Settings
 from maquette.runs import Run
@@ -50,8 +50,8 @@ from maquette.training import Average, Total, choose_threads, flat_then_linear, 
 
 SOURCE = "dialogsum"
 STRETCH = 256  # tokens of a text with gaps
-MOMENTS, TRIALS = 20, 6  # times that losses are logged, and that something is summarised while it learns
-WATCHED, TRIED = 200, 40  # pairs of the curve of the loss, and of that of ROUGE
+MOMENTS, TRIALS = 12, 4  # times that losses are logged, and that something is summarised while it learns
+WATCHED, TRIED = 100, 24  # pairs of the curve of the loss, and of that of ROUGE
 WARM = 0.02  # part of training in which the steps grow, of a network that begins at random
 RATES = {"muon": 0.02, "adamw": 5e-5}
 OUT_OF_NOTHING = 1e-3  # the rate for AdamW where nothing is given
@@ -64,6 +64,8 @@ class Prepared:
     material: Material
     frame: Frame
     given: Seq2Seq | None
+    sources: list[np.ndarray]
+    targets: list[np.ndarray]
     text: np.ndarray
     processing: dict[str, Any]
     examples: list[str]
@@ -132,9 +134,12 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
         given, frame = None, Frame(tokenizer, ends, *sizes, [], [tokenizer.end])
     if frame.prefix:
         run.say(f"Before each text stands {frame.prefix!r}.")
+    train = material.train
+    sources, targets = frame.whole(train.sources, frame.prefix), frame.whole(train.targets)
     if not found and settings.pretraining:
-        texts, origin = text_to_pretrain(settings.text, material.train)
-        text = joined(frame, texts)
+        origin = settings.text or "the texts and summaries of the training part"
+        texts = frame.whole(texts_at(settings.text)) if settings.text else [*sources, *targets]
+        text = joined(texts, frame.ends.end)
         if len(text) < 16:
             raise UserError(f"There are {len(text)} tokens to pretrain on; give more text, or --pretraining 0.")
         run.say(f"Without --init, a network is pretrained first: it fills gaps in {origin}, {len(text):,} tokens.")
@@ -142,31 +147,20 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
         if len(part):
             run.fact(f"{'Validation' if name == 'valid' else name.capitalize()} pairs", len(part))
     run.fact("Vocabulary", len(frame.tokenizer.vocabulary), "tokens")
-    tell_lengths(material, frame, run)
+    tell_lengths("texts", sources, frame.context, "--context", run)
+    tell_lengths("summaries", targets, frame.longest, "--longest", run)
+    sources, targets = frame.as_sources(sources), frame.as_targets(targets)
     examples = material.test.spread(3).sources
-    return Prepared(material, frame, given, text, frame.state(), examples)
+    return Prepared(material, frame, given, sources, targets, text, frame.state(), examples)
 
 
-def joined(frame: Frame, texts: Sequence[str]) -> np.ndarray:
-    """Texts as one row of tokens (N,), each with its end."""
-    end = np.array([frame.ends.end], np.int32)
-    found = encoded(frame.tokenizer, texts, 1 << 30)
-    return np.concatenate([part for tokens in found for part in (tokens, end)])
-
-
-def tell_lengths(material: Material, frame: Frame, run: Run) -> None:
-    """How many tokens texts and summaries have, and how many are cut."""
-    for side, texts, most, name in (
-        ("texts", material.train.sources, frame.context, "--context"),
-        ("summaries", material.train.targets, frame.longest, "--longest"),
-    ):
-        lengths = [len(tokens) for tokens in encoded(frame.tokenizer, texts, 1 << 30)]
-        run.fact(f"Tokens of the {side}", f"{np.mean(lengths):.0f} on average, {max(lengths)} at most")
-        cut = sum(length >= most for length in lengths)
-        if cut:
-            run.warn(
-                f"{cut / len(lengths):.1%} of the {side} are longer than {most} tokens and are cut; {name} allows more."
-            )
+def tell_lengths(side: str, texts: list[np.ndarray], most: int, setting: str, run: Run) -> None:
+    """How many tokens texts or summaries have, and how many are cut."""
+    lengths = np.array([len(tokens) for tokens in texts])
+    run.fact(f"Tokens of the {side}", f"{lengths.mean():.0f} on average, {lengths.max()} at most")
+    cut = float((lengths >= most).mean())
+    if cut:
+        run.warn(f"{cut:.1%} of the {side} are cut after {most} tokens; {setting} allows more.")
 
 
 def build(prepared: Prepared, settings: Settings) -> Seq2Seq:
@@ -221,7 +215,7 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
         learning = add_lora(model, settings.lora, 2.0 * settings.lora)
         run.fact("LoRA", f"rank {settings.lora}, {learning:,} weights learn")
     model.to(run.device)
-    batches = pair_batches(frame, material.train, settings.batch_size, run)
+    batches = pair_batches(prepared.sources, prepared.targets, frame.ends, settings.batch_size, run)
     share = settings.pretraining if len(prepared.text) else 0.0
     gaps = gaps_for(prepared, batches.lengths, settings.batch_size, model.vocabulary - 1, run) if share else None
     choose_threads(model, int(batches.lengths.sum(1).mean() * settings.batch_size))

@@ -13,7 +13,7 @@ class Settings(BaseSettings):
         None, "start from this folder of T5, BART or Marian from Hugging Face, or a run of summarise or translate"
     )
     text: str | None = option(None, "text to pretrain on, without --init; that of the training pairs if not set")
-    pretraining: float = option(0.5, "part of training that goes into that; 0: none", ge=0, le=0.95)
+    pretraining: float = option(0.3, "part of training that goes into that; 0: none", ge=0, le=0.95)
     tokenizer: Literal["bpe", "unigram"] = option("bpe", "how text becomes tokens, without --init")
     vocabulary: int = option(4000, "most tokens that the tokenizer learns", "tokens", ge=8, le=1_000_000)
     depth: int = option(2, "layers of the encoder, and of the decoder, without --init", ge=1, le=96)
@@ -47,6 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "context": 96,
         "longest": 32,
         "steps": 30,
+        "batch_size": 8,
         "beams": 2,
         "judged": 20,
     },

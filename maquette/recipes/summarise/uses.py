@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from maquette.data.text.tokenizers import Streamed
-from maquette.families.pairs import encoded, sources_of
+from maquette.families.pairs import sources_of
 from maquette.media.text import Continuation
 from maquette.methods.beam import Search, searching
 from maquette.models.encoder_decoder import Seq2Seq
@@ -35,7 +35,7 @@ def as_it_comes(
         yield [""]
         return
     read = frame.sources([text])
-    length = len(encoded(frame.tokenizer, [frame.prefix + text], 1 << 30)[0])
+    length = len(frame.whole([text], frame.prefix)[0])
     if length > len(read[0]):
         notes.append(
             f"{text[:30]!r} ... has {length:,} tokens, of which the first {len(read[0]):,} are read; --context of the "
