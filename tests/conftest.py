@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items):
     """
     for item in items:
         trains = item.path.parent.name == "recipes" and not item.path.stem.endswith("_figures")
-        of = [each for each in parameters(item) if each in FEW]
+        of = [each for each in parameters(item) if isinstance(each, str) and each in FEW]
         if trains or ("small_runs" in item.fixturenames and not of):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.name != "test_recipes.py"))
