@@ -76,6 +76,7 @@ class Chance:
         return self.state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_cbow", [False, True])
 @pytest.mark.parametrize("negatives", [1, 2, 5])
 @pytest.mark.parametrize("has_pieces", [False, True])
@@ -121,6 +122,7 @@ def stretches(seed: int) -> list[Stretch]:
     return made
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_threads_and_comes_back_from_its_state():
     one, four, again = trainer(1), trainer(4), trainer(2)
     for each in (one, four):
