@@ -21,6 +21,7 @@ NAMES = (
     "restore_quality",
     "restore_speed",
     "small_pictures",
+    "convolution",
     "vae",
     "gpt_training",
     "gpt_generation",
