@@ -366,10 +366,10 @@ def from_and_to(name: str) -> str:
     """What a recipe learns from, what its uses take and give, and which other runs it takes, on one line."""
     entry = entry_of(name)
     uses = [f"{use}: {' and '.join(each.takes) or 'nothing'} to {each.gives}" for use, each in entry.uses.items()]
-    needs = [
-        f"needs a run of {need.recipe}" if need.otherwise == "train" else f"{flag(key)} takes a run of {need.recipe}"
-        for key, need in entry.needs.items()
-    ]
+    needs = []
+    for key, need in entry.needs.items():
+        verb = "needs" if need.otherwise == "train" else f"{flag(key)} takes"
+        needs.append(f"{verb} a run of {' '.join([need.recipe, *need.kind.values()])}")
     return "; ".join([f"learns from {'a scene' if entry.data == 'scene' else entry.data}", *uses, *needs])
 
 
@@ -377,5 +377,7 @@ def as_plain(name: str) -> dict[str, object]:
     """A recipe's line of the table as JSON has it."""
     entry = entry_of(name)
     uses = {use: each._asdict() for use, each in entry.uses.items()}
-    needs = {key: need._asdict() for key, need in entry.needs.items()}
+    needs = {
+        key: {**need._asdict(), "kind": dict(need.kind), "sets": dict(need.sets)} for key, need in entry.needs.items()
+    }
     return {"recipe": name, **entry._asdict(), "cost": entry.cost, "uses": uses, "needs": needs}
