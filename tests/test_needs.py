@@ -5,6 +5,7 @@ import json
 import pytest
 
 from maquette import spine
+from maquette.checkpoints import save_state
 from maquette.entries import Need
 from maquette.recipes import recipe_settings
 from maquette.settings import UserError
@@ -18,6 +19,7 @@ def made_run(folder, recipe, **settings):
     record = {"format": 1, "recipe": recipe, "settings": settings}
     (folder / "settings.json").write_text(json.dumps(record))
     (folder / "scores.json").write_text("{}")
+    save_state({}, folder, "processing")
     return folder
 
 
