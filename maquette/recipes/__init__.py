@@ -19,6 +19,8 @@ CHAPTERS = {
     "captions": "Hour four: pictures and words",
 }
 
+LEARNT = ("data", "field", "seed", "device")  # what language models take over from a run that needs them
+
 
 def _table_use(what: str) -> dict[str, Use]:
     return {"predict": Use(("table",), "table", f"{what} for each row of a table", "NEW.csv --out PREDICTED.csv")}
@@ -223,6 +225,25 @@ RECIPES = {
             "explain": Use(("text",), "page", "how a reply came about", '"I am sad." --out PAGE.html'),
         },
         fixed=5,
+    ),
+    "chatbots": Entry(
+        "maquette.recipes.chatbots",
+        "text",
+        "ELIZA, an RNN, an LSTM and a GPT asked the same, and what each remembers",
+        270,
+        "language",
+        {
+            "talk": Use(("text",), "text", "a conversation with each, typed if nothing is given", '"Hello!"', True),
+            "ask": Use(("text",), "table", "the same as a table", "QUESTIONS.txt --out ANSWERS.csv"),
+            "explain": Use(("text",), "page", "where words of answers are from", "QUESTIONS.txt --out PAGE.html"),
+        },
+        {
+            "eliza": Need("eliza", "train", passes=("seed", "device")),
+            "rnn": Need("recurrent", "train", passes=LEARNT, kind={"network": "rnn"}, sets={"probe": 0}, share=1 / 3),
+            "lstm": Need("recurrent", "train", passes=LEARNT, kind={"network": "lstm"}, sets={"probe": 0}, share=1 / 3),
+            "gpt": Need("gpt", "train", passes=LEARNT, share=1 / 3),
+        },
+        fixed=90,
     ),
     "gan": Entry(
         "maquette.recipes.gan",
