@@ -18,9 +18,6 @@ TOLD = ["a bad cab.", "a bad cab. dad fed a pig."]
 CUES, WORDS = ["a bad", "dad fed a"], ["cab", "pig"]
 LEAD = "moon kid. " * 20
 BETWEEN = re.findall(r"\S+\s*", "go on and fill a need of mine again")
-    "moon kid. " * 20,
-    [f"{word} " for word in ["go", "on", "and", "fill", "a", "need", "of", "mine", "again"]],
-)
 
 
 def voice_of(network: str) -> Voice:

@@ -46,10 +46,8 @@ def test_the_answer_of_the_course_is_not_in_its_paragraph():
 
 
 def test_a_play_is_asked_as_its_two_commonest_speakers_talk():
-    play = (
-        "ROMEO:\nWhat light is this?\n\nJULIET:\nIt is the east.\n\nNURSE:\nAy me.\n\n" * 3
-        + "ROMEO:\nSo.\n\nJULIET:\nNo.\n"
-    )
+    play = 3 * "ROMEO:\nWhat light is this?\n\nJULIET:\nIt is the east.\n\nNURSE:\nAy me.\n\n"
+    play += "ROMEO:\nSo.\n\nJULIET:\nNo.\n"
     assert manner_of(play) == Manner("ROMEO:\n", "\n\nJULIET:\n", "\n\n")
     chat = "#Person1#: Hello.\n#Person2#: Good day.\n" * 5
     assert manner_of(chat) == Manner("#Person1#: ", "\n#Person2#: ", "\n")
