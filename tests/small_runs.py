@@ -71,7 +71,7 @@ class SmallRuns:
         self.steps: dict[Path, int] = {}
 
     def standin(self, name: str) -> Path:
-        """The small preset on the stand-in for the recipe's own data, with others of these as the runs that it needs."""
+        """The small preset on the stand-in for the recipe's own data; runs that it needs are others of these."""
         given = []
         for key, need in RECIPES[name].needs.items():
             settings = recipe_settings(need.recipe, "small", {})

@@ -22,17 +22,7 @@ from maquette.serving import Predictor, choose_use, listed, reader_of
 from maquette.settings import flag
 
 # options that keep what a use makes small
-SMALL = {
-    "frames": 3,
-    "width": 64,
-    "height": 48,
-    "tokens": 20,
-    "letters": 20,
-    "count": 5,
-    "tries": 5,
-    "steps": 4,
-    "times": 2,
-}
+SMALL = {"frames": 3, "width": 64, "height": 48, "tokens": 20, "count": 5, "tries": 5, "steps": 4, "times": 2}
 TEXTS = {"convolution": ("conv 3x3 s2 p1, up 2", "pool 2")}  # where not any text will do
 ENDINGS = {"table": ".csv", "text": ".txt", "page": ".html"}  # of files; pictures and films are written to folders
 

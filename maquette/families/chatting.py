@@ -55,7 +55,7 @@ class Voice:
 
     def bits_per_byte(self, text: str) -> float:
         """Of a text that it has not seen."""
-        tokens = self.tokenizer.encode(text)
+        tokens = self.tokenizer.encode(text).astype(np.int64)
         if isinstance(self.model, Recurrent):
             loss = streamed_loss(self.model, tokens)
         else:
