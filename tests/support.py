@@ -164,22 +164,8 @@ def bert_folder(folder: Path, more: tuple[str, ...] = ()) -> tuple:
     import torch
     from transformers import BertConfig, BertModel
 
-    pieces = [
-        "Me",
-        "##er",
-        "##kat",
-        "##s",
-        "are",
-        "small",
-        ",",
-        "social",
-        "and",
-        "always",
-        "ready",
-        "for",
-        "adventures",
-    ]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces, *more]
+    pieces = ["Me", "##er", "##kat", "##s", "are", "small", ",", "social", "and", "always", "ready"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces, "for", "adventures", *more]
     torch.manual_seed(4)
     small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     theirs = BertModel(BertConfig(vocab_size=len(words), **small))

@@ -163,23 +163,8 @@ def test_the_table_of_a_bert_is_read_with_its_word_pieces(tmp_path):
     theirs, words = bert_folder(tmp_path)
     table = read_table(tmp_path)
     tokens = table.tokenizer.encode("Meerkats are small, social, and always ready for adventures").tolist()
-    told = [
-        "Me",
-        "##er",
-        "##kat",
-        "##s",
-        "are",
-        "small",
-        ",",
-        "social",
-        ",",
-        "and",
-        "always",
-        "ready",
-        "for",
-        "adventures",
-    ]
-    assert [words[token] for token in tokens] == told
+    told = ["Me", "##er", "##kat", "##s", "are", "small", ",", "social", ",", "and", "always", "ready", "for"]
+    assert [words[token] for token in tokens] == [*told, "adventures"]
     expected = theirs.embeddings.word_embeddings(torch.tensor(tokens))
     assert torch.equal(table.vectors[tokens], expected.detach())
     assert table.tokenizer.encode("meerkats")[0] == words.index("[UNK]")  # its letters are not made small
@@ -189,7 +174,7 @@ def test_what_holds_no_table_is_refused(tmp_path):
     with pytest.raises(UserError, match="There is no folder"):
         read_table(tmp_path / "none")
     save_file({"layer.weight": torch.ones(3, 4)}, tmp_path / "model.safetensors")
-    with pytest.raises(UserError, match="holds no table of embeddings, one of word_embeddings.weight, .*layer.weight"):
+    with pytest.raises(UserError, match=r"holds no table of embeddings, one of word_embeddings\.weight, .*layer"):
         read_table(tmp_path)
     save_file({"bert.embeddings.word_embeddings.weight": torch.ones(3, 4)}, tmp_path / "model.safetensors")
     with pytest.raises(UserError, match=r"holds no tokenizer.json"):

@@ -21,6 +21,7 @@ from maquette.models.recurrent import Recurrent, State
 from maquette.trained import Trained
 
 MOST_NUMBERS = 1 << 25  # logits that are held at once
+LEAST = 0.01  # bits that count as a gain
 LEAD = 32  # tokens, at least, that are read before anything is told
 
 
@@ -73,6 +74,7 @@ class Voice:
                 break
         return Said(" ".join(said.split()), time.perf_counter() - began)
 
+    @torch.inference_mode()
     def bits(self, before: str, text: str) -> float | None:
         """-log2 of the probability of a text after another one; nothing where the vocabulary cannot write it."""
         if unknown_parts(self.tokenizer, text):
@@ -194,7 +196,7 @@ def remembered(gains: np.ndarray, distances: list[int]) -> int:
     farthest = 0
     means, errors = gains.mean(1), gains.std(1) / math.sqrt(gains.shape[1])
     for distance, mean, error in zip(distances, means, errors, strict=True):
-        if not mean > 2 * error:
+        if not mean > max(2 * error, LEAST):
             break
         farthest = distance
     return farthest

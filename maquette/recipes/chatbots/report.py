@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from maquette.data.text.tokenizers import WORDS
 from maquette.families.blocks import Block, fact, heading, picture, table
@@ -27,6 +26,7 @@ NETWORKS = ("rnn", "lstm", "gpt")
 NAMES = ("eliza", *NETWORKS)
 NEAREST, POINTS = 10, 6  # words between, at least, and about how many distances are measured
 MOST_DRAWN = 12  # questions whose answers a page draws
+FLAT = 0.1  # bits on either side of 0 that the figure shows at least
 A_LINE = 8  # words of other text that ELIZA hears at a time
 TIMED = 0.05  # seconds for which ELIZA is asked for its speed
 TELLING = 4  # letters, at least, of words by which ELIZA is seen to come back to what it was told
@@ -109,13 +109,15 @@ def drawings(talk: list[tuple[str, dict[str, Said]]], words: dict[str, list[str]
 
 def show_talk(talk: list[tuple[str, dict[str, Said]]], words: dict[str, list[str]], run: Run) -> None:
     """The same questions to all."""
+    shown = [("(the paragraph)", talk[0][1]), *talk[1:]]
     run.table(
         "The same to all",
-        pd.DataFrame([[line, *(said[name].text for name in NAMES)] for line, said in talk], columns=["", *NAMES]),
+        pd.DataFrame([[line, *(said[name].text for name in NAMES)] for line, said in shown], columns=["", *NAMES]),
         "One conversation with each, which begins with the paragraph. Networks draw their letters at temperature 0.8.",
     )
-    for line, block in list(drawings(talk, words))[1:]:
-        run.block({**block, "title": line}, block["name"])
+    for number, (line, block) in enumerate(drawings(talk, words)):
+        if number:
+            run.block({**block, "title": line, "caption": block["caption"] if number == 1 else ""}, block["name"])
     run.table("Where their words are from", pd.DataFrame(counted(talk, words)), "Words of all answers together.")
 
 
@@ -146,8 +148,7 @@ def show_made_up(
         row: dict[str, Any] = {"answer": answer, "in the paragraph": "yes" if word in told else "no"}
         row["in the training text"] = "yes" if word in known else "no"
         for name, voice in voices.items():
-            with torch.inference_mode():
-                row[f"{name}, bits"] = voice.bits(before + manner.between, answer)
+            row[f"{name}, bits"] = voice.bits(before + manner.between, answer)
         rows.append(row)
     run.table(
         f"Answers to {question!r}",
@@ -208,9 +209,12 @@ def measure_memory(
         for name, voice in voices.items()
         if voice.window is not None
     ]
+    drawn = over_distance(lines, "bits gained", x_label="words between", dotted=0.0, dots=True, bands=bands)
+    low, high = drawn.axes[0].get_ylim()
+    drawn.axes[0].set_ylim(min(low, -FLAT), max(high, FLAT))
     run.picture(
         "memory",
-        over_distance(lines, "bits gained", x_label="words between", dotted=0.0, dots=True, bands=bands),
+        drawn,
         "What each remembers of the paragraph",
         f"{len(facts)} words of the paragraph are asked for by the beginning of their sentence, after so many words of "
         "other text. Shown is by how many bits each is likelier than for the same network that read other text "
