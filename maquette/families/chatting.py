@@ -66,7 +66,7 @@ class Voice:
     def answer(self, prompt: str, stop: str, letters: int, temperature: float, seed: int) -> Said:
         """What it writes after a prompt, before `stop`, at most so many letters, then up to the last whole word."""
         began, said = time.perf_counter(), ""
-        options = WritingOptions(tokens=letters, stop=stop or None, temperature=temperature, seed=seed)
+        options = WritingOptions(tokens=letters + 1, stop=stop or None, temperature=temperature, seed=seed)
         for piece in written(self.model, self.tokenizer, self.known(prompt), options, []):
             said += piece[0]
             if len(said) > letters:

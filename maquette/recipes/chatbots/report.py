@@ -15,7 +15,6 @@ from maquette.figures.distances import over_distance
 from maquette.methods.eliza import Eliza
 from maquette.methods.eliza_reading import read_script
 from maquette.methods.eliza_scripts import Script
-from maquette.methods.remembering import distances_between
 from maquette.recipes.chatbots import figures
 from maquette.recipes.chatbots.data import ANSWERS, Fact, Filler, Manner, sentences_of, words_of
 from maquette.recipes.chatbots.settings import TalkOptions
@@ -24,12 +23,11 @@ from maquette.trained import Trained, read_metrics
 
 NETWORKS = ("rnn", "lstm", "gpt")
 NAMES = ("eliza", *NETWORKS)
-NEAREST, POINTS = 10, 6  # words between, at least, and about how many distances are measured
+DISTANCES = (1, 3, 10, 25, 50, 100, 200, 400)  # words between; beyond, each twice as far
 MOST_DRAWN = 12  # questions whose answers a page draws
 FLAT = 0.1  # bits on either side of 0 that the figure shows at least
 A_LINE = 8  # words of other text that ELIZA hears at a time
 TIMED = 0.05  # seconds for which ELIZA is asked for its speed
-TELLING = 4  # letters, at least, of words by which ELIZA is seen to come back to what it was told
 ORIGINS = {
     "said": "stands in what was said before",
     "known": "stands in the training text or the script, though not in what was said",
@@ -159,10 +157,13 @@ def show_made_up(
     )
 
 
-def show_comeback(script: Script, paragraph: str, fillers: list[Filler], run: Run) -> int:
-    """When ELIZA comes back to what it was told, after how many words; the farthest of them, or 0."""
+def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list[Filler], run: Run) -> int:
+    """When ELIZA comes back to what it was told, after how many words; the farthest of them, or 0.
+
+    rules: words of its script, which tell nothing.
+    """
     rows = []
-    telling = {word for word in words_of(paragraph) if len(word) >= TELLING}
+    telling = set(words_of(paragraph)) - rules
     for filler in fillers:
         eliza = Eliza(script)
         for sentence in sentences_of(paragraph):
@@ -189,7 +190,7 @@ def measure_memory(
 ) -> tuple[list[int], dict[str, np.ndarray]]:
     """Distances, and for each network the bits (D, F) by which words are likelier for having been told."""
     farthest = len(fillers[0].words)
-    distances = distances_between(NEAREST, farthest, POINTS)
+    distances = distances_up_to(farthest)
     gains = {}
     for name, voice in voices.items():
         parts = [list(each) for each in zip(*facts, strict=True)]
@@ -221,6 +222,14 @@ def measure_memory(
         f"instead; 1 bit is twice as likely. Shaded: twice the error of the mean. {'. '.join(ends)}.",
     )
     return distances, gains
+
+
+def distances_up_to(farthest: int) -> list[int]:
+    """The distances that are measured, the last one being the farthest."""
+    found = list(DISTANCES)
+    while 2 * found[-1] < farthest:
+        found.append(2 * found[-1])
+    return [*(distance for distance in found if distance < farthest), farthest]
 
 
 def window_in_words(voice: Voice, filler: Filler) -> float:
