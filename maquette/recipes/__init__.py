@@ -30,6 +30,14 @@ def _classify() -> Use:
     return Use(("pictures",), "table", "the class of each picture", "PICTURES --out ANSWERS.csv")
 
 
+def _writing() -> dict[str, Use]:
+    prompt = '"Once upon a time"'
+    return {
+        "write": Use(("text",), "text", "what follows a beginning", prompt),
+        "explain": Use(("text",), "page", "what each token was chosen from", f"{prompt} --explain --out PAGE.html"),
+    }
+
+
 RECIPES = {
     "line": Entry(
         "maquette.recipes.line",
@@ -158,12 +166,7 @@ RECIPES = {
         "a GPT that goes on writing like your own text",
         180,
         "language",
-        {
-            "write": Use(("text",), "text", "what follows a beginning", '"Once upon a time"'),
-            "explain": Use(
-                ("text",), "page", "what each token was chosen from", '"Once upon a time" --explain --out PAGE.html'
-            ),
-        },
+        _writing(),
         {"init": Need("gpt", files=True)},
         fixed=20,
     ),
@@ -173,12 +176,7 @@ RECIPES = {
         "a plain RNN, a GRU or an LSTM that goes on writing like your own text, and how far each remembers",
         200,
         "language",
-        {
-            "write": Use(("text",), "text", "what follows a beginning", '"Once upon a time"'),
-            "explain": Use(
-                ("text",), "page", "what each token was chosen from", '"Once upon a time" --explain --out PAGE.html'
-            ),
-        },
+        _writing(),
         fixed=60,
     ),
     "attention": Entry(
