@@ -46,7 +46,6 @@ RECIPES = {
         5,
         "tables",
         _table_use("the value of the line"),
-        fixed=5,
     ),
     "regression": Entry(
         "maquette.recipes.regression",
@@ -222,7 +221,6 @@ RECIPES = {
             ),
             "explain": Use(("text",), "page", "how a reply came about", '"I am sad." --out PAGE.html'),
         },
-        fixed=5,
     ),
     "chatbots": Entry(
         "maquette.recipes.chatbots",
