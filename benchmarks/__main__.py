@@ -25,6 +25,7 @@ NAMES = (
     "vae",
     "gpt_training",
     "gpt_generation",
+    "recurrent",
     "text_encoding",
     "word_vectors",
     "eliza",

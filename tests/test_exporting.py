@@ -169,6 +169,7 @@ ANSWERS = {
 REFUSED = {
     "recurrent": "no network that ONNX can hold",
     "eliza": "is a run of eliza, which has no network",
+    "chatbots": "is a run of chatbots, which has no network",
     "word2vec": "is a run of word2vec, which has no network",
     "splat": "--format ply",
     "tokenizer": "no network that ONNX can hold",

@@ -49,6 +49,8 @@ BETTER = {
     "words_per_second": "higher",
     "exact_replies": "higher",
     "rules_reached": "higher",
+    "remembered_words": "higher",
+    "letters_per_second": "higher",
 }  # scores that are not here (interval_width; coverage, which intervals have as well) have no better way of their own
 
 
