@@ -188,13 +188,20 @@ def build(prepared: Prepared, settings: Settings) -> EncoderDecoder:
 
 
 def optimizers_for(model: EncoderDecoder, kind: str, rate: float) -> Together:
-    """AdamW for all weights, or Muon for the matrices of the blocks and AdamW for the others."""
+    """AdamW for all weights, or Muon for the matrices of the blocks and AdamW for the others.
+
+    The embedding, of whose rows few have a gradient, takes larger steps than what else AdamW moves.
+    """
     if kind == "adamw":
         return Together(AdamW(model.parameters(), rate, betas=(0.9, 0.98)))
     matrices = [weight for side in (model.encoder, model.decoder) for weight in side.parameters() if weight.dim() > 1]
-    known = {id(weight) for weight in matrices}
+    known = {id(weight) for weight in (*matrices, model.embedding.weight)}
     rest = [weight for weight in model.parameters() if id(weight) not in known]
-    return Together(Muon(matrices, rate), AdamW(rest, 0.1 * rate, betas=(0.9, 0.98)))
+    return Together(
+        Muon(matrices, rate),
+        AdamW([model.embedding.weight], 0.25 * rate, betas=(0.9, 0.99)),
+        AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)),
+    )
 
 
 def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Run) -> Learnt:

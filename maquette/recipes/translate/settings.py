@@ -23,7 +23,7 @@ class Settings(BaseSettings):
         lt=1,
     )
     steps: int | None = option(None, "steps of training; ten rounds over the pairs if not set", ge=1)
-    batch_tokens: int = option(1500, "tokens a step, on the longer side", "tokens", ge=1)
+    batch_tokens: int = option(1000, "tokens a step, on the longer side", "tokens", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
     beams: int = option(4, "outputs that beam search follows, for the scores", ge=1, le=256)
