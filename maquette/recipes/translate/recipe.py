@@ -77,15 +77,22 @@ class Trials:
 
     def __init__(self) -> None:
         self.rows: list[list[Any]] = []
+        self.logged = 0
 
     def is_due(self, progress: float) -> bool:
         return progress * TRIALS >= len(self.rows) + 1
 
+    def is_moment(self, progress: float) -> bool:
+        """Whether it is time to log the losses; it is counted."""
+        is_due = progress * MOMENTS >= self.logged + 1
+        self.logged += is_due
+        return is_due
+
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": self.rows, "logged": self.logged}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rows = [list(row) for row in state["rows"]]
+        self.rows, self.logged = [list(row) for row in state["rows"]], state["logged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +228,6 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
     run.keep(model=model, optimizer=optimizer, average=average, batches=batches, total=total, trials=trials)
     watched = prepared.tokens(prepared.material.watched.spread(WATCHED))
     tried = prepared.material.watched.spread(TRIED)
-    interval = max(1, steps // MOMENTS)
     model.train()
     for step in run.loop(steps):
         batch = next(batches)
@@ -233,7 +239,7 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
         update(optimizer, loss, 1.0 if settings.optimizer == "adamw" else None)
         average.update(step.number)
         total.add(loss, batches.total)
-        if step.every(interval):
+        if trials.is_moment(step.progress) or step.is_last:
             network = average.network
             run.log(step, loss=total.mean(), valid_loss=held_out_loss(network, *watched, prepared.ends))
         if (trials.is_due(step.progress) or step.is_last) and run.is_main:
