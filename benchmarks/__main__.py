@@ -28,6 +28,7 @@ NAMES = (
     "recurrent",
     "text_encoding",
     "word_vectors",
+    "translation",
     "eliza",
     "splat_speed",
     "splat_quality",

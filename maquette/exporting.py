@@ -40,6 +40,7 @@ from maquette.models import (
     DenoisingUNet,
     DenseAutoencoder,
     DnCNN,
+    EncoderDecoder,
     Gaussians,
     Generator,
     Kernels,
@@ -141,6 +142,8 @@ def portable_of(trained: Trained) -> Portable:
         return of_table(model, known)
     if isinstance(model, GPT | GPT2):
         return portable.of_language_model(model)
+    if isinstance(model, EncoderDecoder):
+        return portable.of_encoder_decoder(model)
     if isinstance(model, CLIP):
         return portable.of_clip(model)
     if isinstance(model, DenseAutoencoder | ConvAutoencoder):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from support import make_book, make_captions, make_houses, make_photographs
+from support import make_book, make_captions, make_houses, make_pairs, make_photographs
 
 from maquette.cli import main
 from maquette.data.sets.eliza import COURSE
@@ -53,6 +53,7 @@ def make_own(medium: str, folder: Path) -> Path:
         "pictures": lambda path: make_photographs(path, 40),
         "captions": lambda path: make_captions(path, 40),
         "text": make_book,
+        "pairs": make_pairs,
         "scene": lambda path: write_turntable(path, size=48, count=12, points=500),
         "script": lambda path: path.write_text(COURSE.replace("Tell me more", "Say more"), encoding="utf-8"),
     }

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from maquette.data.sets.sentences import sentence
+
 RANDOM = np.random.default_rng(1)
 
 
@@ -122,6 +124,14 @@ def make_book(folder: Path, letters: int = 10_000, seed: int = 0) -> None:
             lines.append(sentence[0].upper() + sentence[1:] + "\n" * int(generator.choice([1, 1, 1, 2])))
             length += len(lines[-1])
         (folder / name).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def make_pairs(folder: Path, count: int = 80, seed: int = 0) -> None:
+    """Sentences in English and in the invented language, one a line in two files."""
+    folder.mkdir(parents=True)
+    g = np.random.default_rng(seed)
+    for language, lines in zip(("en", "inv"), zip(*(sentence(g) for _ in range(count)), strict=True), strict=True):
+        (folder / f"pairs.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def make_letters(folder: Path, count: int, signs: str, size: int) -> None:

@@ -125,6 +125,11 @@ def of_language_model(run) -> Exported:
     return {"tokens": tokens.numpy()}, {"logits": run.model(tokens).numpy()}
 
 
+def of_translator(run) -> Exported:
+    source, target = torch.arange(18).view(3, 6) % run.model.vocabulary, torch.arange(12).view(3, 4)
+    return {"source": source.numpy(), "target": target.numpy()}, {"logits": run.model(source, target).numpy()}
+
+
 def of_generator(run) -> Exported:
     known, given = run.processing, {"latents": torch.randn(4, run.processing["latents"])}
     if known["conditional"]:
@@ -163,6 +168,7 @@ ANSWERS = {
     "clip": of_clip,
     "gpt": of_language_model,
     "attention": of_language_model,
+    "translate": of_translator,
     "gan": of_generator,
     "diffusion": of_diffusion,
 }

@@ -47,6 +47,8 @@ BETTER = {
     "simlex": "higher",
     "analogies": "higher",
     "words_per_second": "higher",
+    "bleu": "higher",
+    "chrf": "higher",
     "exact_replies": "higher",
     "rules_reached": "higher",
     "remembered_words": "higher",

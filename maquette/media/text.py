@@ -25,12 +25,13 @@ ALMOST = 0.8  # how alike names are of which one may be the other, mistyped
 class Continuation(NamedTuple):
     """What follows a prompt, as it comes: each of `pieces` holds the next bit of every continuation.
 
-    `notes` are filled while it is written.
+    `notes` are filled while it is written; `between` stands between several of them in a file.
     """
 
     prompt: str
     pieces: Iterator[list[str]]
     notes: list[str]
+    between: str = BETWEEN
 
     def texts(self) -> list[str]:
         """All of each continuation; what is no longer continued gives shorter pieces."""
@@ -165,13 +166,18 @@ def write(
             continue
         first = next(answer.pieces, [])
         pieces = _resumed(first, answer.pieces)
-        if out is None and len(first) <= 1 and not whole:
+        between = answer.between
+        if len(first) <= 1 and (asked.is_typed or (out is None and not whole)):
+            said = [answer.prompt]
             print(answer.prompt, end="", flush=True)
             try:
                 for piece in pieces:
+                    said += piece
                     print("".join(piece), end="", flush=True)
             finally:  # what goes wrong is told on a line of its own
                 print(flush=True)
+            if out is not None:
+                whole.append("".join(said))
         else:
             whole += [answer.prompt + text for text in answer._replace(pieces=pieces).texts()]
         notes += answer.notes
@@ -200,8 +206,11 @@ def plain(answers: Iterable[str | Continuation], is_one: bool) -> Any:
 
 
 def show(inputs: Any, answers: Iterable[str | Continuation], run: Any) -> None:
-    written = pd.DataFrame({"text": inputs, "goes on": plain(answers, False)})
-    run.table("Examples", written, "Beginnings from the test part, and what the saved model makes of them.")
+    found = list(answers)
+    goes_on = any(isinstance(each, Continuation) and each.prompt for each in found)
+    name, what = ("goes on", "Beginnings") if goes_on else ("answer", "Texts")
+    written = pd.DataFrame({"text": inputs, name: plain(found, False)})
+    run.table("Examples", written, f"{what} from the test part, and what the saved model makes of them.")
 
 
 def keep(data: Any) -> Path:

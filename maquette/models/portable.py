@@ -12,6 +12,7 @@ from maquette.models.attention import LanguageModel
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
 from maquette.models.clip import CLIP
+from maquette.models.encoder_decoder import EncoderDecoder
 from maquette.models.gan import CourseGenerator, Generator
 from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
@@ -322,6 +323,24 @@ def of_clip(model: CLIP) -> Portable:
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
+
+
+def of_encoder_decoder(model: EncoderDecoder) -> Portable:
+    """What follows each place of a target, for a source; to write, begin with the start and go on a token at a time."""
+    about = f"int64, tokens 0 to {model.vocabulary - 1}, at most {model.context} of them"
+    inputs = [
+        Port("source", ("texts", "read"), about),
+        Port("target", ("texts", "written"), f"{about}; each begins with the start, {model.start}"),
+    ]
+    outputs = [
+        Port("logits", ("texts", "written", model.vocabulary), "float32, of the token that follows each of the target")
+    ]
+    sizes = [(2, 5, 7), (1, min(9, model.context), 3), (3, 4, min(12, model.context))]
+    examples = [
+        tuple(torch.arange(rows * places).view(rows, places) % model.vocabulary for places in (read, said))
+        for rows, read, said in sizes
+    ]
+    return Portable(model, inputs, outputs, examples)
 
 
 def of_language_model(model: LanguageModel) -> Portable:

@@ -241,6 +241,20 @@ RECIPES = {
         },
         fixed=90,
     ),
+    "translate": Entry(
+        "maquette.recipes.translate",
+        "pairs",
+        "a Transformer that reads a sentence in one language and writes it in another",
+        300,
+        "language",
+        {
+            "translate": Use(
+                ("text",), "text", "each line in the other language, typed if no text or file is given", '"TEXT"', True
+            ),
+            "explain": Use(("text",), "page", "which word came from which", '"TEXT" --out PAGE.html'),
+        },
+        fixed=60,
+    ),
     "gan": Entry(
         "maquette.recipes.gan",
         "pictures",

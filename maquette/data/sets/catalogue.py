@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Source:
     """A data set. `files`: name -> (address, sha256); no address means that the file is never downloaded.
 
-    `medium` is what it holds: table, pictures, captions, text or scene. The sha256 of a .gz file is that of its
+    `medium` is what it holds: table, pictures, captions, text, pairs or scene. The sha256 of a .gz file is that of its
     content: who packs it again changes the file, not the data. A set of several files, or of folders (`is_folder`), is
     opened as a folder. `make` is the function in standins.py that writes the stand-in (or, where `standin` is empty,
     the set itself); `standin` says what it is.
@@ -43,6 +43,7 @@ def _idx_files(folder: str, *sums: str) -> dict[str, tuple[str, str]]:
     return {f"{name}-ubyte.gz": (f"{folder}{name}-ubyte.gz", each) for name, each in zip(names, sums, strict=True)}
 
 
+MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
 SHAPES = "10,080 captioned pictures of shapes that Maquette draws itself"
 
 _SETS = (
@@ -265,6 +266,53 @@ _SETS = (
         example="(NO ((0) (Why 'no' ?)))",
         standin="",
         make="course_script",
+    ),
+    Source(
+        name="multi30k",
+        medium="pairs",
+        files={
+            "train.en.gz": (
+                MULTI30K + "train.en.gz",
+                "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
+            ),
+            "train.de.gz": (
+                MULTI30K + "train.de.gz",
+                "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
+            ),
+            "val.en.gz": (
+                MULTI30K + "val.en.gz",
+                "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
+            ),
+            "val.de.gz": (
+                MULTI30K + "val.de.gz",
+                "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660",
+            ),
+            "test_2016_flickr.en.gz": (
+                MULTI30K + "test_2016_flickr.en.gz",
+                "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
+            ),
+            "test_2016_flickr.de.gz": (
+                MULTI30K + "test_2016_flickr.de.gz",
+                "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
+            ),
+        },
+        licence="none stated; captions of Flickr30k, for research",
+        description="29,000 captions of photographs in English and German, line by line, and 1,000 to test; 1.3 MB",
+        example="Several men in hard hats ... / Mehrere Männer mit Schutzhelmen ...",
+        standin="6,000 sentences in English and an invented language, by a grammar of Maquette's own",
+        make="invented_sentences",
+        is_folder=True,
+    ),
+    Source(
+        name="invented_language",
+        medium="pairs",
+        files={"invented_language": ("", "")},
+        licence="Apache-2.0",
+        description="6,000 sentences in English and in a language that Maquette's grammar makes up, and 500 to test",
+        example="The small dog sees two birds. / Rovu nite telokin dua vida.",
+        standin="",
+        make="invented_sentences",
+        is_folder=True,
     ),
     Source(
         name="turntable",

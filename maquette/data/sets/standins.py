@@ -11,6 +11,7 @@ from maquette.data.pictures.files import read_picture, write_picture
 from maquette.data.pictures.idx import write_idx
 from maquette.data.sets.eliza import COURSE, LISTENER
 from maquette.data.sets.letters import letters
+from maquette.data.sets.sentences import write_sentences
 from maquette.data.sets.shape_set import captioned_shapes, write_shapes
 from maquette.data.sets.turntable import write_turntable
 
@@ -20,6 +21,7 @@ VERSIONS = {
     "clay_turntable": 1,
     "no_word_tests": 1,
     "shapes_with_captions": 1,
+    "invented_sentences": 1,
 }  # counted up when what they write changes; cached folders carry it
 FILES = {  # stand-ins of one file that have a name of their own
     "python_reference": "python_reference.txt",
@@ -176,6 +178,11 @@ def clay_turntable(folder: Path) -> None:
 def shapes_with_captions(folder: Path) -> None:
     """10,080 pictures of shapes, 32 x 32, as one array, with captions; 1,080 of them are for testing."""
     write_shapes(folder, captioned_shapes())
+
+
+def invented_sentences(folder: Path) -> None:
+    """6,700 sentences in English and an invented language, line by line, of which 500 are for testing."""
+    write_sentences(folder)
 
 
 def _folder_of(package: str) -> Path:

@@ -10,7 +10,7 @@ from maquette.data.sets.catalogue import SOURCES
 def test_every_source_tells_all():
     for name, source in SOURCES.items():
         assert source.name == name and source.licence and source.description and source.example
-        assert source.medium in ("table", "pictures", "captions", "text", "scene")
+        assert source.medium in ("table", "pictures", "captions", "text", "pairs", "scene")
         assert bool(source.standin) != source.is_embedded
 
 
