@@ -29,6 +29,7 @@ NAMES = (
     "text_encoding",
     "word_vectors",
     "translation",
+    "summaries",
     "eliza",
     "splat_speed",
     "splat_quality",

@@ -285,7 +285,7 @@ def export(arguments: list[str]) -> None:
         "--format",
         choices=["onnx", "huggingface", "vec", "word2vec", "ply", "compressed-ply", "splat", "spz", "gltf"],
         default="onnx",
-        help="onnx for networks (needs the extra onnx), huggingface for gpt with --network gpt2, "
+        help="onnx for networks (needs the extra onnx), huggingface for gpt with --network gpt2 and summarise, "
         "vec or word2vec (binary) for words as vectors, "
         "ply (all of it), compressed-ply, splat, spz (small) or gltf for scenes",
     )

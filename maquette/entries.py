@@ -20,6 +20,7 @@ class Need(NamedTuple):
 
     otherwise: what happens where the setting is empty: that recipe is trained first (`train`), or nothing (`nothing`).
     files: whether the setting may also name something that is no run, which the recipe then reads itself.
+    also: other recipes of which the run may be as well.
     passes: settings that the recipe trained first takes over; `none` of them if it has not that setting.
     kind: settings that the run must have, by name; sets: others that it has where it is trained first.
     share: part of `seconds`, where they are set, that its training gets; 0: as long as it takes by itself.
@@ -32,6 +33,7 @@ class Need(NamedTuple):
     kind: Mapping[str, str] = MappingProxyType({})
     sets: Mapping[str, Any] = MappingProxyType({})
     share: float = 0.0
+    also: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):

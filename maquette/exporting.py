@@ -17,7 +17,7 @@ from torch import nn
 from maquette import serving
 from maquette.data.scenes.splatfiles import COMPRESSED, PARTS, Splats, write_scene
 from maquette.data.scenes.splats import origin_of
-from maquette.data.text.tokenizers import load_tokenizer
+from maquette.data.text.tokenizers import Subwords, load_tokenizer
 from maquette.data.text.vector_files import read_vectors, write_vectors
 from maquette.families.diffusing import Expects
 from maquette.families.flights import FOREIGN_UP, told_cameras
@@ -25,6 +25,7 @@ from maquette.files import cannot_write, written_whole
 from maquette.graphics.cameras import camera_from
 from maquette.graphics.paths import common_up
 from maquette.huggingface import read_gpt2, write_gpt2
+from maquette.huggingface_seq2seq import Framed, read_seq2seq, write_seq2seq
 from maquette.media import check_target
 from maquette.methods.word_vectors import word_rows
 from maquette.models import (
@@ -32,7 +33,9 @@ from maquette.models import (
     GPT,
     GPT2,
     MLP,
+    T5,
     AttackedClassifier,
+    Bart,
     ConvAutoencoder,
     CourseCNN,
     CourseGenerator,
@@ -40,7 +43,6 @@ from maquette.models import (
     DenoisingUNet,
     DenseAutoencoder,
     DnCNN,
-    EncoderDecoder,
     Gaussians,
     Generator,
     Kernels,
@@ -53,6 +55,7 @@ from maquette.models import (
     WordVectors,
     portable,
 )
+from maquette.models.encoder_decoder import Seq2Seq
 from maquette.models.portable import Port, Portable
 from maquette.models.variational import VAE
 from maquette.settings import UserError
@@ -142,7 +145,7 @@ def portable_of(trained: Trained) -> Portable:
         return of_table(model, known)
     if isinstance(model, GPT | GPT2):
         return portable.of_language_model(model)
-    if isinstance(model, EncoderDecoder):
+    if isinstance(model, Seq2Seq):
         return portable.of_encoder_decoder(model)
     if isinstance(model, CLIP):
         return portable.of_clip(model)
@@ -199,16 +202,17 @@ def export_vectors(folder: Path, out: Path) -> str:
 
 
 def export_huggingface(folder: Path, out: Path) -> str:
-    """Write a GPT-2 as a folder that Hugging Face's `transformers` loads, and read it back; what was made, in words.
+    """Write a GPT-2, T5, BART or Marian as a folder that Hugging Face's `transformers` loads, and read it back.
 
-    `UserError` where the network is no GPT-2, the folder holds something already, or what is read back differs.
+    What was made, in words. `UserError` where the network is none of these, the folder holds something already, or what
+    is read back differs.
     """
     trained = serving.open(folder).trained
     model = trained.model
-    if not isinstance(model, GPT2):
+    if not isinstance(model, GPT2 | T5 | Bart):
         raise UserError(
             f"{folder} holds a {type(model).__name__}, which Hugging Face's transformers does not have; "
-            "train with: maquette run gpt --network gpt2"
+            "train with: maquette run gpt --network gpt2, or: maquette run summarise"
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"--out {out} is not an empty folder; choose another.")
@@ -216,11 +220,9 @@ def export_huggingface(folder: Path, out: Path) -> str:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        write_gpt2(model, load_tokenizer(trained.processing["tokenizer"]), temporary)
-        again, _ = read_gpt2(temporary)
-        tokens = torch.arange(min(model.vocabulary, model.context))[None]
+        again, examples = written_folder(model, trained.processing, temporary)
         with torch.inference_mode():
-            difference = float((again(tokens) - model(tokens)).abs().max())
+            difference = float((again(*examples) - model(*examples)).abs().max())
         if not difference <= CLOSE:
             raise UserError(f"{out} was not written: its logits differ from the network's by {difference:.2g}.")
         if out.exists():
@@ -230,7 +232,22 @@ def export_huggingface(folder: Path, out: Path) -> str:
         raise cannot_write(out, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return f"{out}: load it with transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
+    kind = "AutoModelForCausalLM" if isinstance(model, GPT2) else "AutoModelForSeq2SeqLM"
+    return f"{out}: load it with transformers.{kind}.from_pretrained({str(out)!r})"
+
+
+def written_folder(
+    model: GPT2 | T5 | Bart, known: dict[str, Any], folder: Path
+) -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """Write the folder; returns the network that is read from it, and inputs to compare by."""
+    tokenizer = load_tokenizer(known["tokenizer"])
+    if isinstance(model, GPT2):
+        write_gpt2(model, tokenizer, folder)
+        return read_gpt2(folder)[0], (torch.arange(min(model.vocabulary, model.context))[None],)
+    assert isinstance(tokenizer, Subwords)
+    write_seq2seq(model, Framed(tokenizer, known["before"], known["after"]), folder)
+    tokens = torch.arange(min(model.vocabulary, model.context, 64))[None]
+    return read_seq2seq(folder)[0], (tokens, tokens[:, :12])
 
 
 SCENES = {  # kinds of scene files, by their ending

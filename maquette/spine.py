@@ -183,7 +183,7 @@ def find_needed(run: Run, record: dict[str, Any]) -> None:
             if need.files and not (path / "settings.json").exists():
                 continue  # no run: the recipe reads it
             run.needed[name] = named(path, name, given, need)
-            known[name] = {"path": str(path.resolve()), "recipe": need.recipe, "sha256": checksum(path)}
+            known[name] = {"path": str(path.resolve()), "recipe": run.needed[name].recipe, "sha256": checksum(path)}
         elif need.otherwise == "train":
             path = run.folder / "needs" / name
             if run.processes > 1:
@@ -208,6 +208,10 @@ def named(path: Path, name: str, given: str, need: Need) -> Trained:
                 f"{flag(name)} {given} is a run of {need.recipe} with {flag(key)} {other}; this needs one with "
                 f"{flag(key)} {value}."
             )
+    recipe = read_settings(path)["recipe"]
+    if recipe not in (need.recipe, *need.also):
+        wanted = " or ".join((need.recipe, *need.also))
+        raise UserError(f"{flag(name)} {given} is a run of {recipe}; this needs one of {wanted}.")
     if not (path / "scores.json").exists():
         raise UserError(f"{flag(name)} {given} is not finished; go on with it first: maquette resume {given}")
     return open_trained(path)

@@ -169,6 +169,7 @@ ANSWERS = {
     "gpt": of_language_model,
     "attention": of_language_model,
     "translate": of_translator,
+    "summarise": of_translator,
     "gan": of_generator,
     "diffusion": of_diffusion,
 }

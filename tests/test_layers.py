@@ -14,7 +14,19 @@ ROOT = Path(__file__).parents[1] / "maquette"
 LEVELS = [
     {"settings", "flags", "steps", "files", "entries", "recipes"},  # of recipes only the table
     {"models", "methods", "graphics", "kernels", "data", "measures", "pacing", "devices"},
-    {"figures", "progress", "checkpoints", "pages", "facts", "trained", "runs", "training", "media", "huggingface"},
+    {
+        "figures",
+        "progress",
+        "checkpoints",
+        "pages",
+        "facts",
+        "trained",
+        "runs",
+        "training",
+        "media",
+        "huggingface",
+        "huggingface_seq2seq",
+    },
     {"families"},
     {"recipes/*"},
     {"serving", "report", "spine", "exporting", "viewing", "guarding", "touring"},
@@ -35,6 +47,7 @@ BESIDE = {  # what a room may import on its own level
     "training": {"runs"},
     "media": {"figures", "pages", "progress"},
     "huggingface": {"checkpoints"},
+    "huggingface_seq2seq": {"checkpoints", "huggingface"},
     "spine": {"serving"},
     "exporting": {"serving"},
     "viewing": {"serving", "guarding"},

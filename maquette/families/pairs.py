@@ -16,7 +16,7 @@ from maquette.data.text.pairs import Pairs, PartName, Sides, open_pairs
 from maquette.data.text.tokenizers import Kind, Tokenizer
 from maquette.data.text.vocabularies import train_tokenizer
 from maquette.data.words import of_many
-from maquette.methods.beam import Output, Steered, searched
+from maquette.methods.beam import Output, Steered, Steps, searched
 from maquette.models.encoder_decoder import Seq2Seq
 from maquette.runs import Run
 from maquette.settings import UserError
@@ -341,19 +341,24 @@ def written(
     beams: int = 4,
     length_penalty: float = 0.6,
     most: int | None = None,
+    steps: Callable[[Seq2Seq, Any], Steps] = Steered,
+    places: int = WRITTEN,
 ) -> list[list[Output]]:
-    """What the model writes for each source, best first; `most` tokens at most, by the source's length if not given."""
+    """What the model writes for each source, best first; `most` tokens at most, by the source's length if not given.
+
+    `steps` makes the way through the network of it and its cache; `places` of sources are read at once, of all beams.
+    """
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
     order = sorted(range(len(sources)), key=lambda row: len(sources[row]))
     ordered = [sources[row] for row in order]
     found: list[list[Output]] = [[] for _ in sources]
-    for start, end in cut_by_length(ordered, [row[:0] for row in ordered], WRITTEN // beams):
+    for start, end in cut_by_length(ordered, [row[:0] for row in ordered], places // beams):
         source, mask = sources_of(ordered[start:end], ends.pad, device)
         limits = [most or most_for(len(row), model.context) for row in ordered[start:end]]
         cache = model.new_cache(model.encode(source, mask), mask, beams, max(limits))
         outputs = searched(
-            Steered(model, cache),
+            steps(model, cache),
             batch=len(source),
             beams=beams,
             start=ends.start,

@@ -53,6 +53,10 @@ BETTER = {
     "rules_reached": "higher",
     "remembered_words": "higher",
     "letters_per_second": "higher",
+    "rouge1": "higher",
+    "rouge2": "higher",
+    "rougeL": "higher",
+    "rougeLsum": "higher",
 }  # scores that are not here (interval_width; coverage, which intervals have as well) have no better way of their own
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 _HOMES = {
     "AttackedClassifier": "classifiers",
+    "Bart": "bart",
     "CLIP": "clip",
     "ConvAutoencoder": "autoencoder",
     "ConvVAE": "variational",
@@ -33,6 +34,7 @@ _HOMES = {
     "ResNet": "classifiers",
     "SmallCNN": "classifiers",
     "SoftmaxClassifier": "classifiers",
+    "T5": "t5",
     "TableNetwork": "tabular",
     "UNet": "unet",
     "Unigram": "unigram",

@@ -12,7 +12,7 @@ from maquette.models.attention import LanguageModel
 from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
 from maquette.models.clip import CLIP
-from maquette.models.encoder_decoder import EncoderDecoder
+from maquette.models.encoder_decoder import Seq2Seq
 from maquette.models.gan import CourseGenerator, Generator
 from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
@@ -325,7 +325,7 @@ def of_clip(model: CLIP) -> Portable:
 # -- text --------------------------------------------------------------------------------------------------------------
 
 
-def of_encoder_decoder(model: EncoderDecoder) -> Portable:
+def of_encoder_decoder(model: Seq2Seq) -> Portable:
     """What follows each place of a target, for a source; to write, begin with the start and go on a token at a time."""
     about = f"int64, tokens 0 to {model.vocabulary - 1}, at most {model.context} of them"
     inputs = [

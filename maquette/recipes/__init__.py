@@ -255,6 +255,16 @@ RECIPES = {
         },
         fixed=60,
     ),
+    "summarise": Entry(
+        "maquette.recipes.summarise",
+        "pairs",
+        "a summary of a text, by a network pretrained elsewhere or here and then fine-tuned",
+        400,
+        "language",
+        {"summarise": Use(("text",), "text", "a summary of each text or file", "TEXT.txt")},
+        {"init": Need("summarise", files=True, also=("translate",))},
+        fixed=60,
+    ),
     "gan": Entry(
         "maquette.recipes.gan",
         "pictures",
@@ -401,6 +411,12 @@ def from_and_to(name: str) -> str:
     for key, need in entry.needs.items():
         verb = "needs" if need.otherwise == "train" else f"{flag(key)} takes"
         needs.append(f"{verb} a run of {' '.join([need.recipe, *need.kind.values()])}")
+    needs = [
+        f"needs a run of {need.recipe}"
+        if need.otherwise == "train"
+        else f"{flag(key)} takes a run of {' or '.join((need.recipe, *need.also))}"
+        for key, need in entry.needs.items()
+    ]
     return "; ".join([f"learns from {'a scene' if entry.data == 'scene' else entry.data}", *uses, *needs])
 
 

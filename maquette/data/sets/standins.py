@@ -9,6 +9,7 @@ import numpy as np
 
 from maquette.data.pictures.files import read_picture, write_picture
 from maquette.data.pictures.idx import write_idx
+from maquette.data.sets.dialogues import write_dialogues
 from maquette.data.sets.eliza import COURSE, LISTENER
 from maquette.data.sets.letters import letters
 from maquette.data.sets.sentences import write_sentences
@@ -22,6 +23,7 @@ VERSIONS = {
     "no_word_tests": 1,
     "shapes_with_captions": 1,
     "invented_sentences": 1,
+    "made_dialogues": 1,
 }  # counted up when what they write changes; cached folders carry it
 FILES = {  # stand-ins of one file that have a name of their own
     "python_reference": "python_reference.txt",
@@ -183,6 +185,11 @@ def shapes_with_captions(folder: Path) -> None:
 def invented_sentences(folder: Path) -> None:
     """6,700 sentences in English and an invented language, line by line, of which 500 are for testing."""
     write_sentences(folder)
+
+
+def made_dialogues(folder: Path) -> None:
+    """3,300 dialogues with summaries as JSON lines, of which 300 are for testing."""
+    write_dialogues(folder)
 
 
 def _folder_of(package: str) -> Path:
