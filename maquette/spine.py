@@ -200,18 +200,15 @@ def named(path: Path, name: str, given: str, need: Need) -> Trained:
     if not (path / "settings.json").exists():
         raise UserError(f"{flag(name)} {given}: there is no such run folder; make one with: maquette run {need.recipe}")
     record = read_settings(path)
-    if record["recipe"] != need.recipe:
-        raise UserError(f"{flag(name)} {given} is a run of {record['recipe']}; this needs one of {need.recipe}.")
+    if record["recipe"] not in (need.recipe, *need.also):
+        wanted = " or ".join((need.recipe, *need.also))
+        raise UserError(f"{flag(name)} {given} is a run of {record['recipe']}; this needs one of {wanted}.")
     for key, value in need.kind.items():
         if (other := record["settings"].get(key)) != value:
             raise UserError(
                 f"{flag(name)} {given} is a run of {need.recipe} with {flag(key)} {other}; this needs one with "
                 f"{flag(key)} {value}."
             )
-    recipe = read_settings(path)["recipe"]
-    if recipe not in (need.recipe, *need.also):
-        wanted = " or ".join((need.recipe, *need.also))
-        raise UserError(f"{flag(name)} {given} is a run of {recipe}; this needs one of {wanted}.")
     if not (path / "scores.json").exists():
         raise UserError(f"{flag(name)} {given} is not finished; go on with it first: maquette resume {given}")
     return open_trained(path)
