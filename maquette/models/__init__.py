@@ -21,6 +21,7 @@ _HOMES = {
     "DenseVAE": "variational",
     "Discriminator": "gan",
     "DnCNN": "denoisers",
+    "EmbeddingPrior": "prior",
     "GPT": "gpt",
     "GPT2": "gpt2",
     "Gaussians": "gaussians",
