@@ -20,7 +20,7 @@ from maquette.models.gpt import heads_for
 from maquette.training import Batches, update, warm_cosine
 
 AMONG = 100  # captions of which one is the right one
-STEPS, BATCH = 300, 128
+JUDGE_STEPS, BATCH = 300, 128
 KEPT = 0.1  # of the judge's pictures, for choosing nothing: they are left out, so that its split is another one
 RATE = 0.02
 
@@ -61,7 +61,7 @@ class Judge:
         return np.array(found)
 
 
-def taught_judge(part: CaptionPart, wording: Wording, size: int, seed: int, steps: int = STEPS) -> Judge:
+def taught_judge(part: CaptionPart, wording: Wording, size: int, seed: int, steps: int = JUDGE_STEPS) -> Judge:
     """A judge that has learnt from most of a part, by a seed of its own; the global chance is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + 1000)

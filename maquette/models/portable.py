@@ -222,7 +222,10 @@ def of_denoiser(
         noisy = sigma.reshape(-1, 1, 1, 1) * torch.randn(batch, channels, size, size, generator=chance)
         told = [torch.randint(classes + 1, (batch,), generator=chance)] if classes else []
         if tokens:
-            told = [torch.randn(batch, vector, generator=chance), torch.randn(batch, 2 + batch, tokens, generator=chance)]
+            told = [
+                torch.randn(batch, vector, generator=chance),
+                torch.randn(batch, 2 + batch, tokens, generator=chance),
+            ]
         examples.append((noisy, sigma, *told))
     return Portable(network, inputs, [Port("expected", shape, "float32, the picture behind the noise")], examples)
 

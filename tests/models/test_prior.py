@@ -23,7 +23,11 @@ def test_each_row_is_told_from_its_own_text_noise_and_level():
     for place in range(3):
         alone = prior(*(each[place : place + 1] for each in (noisy, level, text, tokens)))
         assert torch.allclose(alone[0], together[place], atol=1e-5)
-    for changed in ((noisy + 1, level, text, tokens), (noisy, level + 0.4, text, tokens), (noisy, level, -text, tokens)):
+    for changed in (
+        (noisy + 1, level, text, tokens),
+        (noisy, level + 0.4, text, tokens),
+        (noisy, level, -text, tokens),
+    ):
         assert not torch.allclose(prior(*changed), together, atol=1e-2)
     other = tokens.clone()
     other[:, 2] += 1

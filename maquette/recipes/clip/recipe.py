@@ -65,7 +65,9 @@ def process(captions: Captioned, settings: Settings, run: Run) -> CaptionParts:
         seed=settings.seed,
     )
     if len(prepared.train) < settings.batch_size:
-        run.warn(f"--batch-size {settings.batch_size} is more than there are training pictures; a batch takes them all.")
+        run.warn(
+            f"--batch-size {settings.batch_size} is more than there are training pictures; a batch takes them all."
+        )
     if len(prepared.train) < 2 * settings.batch_size:
         run.say(f"With {len(prepared.train):,} training pictures, each is in every batch or in every other.")
     if settings.shift:

@@ -276,7 +276,7 @@ def score(model: Networks, prepared: Prepared, fitted: Grown, settings: Settings
     fitted.growth.show(run)
     painter = painter_of(dict(model), prepared.clip.to(run.device), prepared.processing)
     parts, seed = prepared.parts, settings.seed
-    verdict = report.verdict_of(painter, parts, frame(settings).score != "rank", seed)
+    verdict = report.verdict_of(painter, parts, is_shapes(settings), settings.judged, seed)
     with run.section("predict"):
         scores = report.judged(painter, parts, verdict, settings.judged, seed, run)
         report.show_pictures(painter, parts, verdict, settings.judged, seed, run)

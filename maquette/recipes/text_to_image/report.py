@@ -14,7 +14,7 @@ from maquette.families.captions import CaptionParts
 from maquette.families.generating import Noise, beside, noise, pixels_of, sheet, to_unit
 from maquette.families.judging_words import Prompts, attribute_table, interval, prompts_of, right_in, shuffled
 from maquette.families.painting import WAYS, Painter, Way, turned
-from maquette.families.pairing import AMONG, taught_judge
+from maquette.families.pairing import AMONG, JUDGE_STEPS, taught_judge
 from maquette.figures.captions import pictures_and_words
 from maquette.figures.images import rows
 from maquette.figures.style import GREEN, INK, ORANGE
@@ -75,11 +75,12 @@ class Verdict:
         return 1 if self.is_exact else -1
 
 
-def verdict_of(painter: Painter, parts: CaptionParts, is_exact: bool, seed: int) -> Verdict:
+def verdict_of(painter: Painter, parts: CaptionParts, is_exact: bool, count: int, seed: int) -> Verdict:
     """The checker of captioned shapes, or a CLIP of another seed that is trained here."""
     if is_exact:
         return Verdict(lambda pictures, prompts: right_in(pictures, prompts)["all"].astype(float), True)
-    judge = taught_judge(parts.train, painter.wording, parts.processing["size"], seed)
+    steps = JUDGE_STEPS // 10 if count < BRIEF else JUDGE_STEPS
+    judge = taught_judge(parts.train, painter.wording, parts.processing["size"], seed, steps)
     captions = parts.test.captions
     return Verdict(lambda pictures, prompts: judge.ranks(pictures, prompts.texts, captions, seed), False)
 
