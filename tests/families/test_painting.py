@@ -1,4 +1,4 @@
-"""Pictures from words: what the decoder is told and how often, guidance at its ends, ways of drawing, changed pictures."""
+"""Pictures from words: what the decoder is told and how often, guidance at its ends, ways of drawing, changes."""
 
 from types import SimpleNamespace
 

@@ -1,9 +1,9 @@
 """Pictures from words: DALL-E 2, Ramesh et al. 2022, after GLIDE, Nichol et al. 2022.
 
-A CLIP, which is trained first or given, puts texts and pictures into one space. The prior draws, for a text, the numbers
-that CLIP would give a picture of it; the decoder makes the picture from noise, told these numbers and the words. Whether
-a picture shows what was said is told by the maker of the pictures where there is one, else by a CLIP that had no part in
-it.
+A CLIP, which is trained first or given, puts texts and pictures into one space. The prior draws, for a text, the
+numbers that CLIP would give a picture of it; the decoder makes the picture from noise, told these numbers and the
+words. Whether a picture shows what was said is told by the checker of captioned shapes, and of other pictures by a CLIP
+that had no part in making any.
 """
 
 from dataclasses import dataclass, field, replace

@@ -45,7 +45,7 @@ def show_idea(settings: Settings, run: Run) -> None:
         run.formula("D_guided = D(nothing) + g (D(z_i, words) - D(nothing))")
         both, embedding, text, nothing = settings.told.split(",")
         run.say(
-            "z_t and z_i are what CLIP makes of words and of a picture. The prior draws z_i for given words; the decoder "
+            "z_t and z_i are what CLIP makes of words and of a picture. The prior draws z_i for words, the decoder "
             f"draws the picture x. While it learns it is told both in {both} parts, z_i in {embedding}, the words in "
             f"{text} and nothing in {nothing}, so that it can draw from each of them, and be guided by the difference. "
             "The words go in twice: pooled to one vector, and token by token, which the decoder looks at by cross "
@@ -118,8 +118,8 @@ def judged(painter: Painter, parts: CaptionParts, verdict: Verdict, count: int, 
         run.table(
             f"Rank of the own caption among {among}",
             pd.DataFrame(lines, columns=["pictures", "mean rank", "+-", "median"]),
-            "Told by a small CLIP of another seed, which has learnt from another split of the training pictures and had "
-            f"no part in making any; {len(prompts):,} held-out captions. Chance is {(among + 1) / 2:g}; what real "
+            "Told by a small CLIP of another seed, which has learnt from another split of the training pictures and "
+            f"had no part in making any; {len(prompts):,} held-out captions. Chance is {(among + 1) / 2:g}; what real "
             "pictures reach is what this judge can tell.",
         )
         scores = {name: {"rank": float(found[name].mean())} for name in (ours, REAL, SHUFFLED)}
@@ -270,8 +270,8 @@ def show_ways_between(painter: Painter, parts: CaptionParts, seed: int, run: Run
         "between",
         rows(strips, most_height=1.0),
         "Between pictures, and between texts",
-        f"One noise for each row, and embeddings on the arc from one to the other. Their captions: {prompts.texts[0]} - "
-        f"{prompts.texts[1]}; {prompts.texts[2]} - {prompts.texts[3]}.",
+        "One noise for each row, and embeddings on the arc from one to the other. Their captions: "
+        f"{prompts.texts[0]} - {prompts.texts[1]}; {prompts.texts[2]} - {prompts.texts[3]}.",
     )
 
 
