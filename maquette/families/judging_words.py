@@ -55,24 +55,14 @@ def right_in(pictures: Tensor, prompts: Prompts) -> dict[str, np.ndarray]:
     return check(pictures.permute(0, 2, 3, 1).numpy(), prompts.scenes)
 
 
-def shares(right: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, float]:
-    return {name: float(values[chosen].mean()) if chosen.any() else float("nan") for name, values in right.items()}
-
-
-def attribute_table(told: dict[str, dict[str, np.ndarray]], prompts: Prompts) -> pd.DataFrame:
+def attribute_table(told: dict[str, tuple[dict[str, np.ndarray], Prompts]]) -> pd.DataFrame:
     """A row for each way and for seen and unseen combinations: the share right of each attribute, and of all."""
     lines = []
-    for name, right in told.items():
+    for name, (right, prompts) in told.items():
         for words, chosen in ((SEEN, ~prompts.is_unseen), (UNSEEN, prompts.is_unseen)):
             if chosen.any():
-                found = shares(right, chosen)
-                lines.append(
-                    {
-                        "pictures": name,
-                        "combination": words,
-                        **{key: round(found[key], 3) for key in ["all", *ATTRIBUTES]},
-                    }
-                )
+                found = {key: round(float(right[key][chosen].mean()), 3) for key in ("all", *ATTRIBUTES)}
+                lines.append({"pictures": name, "combination": words, **found})
     return pd.DataFrame(lines)
 
 

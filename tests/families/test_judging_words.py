@@ -27,7 +27,7 @@ def test_real_pictures_are_right_and_wrong_words_are_not(parts):
     assert sorted(wrong.texts) == sorted(prompts.texts)
     right = right_in(wrong.pictures, wrong)
     assert right["all"].mean() < 0.05 and right["shape"].mean() < 0.35 and right["colour"].mean() < 0.35
-    table = attribute_table({"real": right_in(prompts.pictures, prompts), "wrong": right}, prompts)
+    table = attribute_table({"real": (right_in(prompts.pictures, prompts), prompts), "wrong": (right, wrong)})
     assert list(table["combination"]) == ["seen", "unseen"] * 2 and (table["all"] <= table["shape"] + 1e-9).all()
 
 

@@ -39,6 +39,7 @@ FEW = 5000  # training pictures below which some are moved
 VALIDATED = 64  # validation pictures whose noise is told while training goes on
 GROWN, MOMENTS = 16, 12  # samples of the film of training, and how often they are made
 GROWN_STEPS = 12
+EXAMPLES = 8  # captions of the test part that the saved run draws in the end
 DRAFT = 24  # channels of the draft that the decoder makes of what it is told
 PRIOR_RATE = 0.002
 GUIDANCE = 2.0
@@ -146,7 +147,8 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
     }
     run.fact("Standard deviation of the pixels", known["spread"])
     clip: CLIP = data.clip.model.requires_grad_(False)
-    return Prepared(parts, clip, {**parts.processing, **known}, parts.examples)
+    examples = [texts[0] for texts in some_of(parts.test, EXAMPLES).texts]
+    return Prepared(parts, clip, {**parts.processing, **known}, examples)
 
 
 def build(prepared: Prepared, settings: Settings) -> Networks:

@@ -88,22 +88,24 @@ def verdict_of(painter: Painter, parts: CaptionParts, is_exact: bool, count: int
 def judged(painter: Painter, parts: CaptionParts, verdict: Verdict, count: int, seed: int, run: Run) -> Scores:
     """Scores of what is made of held-out captions, each way of drawing apart, beside real pictures and wrong words."""
     prompts = prompts_of(parts.test, 2 * count if verdict.is_exact else count)
-    ways = [way for way in WAYS if painter.prior is not None or "prior" not in way]
-    made = {TOLD[way]: drawn(painter, prompts.texts, seed, way) for way in ways}
-    true = painter.told(painter.said(prompts.texts), painter.seen(prompts.pictures))
-    made |= {TRUE: painter.painted(true, seed + 1), REAL: prompts.pictures}
-    wrong = shuffled(prompts, run.random("shuffled"))
-    found = {name: verdict.of(pictures, prompts) for name, pictures in made.items()}
-    found[SHUFFLED] = verdict.of(prompts.pictures, wrong)
+    half, wrong = prompts.some(np.arange(0, len(prompts), 2)), shuffled(prompts, run.random("shuffled"))
+    asked: dict[str, Prompts] = {}
+    made: dict[str, Tensor] = {}
+    for way in WAYS:
+        if painter.prior is not None or "prior" not in way:
+            asked[TOLD[way]] = prompts if way in (painter.usual, "text alone") else half
+            made[TOLD[way]] = drawn(painter, asked[TOLD[way]].texts, seed, way)
+    true = painter.told(painter.said(half.texts), painter.seen(half.pictures))
+    made |= {TRUE: painter.painted(true, seed + 1), REAL: prompts.pictures, SHUFFLED: prompts.pictures}
+    asked |= {TRUE: half, REAL: prompts, SHUFFLED: wrong}
+    found = {name: verdict.of(pictures, asked[name]) for name, pictures in made.items()}
     ours = TOLD[painter.usual]
     if verdict.is_exact:
-        told = {name: right_in(pictures, prompts) for name, pictures in made.items()}
-        told[SHUFFLED] = right_in(prompts.pictures, wrong)
         run.table(
             "Attributes that are right",
-            attribute_table(told, prompts),
-            f"Told by the checker of captioned shapes on {len(prompts):,} held-out captions. all: every attribute of a "
-            "picture is right. unseen: pairs of shape and colour, or of shape, style and action, that no training "
+            attribute_table({name: (right_in(each, asked[name]), asked[name]) for name, each in made.items()}),
+            f"Told by the checker of captioned shapes on {len(half):,} or {len(prompts):,} held-out captions. all: "
+            "every attribute of a picture is right. unseen: pairs of shape and colour, or of shape, style and action, that no training "
             "picture has. The checker's word on real pictures is what can be reached, that on shuffled captions is "
             "chance.",
         )
@@ -146,7 +148,8 @@ def tell_parts(found: Mapping[str, np.ndarray], verdict: Verdict, run: Run) -> N
     if TOLD["prior"] not in found:
         return
     for name in (TOLD["text as picture"], TOLD["text alone"]):
-        apart = verdict.sign * (found[TOLD["prior"]] - found[name])
+        ours = found[TOLD["prior"]]
+        apart = verdict.sign * ((ours if len(ours) == len(found[name]) else ours[::2]) - found[name])
         gain, sure = float(apart.mean()), interval(apart)
         much = f"{100 * gain:+.1f} ± {100 * sure:.1f} % of the pictures right"
         much = much if verdict.is_exact else f"{gain:+.1f} ± {sure:.1f} ranks"
@@ -185,7 +188,7 @@ def show_prompts(made: Tensor, prompts: Prompts, right: np.ndarray | None, run: 
 def show_pictures(painter: Painter, parts: CaptionParts, verdict: Verdict, count: int, seed: int, run: Run) -> None:
     is_brief = count < BRIEF
     show_guidance(painter, parts, verdict, 8 if is_brief else 48, seed, run)
-    show_way(painter, parts, seed, run)
+    show_way(painter, parts, 4 if is_brief else FILMED, seed, run)
     show_variations(painter, parts, seed, run)
     show_ways_between(painter, parts, seed, run)
     show_diffs(painter, parts, run)
@@ -216,9 +219,9 @@ def show_guidance(painter: Painter, parts: CaptionParts, verdict: Verdict, count
     )
 
 
-def show_way(painter: Painter, parts: CaptionParts, seed: int, run: Run) -> None:
+def show_way(painter: Painter, parts: CaptionParts, count: int, seed: int, run: Run) -> None:
     """The way back from noise, as a strip and as a film."""
-    prompts = prompts_of(parts.test, FILMED)
+    prompts = prompts_of(parts.test, count)
     with torch.no_grad():
         told = painter.condition(prompts.texts, seed)
         stages = list(painter.stages(told, Noise(len(prompts), seed)))
