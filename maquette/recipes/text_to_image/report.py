@@ -105,9 +105,9 @@ def judged(painter: Painter, parts: CaptionParts, verdict: Verdict, count: int, 
             "Attributes that are right",
             attribute_table({name: (right_in(each, asked[name]), asked[name]) for name, each in made.items()}),
             f"Told by the checker of captioned shapes on {len(half):,} or {len(prompts):,} held-out captions. all: "
-            "every attribute of a picture is right. unseen: pairs of shape and colour, or of shape, style and action, that no training "
-            "picture has. The checker's word on real pictures is what can be reached, that on shuffled captions is "
-            "chance.",
+            "every attribute of a picture is right. unseen: pairs of shape and colour, or of shape, style and action, "
+            "that no training picture has. The checker's word on real pictures is what can be reached, that on "
+            "shuffled captions is chance.",
         )
         scores = {name: seen_and_unseen(found[name], prompts) for name in (ours, REAL, SHUFFLED)}
         scores[ours]["right_text_alone"] = float(found[TOLD["text alone"]].mean())
