@@ -23,7 +23,8 @@ class DenoisingUNet(nn.Module):
     (the number `classes` stands for none), a `vector` of so many numbers, of which 0 says nothing. With `tokens`, the
     numbers of a token, the places at the bottom also look at tokens, of which those that are 0 say nothing. With
     `draft` the vector is also drawn out to so many channels over the places at the bottom, as a generator begins: where
-    all is noise, a network of convolutions told the same everywhere hardly knows what belongs where.
+    all is noise, a network of convolutions told the same everywhere hardly knows what belongs where. With `fine` the
+    answer is put together on so many channels at the full resolution, where the noisy pixels themselves come in again.
     """
 
     waves: Tensor
@@ -40,10 +41,12 @@ class DenoisingUNet(nn.Module):
         vector: int = 0,
         tokens: int = 0,
         draft: int = 0,
+        fine: int = 0,
     ):
         super().__init__()
         self.channels, self.size, self.width, self.blocks = channels, size, width, blocks
-        self.shuffle, self.classes, self.vector, self.tokens, self.draft = shuffle, classes, vector, tokens, draft
+        self.shuffle, self.classes, self.vector, self.tokens = shuffle, classes, vector, tokens
+        self.draft, self.fine = draft, fine
         places, widths = size // shuffle, [width]
         while places > SMALLEST and places % 2 == 0:
             places //= 2
@@ -69,8 +72,10 @@ class DenoisingUNet(nn.Module):
         self.ups = nn.ModuleList(Up(narrow, wide) for wide, narrow in pairs)
         self.decoders = nn.ModuleList(stack(wide, blocks) for wide in widths[:-1])
         self.last = nn.GroupNorm(groups_of(width), width)
-        self.tail = convolution(width, channels * shuffle**2)
-        self.tail.weight.data.mul_(0.1)
+        self.tail = convolution(width, (fine or channels) * shuffle**2)
+        self.noisy = convolution(channels, fine) if fine else None
+        self.answer = convolution(fine, channels) if fine else None
+        (self.answer or self.tail).weight.data.mul_(0.1)
         nn.init.normal_(self.together.weight, std=told**-0.5)
 
     def forward(
@@ -103,7 +108,10 @@ class DenoisingUNet(nn.Module):
         y = self.after(y, told)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             y = decoder(up(y) + kept.pop(), told)
-        return F.pixel_shuffle(self.tail(F.silu(self.last(y))), self.shuffle)
+        y = F.pixel_shuffle(self.tail(F.silu(self.last(y))), self.shuffle)
+        if self.noisy is None or self.answer is None:
+            return y
+        return self.answer(F.silu(y + self.noisy(x)))
 
     def nothing(self, x: Tensor) -> Tensor:
         """The number that stands for no class, for each picture."""

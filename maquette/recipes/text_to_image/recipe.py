@@ -41,6 +41,7 @@ GROWN, MOMENTS = 16, 12  # samples of the film of training, and how often they a
 GROWN_STEPS = 12
 EXAMPLES = 8  # captions of the test part that the saved run draws in the end
 DRAFT = 24  # channels of the draft that the decoder makes of what it is told
+FINE = 12  # channels of the decoder at the full resolution
 PRIOR_RATE = 0.002
 GUIDANCE = 2.0
 
@@ -163,6 +164,7 @@ def build(prepared: Prepared, settings: Settings) -> Networks:
         vector=moves + clip.numbers + clip.text_width,
         tokens=clip.text_width,
         draft=DRAFT,
+        fine=FINE,
     )
     if settings.prior == "none":
         return {"decoder": decoder}
