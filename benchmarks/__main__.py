@@ -35,7 +35,7 @@ NAMES = (
     "splat_quality",
     "diffusion",
 )
-ONLY_BY_NAME = ("gan", "restore_hour")
+ONLY_BY_NAME = ("gan", "restore_hour", "text_to_image")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from maquette.data.scenes.splatfiles import COMPRESSED, PARTS, Splats, write_sce
 from maquette.data.scenes.splats import origin_of
 from maquette.data.text.tokenizers import Subwords, load_tokenizer
 from maquette.data.text.vector_files import read_vectors, write_vectors
-from maquette.families.diffusing import Expects
+from maquette.families.diffusing import MOVES, Expects, ExpectsTold
 from maquette.families.flights import FOREIGN_UP, told_cameras
 from maquette.files import cannot_write, written_whole
 from maquette.graphics.cameras import camera_from
@@ -169,6 +169,10 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_classifiers(networks, len(known["classes"]), shape)
     if isinstance(model, DenoisingUNet):
         return portable.of_denoiser(Expects(model, known), model.channels, model.size, model.classes)
+    if isinstance(model, dict) and isinstance(decoder := model.get("decoder"), DenoisingUNet):
+        vector = decoder.vector - MOVES * known["is_moved"]
+        told = ExpectsTold(decoder, known)
+        return portable.of_denoiser(told, decoder.channels, decoder.size, 0, vector=vector, tokens=decoder.tokens)
     raise UserError(f"{trained.folder} is a run of {trained.recipe}, which has no network that ONNX can hold.")
 
 

@@ -88,6 +88,9 @@ class SmallRuns:
         """What `own` is made with."""
         data = make_own(MADE_OF.get(name, RECIPES[name].data), self.folder)
         more = OTHERS[name] if others else []
+        for setting, need in RECIPES[name].needs.items():
+            if need.otherwise == "train":
+                more = [*more, flag(setting), str(self.own(need.recipe))]
         return ["--data", str(data), "--seed", "1", *OWN.get(name, []), *shorter(name), *more]
 
     def _made(self, name: str, kind: str, flags: list[str]) -> Path:

@@ -14,7 +14,7 @@ from maquette.checkpoints import save_model, save_state
 from maquette.cli import main
 from maquette.data.tables.encoding import TableEncoder
 from maquette.data.text.tokenizers import Characters
-from maquette.families.diffusing import Condition, Diffuser
+from maquette.families.diffusing import MOVES, Condition, Diffuser
 from maquette.files import write_json
 from maquette.models import (
     GPT,
@@ -154,6 +154,16 @@ def of_clip(run) -> Exported:
     return {"pictures": pictures.numpy(), "tokens": tokens.numpy()}, answers
 
 
+def of_text_to_image(run) -> Exported:
+    known, count, decoder = run.processing, 3, run.model["decoder"]
+    sigma, wide = torch.tensor([0.01, 0.5, 60.0]), decoder.vector - MOVES * known["is_moved"]
+    noisy = torch.randn(count, 3, known["size"], known["size"]) * sigma.reshape(-1, 1, 1, 1)
+    vector, tokens = torch.randn(count, wide), torch.randn(count, 7, decoder.tokens)
+    expected = Diffuser(decoder, known).expected(noisy, sigma, Condition(None, vector, tokens))
+    given = {"noisy": noisy, "sigma": sigma, "vector": vector, "tokens": tokens}
+    return {name: each.numpy() for name, each in given.items()}, {"expected": expected.numpy()}
+
+
 ANSWERS = {
     "line": of_line,
     "regression": of_regression,
@@ -172,6 +182,7 @@ ANSWERS = {
     "summarise": of_translator,
     "gan": of_generator,
     "diffusion": of_diffusion,
+    "text_to_image": of_text_to_image,
 }
 REFUSED = {
     "recurrent": "no network that ONNX can hold",

@@ -23,6 +23,7 @@ _HOMES = {
     "Discriminator": "gan",
     "DnCNN": "denoisers",
     "EncoderDecoder": "encoder_decoder",
+    "EmbeddingPrior": "prior",
     "GPT": "gpt",
     "GPT2": "gpt2",
     "Gaussians": "gaussians",

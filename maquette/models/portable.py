@@ -202,8 +202,11 @@ def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:
     return Portable(ThereAndBack(model), [Port("picture", shape, "float32 in 0..1")], outputs, examples)
 
 
-def of_denoiser(network: nn.Module, channels: int, size: int, classes: int) -> Portable:
-    """What a network of diffusion expects behind noisy pictures, told their class where it knows classes."""
+def of_denoiser(
+    network: nn.Module, channels: int, size: int, classes: int, *, vector: int = 0, tokens: int = 0
+) -> Portable:
+    """What a network of diffusion expects behind noisy pictures, told their class where it knows classes, or a vector
+    and tokens where it takes them."""
     shape, chance = ("batch", channels, size, size), torch.Generator().manual_seed(0)
     inputs = [
         Port("noisy", shape, "float32, picture in -1..1 + sigma noise"),
@@ -211,11 +214,19 @@ def of_denoiser(network: nn.Module, channels: int, size: int, classes: int) -> P
     ]
     if classes:
         inputs.append(Port("class", ("batch",), f"int64, a place in `classes`; {classes} for none"))
+    if tokens:
+        inputs.append(Port("vector", ("batch", vector), "float32, picture embedding and pooled text, 0 for nothing"))
+        inputs.append(Port("tokens", ("batch", "length", tokens), "float32, states of the text tower, 0 for nothing"))
     examples = []
     for batch in (2, 1, 3):
         sigma = torch.rand(batch, generator=chance) * 3 + 0.01
         noisy = sigma.reshape(-1, 1, 1, 1) * torch.randn(batch, channels, size, size, generator=chance)
         told = [torch.randint(classes + 1, (batch,), generator=chance)] if classes else []
+        if tokens:
+            told = [
+                torch.randn(batch, vector, generator=chance),
+                torch.randn(batch, 2 + batch, tokens, generator=chance),
+            ]
         examples.append((noisy, sigma, *told))
     return Portable(network, inputs, [Port("expected", shape, "float32, the picture behind the noise")], examples)
 

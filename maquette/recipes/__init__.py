@@ -333,6 +333,34 @@ RECIPES = {
         },
         fixed=35,
     ),
+    "text_to_image": Entry(
+        "maquette.recipes.text_to_image",
+        "captions",
+        "pictures of what words say, learnt from captioned pictures",
+        600,
+        "captions",
+        {
+            "draw": Use(
+                ("text",), "pictures", "a picture of what each prompt says", '"A RED CIRCLE JUMPING" --out PICTURE.png'
+            ),
+            "film": Use(
+                ("text",), "film", "the same coming out of noise", '"A RED CIRCLE JUMPING" --film --out way.webp'
+            ),
+            "mix": Use((), "page", "subjects, actions and styles mixed in a grid", "--subjects A,B --out PAGE.html"),
+            "vary": Use(("pictures",), "pictures", "each picture drawn anew", "PICTURES --seed 3 --out VARIED"),
+            "interpolate": Use(
+                ("captions",), "film", "the way between pictures or words", "A.png B.png --out way.webp"
+            ),
+            "edit": Use(
+                ("pictures", "text"),
+                "pictures",
+                "a picture changed as words change",
+                'PICTURE "a red circle" "a blue circle" --out CHANGED.png',
+            ),
+        },
+        {"clip": Need("clip", "train", passes=("data", "seed", "device", "size", "caption", "most_pictures"))},
+        fixed=150,
+    ),
 }
 
 
