@@ -255,6 +255,21 @@ RECIPES = {
         {"init": Need("splat", files=True)},
         fixed=30,
     ),
+    "nerf": Entry(
+        "maquette.recipes.nerf",
+        "scene",
+        "photographs to a radiance field, which new views are drawn from",
+        180,
+        "scenes",
+        {
+            "film": Use((), "film", "a film along a path", "--path orbit --out film.mp4"),
+            "view": Use(("cameras",), "pictures", "what cameras see", "CAMERAS.json --out VIEWS"),
+            "mesh": Use((), "mesh", "the surface, with colours", "--out surface.glb"),
+            "points": Use((), "mesh", "points of the surface, with colours", "--out points.ply"),
+            "splats": Use((), "scene", "Gaussians that a run of splat can start from", "--out scene.ply"),
+        },
+        fixed=40,
+    ),
     "diffusion": Entry(
         "maquette.recipes.diffusion",
         "pictures",
