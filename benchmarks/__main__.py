@@ -29,6 +29,7 @@ NAMES = (
     "eliza",
     "splat_speed",
     "splat_quality",
+    "nerf",
     "diffusion",
 )
 ONLY_BY_NAME = ("gan", "restore_hour")

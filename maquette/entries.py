@@ -19,6 +19,7 @@ class Need(NamedTuple):
     """A run of another recipe that a setting names.
 
     otherwise: what happens where the setting is empty: that recipe is trained first (`train`), or nothing (`nothing`).
+    others: recipes whose runs do as well.
     files: whether the setting may also name something that is no run, which the recipe then reads itself.
     passes: settings that the recipe trained first takes over; `none` of them if it has not that setting.
     """
@@ -27,6 +28,7 @@ class Need(NamedTuple):
     otherwise: Literal["train", "nothing"] = "nothing"
     files: bool = False
     passes: tuple[str, ...] = ("data", "seed", "device")
+    others: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):

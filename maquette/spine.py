@@ -183,7 +183,8 @@ def find_needed(run: Run, record: dict[str, Any]) -> None:
             if need.files and not (path / "settings.json").exists():
                 continue  # no run: the recipe reads it
             run.needed[name] = named(path, name, given, need)
-            known[name] = {"path": str(path.resolve()), "recipe": need.recipe, "sha256": checksum(path)}
+            recipe = run.needed[name].recipe
+            known[name] = {"path": str(path.resolve()), "recipe": recipe, "sha256": checksum(path)}
         elif need.otherwise == "train":
             path = run.folder / "needs" / name
             if run.processes > 1:
@@ -200,8 +201,9 @@ def named(path: Path, name: str, given: str, need: Need) -> Trained:
     if not (path / "settings.json").exists():
         raise UserError(f"{flag(name)} {given}: there is no such run folder; make one with: maquette run {need.recipe}")
     recipe = read_settings(path)["recipe"]
-    if recipe != need.recipe:
-        raise UserError(f"{flag(name)} {given} is a run of {recipe}; this needs one of {need.recipe}.")
+    if recipe not in (need.recipe, *need.others):
+        wanted = " or ".join((need.recipe, *need.others))
+        raise UserError(f"{flag(name)} {given} is a run of {recipe}; this needs one of {wanted}.")
     if not (path / "scores.json").exists():
         raise UserError(f"{flag(name)} {given} is not finished; go on with it first: maquette resume {given}")
     return open_trained(path)

@@ -16,11 +16,13 @@ from maquette.data.scenes.meshes import Mesh
 from maquette.families.flights import Drawer, photographers
 from maquette.graphics.cameras import Camera
 from maquette.graphics.paths import common_up
+from maquette.graphics.radiance import weights_of
 from maquette.graphics.rays import rays_of
-from maquette.kernels.painting import Numbers, Painted, density_at, draw
+from maquette.kernels.fields import LEFT
+from maquette.kernels.painting import Learner, Numbers, Painted, density_at, draw
 from maquette.methods.densification import in_space_order, rows_of_points
 from maquette.models import Gaussians
-from maquette.models.fields import Field, HashField
+from maquette.models.fields import Field, FrequencyField, HashField
 from maquette.settings import UserError
 
 AT_ONCE = 4096  # rays of a network of frequencies
@@ -62,6 +64,39 @@ def traced(model: Field, camera: Camera, background: Sequence[float]) -> Painted
     size = camera.height, camera.width
     picture = np.ascontiguousarray(colours.view(*size, 3).permute(2, 0, 1).numpy())
     return Painted(picture, left.view(size).numpy(), along.view(size).numpy())
+
+
+@torch.no_grad()
+def along(model: Field, camera: Camera, pixel: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """What the ray through a pixel (column, row) of a camera of the placed world meets.
+
+    Distances (S,) in the source's unit, densities (S,) per such a unit, colours (S, 3), weights (S,), and what of the
+    light gets to each sample, (S,).
+    """
+    origins, ways = rays_of(camera, torch.tensor([pixel]))
+    inner = (origins - torch.tensor(model.middle)) / model.half
+    distances, lengths, density, colour = model.samples(inner, ways)
+    weights, through = weights_of(density, lengths)
+    used = (density[0] > 0) & (through[0, :-1] > LEFT)
+    size = model.half * model.unit
+    parts = (distances[0] * size, density[0] / size, colour[0], weights[0], through[0, :-1])
+    return tuple(part[used].numpy() for part in parts)
+
+
+def field_of(described: dict[str, Any]) -> Field:
+    """A field, as chance makes it, of the class and arguments that a run's `processing` holds."""
+    kinds: dict[str, type[HashField] | type[FrequencyField]] = {"hash": HashField, "frequencies": FrequencyField}
+    return kinds[described["encoding"]](**described["arguments"])
+
+
+def field_so_far(described: dict[str, Any], kept: dict[str, Any]) -> Field:
+    """The field of a run that is still being trained, from what its checkpoint keeps."""
+    field = field_of(described)
+    if isinstance(field, HashField):
+        Learner(Numbers.of(field), 1, np.ones(field.grid**3, bool)).load_state_dict(kept["learner"])
+    else:
+        field.load_state_dict(kept["model"])
+    return field.eval()
 
 
 # -- surfaces ----------------------------------------------------------------------------------------------------------

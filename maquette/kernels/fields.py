@@ -4,8 +4,8 @@ The plain version is `HashField` in models/fields.py with `composite` in graphic
 one after the other, until hardly any light is left; then all of some rays go through the network together, and back.
 
 Numbers of N samples lie in rows, as kernels/products.py wants them: features E, hidden H, what is known of the density
-16, harmonics of the direction 16, one or two layers of W, and 4 of which three are the colour; then the derivatives by
-all of them but the harmonics.
+16, harmonics of the direction 16, one or two layers of W, 4 of which three are the colour, and 2 about the light; then
+the derivatives by all of them but the harmonics and the last.
 """
 
 import math
@@ -15,14 +15,16 @@ from numba import njit, prange
 
 from maquette.kernels.grids import encode
 from maquette.kernels.harmonics import harmonic_basis
-from maquette.kernels.lanes import filled
+from maquette.kernels.lanes import exponential, filled, lesser, load, store, sum_of
 from maquette.kernels.marching import next_place, span
+from maquette.kernels.pairs import turn_over
 from maquette.kernels.products import by_weights, cut_off, forward, of_one
 
 KNOWN = 16  # numbers between the two networks, the first of which is the density's logarithm; and of harmonics
 LEFT = 1e-3  # of the light, below which a ray ends
+THICK = -math.log(LEFT)
 GROUP, LONGEST = 256, 256  # samples that go through the network together, at least, and those of one ray at most
-ROOM = GROUP + LONGEST
+ROOM = GROUP + LONGEST + 16
 THICKEST = np.float32(12)  # logarithm of the density
 PARTS = 16  # into which rays are cut: as many threads can work, and what comes out does not depend on how many do
 
@@ -36,10 +38,10 @@ def _dense(logit):
 def _logit(features, hidden, first_across, second):
     """The density's logarithm of one sample's features; first_across (E, H) is the first layer, turned over."""
     of_one(first_across, len(hidden), features, hidden)
-    total = np.float32(0)
-    for i in range(len(hidden)):
-        total += second[i] * hidden[i]
-    return total
+    total = filled(np.float32(0))
+    for i in range(0, len(hidden), 8):
+        total += load(second, i) * load(hidden, i)
+    return sum_of(total)
 
 
 @njit(cache=True, fastmath=True)
@@ -47,7 +49,7 @@ def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells
     """The samples of one ray into the room from n on: features, places, distances and lengths; how many there are."""
     features, places, distances, lengths, hidden = room
     start, end = span(origin, way, is_endless, near)
-    t, left, count = start + phase * step, 1.0, 0
+    t, thick, count = start + phase * step, 0.0, 0
     while count < LONGEST:
         t, u, v, w, length = next_place(origin, way, t, end, step, is_endless, bits, grid)
         if t >= end:
@@ -57,38 +59,41 @@ def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells
         places[n + count, 0], places[n + count, 1], places[n + count, 2] = u, v, w
         distances[n + count], lengths[n + count] = t, length
         count += 1
-        left *= math.exp(-_dense(_logit(found, hidden, first_across, second)) * length)
-        if left < LEFT:
+        thick += _dense(_logit(found, hidden, first_across, second)) * length
+        if thick > THICK:
             break
         t += length
     return count
 
 
 @njit(cache=True, fastmath=True)
-def _forward(features, n, rays, ways, layers, held, basis):
-    """Features (n, E) through both networks, n padded to a multiple of 16; returns that, and where rows begin.
+def _forward(features, lengths, n, rays, ways, layers, held, basis):
+    """The first n features (N, E) through both networks, n padded by 7 or more to a multiple of 16; that, and where rows begin.
 
-    Sample s belongs to ray rays[s], which goes along ways[rays[s]].
+    Sample s belongs to ray rays[s], which goes along ways[rays[s]]. Three rows of colours in 0..1 are followed by one
+    of no meaning, what of the light gets through each sample, and densities.
     """
     first, second, third, fourth, last = layers
     E = features.shape[1]
     H, W = len(first) // E, len(last) // 4
-    padded = -(-n // 16) * 16
-    for s in range(n):
-        for e in range(E):
-            held[e * padded + s] = features[s, e]
-    for e in range(E):
-        held[e * padded + n : (e + 1) * padded] = 0
+    padded = -(-(n + 7) // 16) * 16
+    features[n:padded] = 0
+    for s in range(0, padded, 8):
+        for e in range(0, E, 8):
+            turn_over(features, s * E + e, E, held, e * padded + s, padded)
     h, k, c = E * padded, (E + H) * padded, (E + H + 2 * KNOWN) * padded
     forward(first, H, E, held, 0, h, padded, True)
     forward(second, KNOWN, H, held, h, k, padded, False)
-    turned, before = k + KNOWN * padded, -1
-    for s in range(n):
-        if rays[s] != before:
-            before = rays[s]
-            harmonic_basis((filled(ways[before, 0]), filled(ways[before, 1]), filled(ways[before, 2])), 3, basis)
+    turned, s = k + KNOWN * padded, 0
+    while s < n:
+        ray, begin = rays[s], s
+        harmonic_basis((filled(ways[ray, 0]), filled(ways[ray, 1]), filled(ways[ray, 2])), 3, basis)
+        while s < n and rays[s] == ray:
+            s += 1
         for number in range(KNOWN):
-            held[turned + number * padded + s] = basis[8 * number]
+            row = turned + number * padded
+            for at in range(begin, s, 8):  # what is beyond its end is the next ray's, or padding
+                store(held, row + at, load(basis, 8 * number))
     for number in range(KNOWN):
         held[turned + number * padded + n : turned + (number + 1) * padded] = 0
     forward(third, W, 2 * KNOWN, held, k, c, padded, True)
@@ -98,12 +103,15 @@ def _forward(features, n, rays, ways, layers, held, basis):
         forward(fourth, W, W, held, c, d, padded, True)
     o = d + W * padded
     forward(last, 4, W, held, d, o, padded, False)
+    one = filled(np.float32(1))
+    for s in range(0, 3 * padded, 8):
+        store(held, o + s, one / (one + exponential(-load(held, o + s))))
+    thin = o + 4 * padded
+    for s in range(0, padded, 8):
+        dense = exponential(lesser(load(held, k + s), THICKEST))
+        store(held, thin + s, exponential(-dense * load(lengths, s)))
+        store(held, thin + padded + s, dense)
     return padded, h, k, c, d, o
-
-
-@njit(cache=True, fastmath=True, inline="always")
-def _shade(number):
-    return np.float32(1) / (np.float32(1) + math.exp(-number))
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -118,7 +126,7 @@ def render(
     origins, ways, phases = rays
     many = len(origins)
     for part in prange(PARTS):
-        features, places, distances, lengths, hidden, held, owners, basis, _ = work
+        features, places, distances, lengths, hidden, held, owners, basis = work
         room = features[part], places[part], distances[part], lengths[part], hidden[part]
         n = 0
         for ray in range(part, many, PARTS):
@@ -130,16 +138,16 @@ def render(
             n += count
             colours[ray], left[ray], far[ray] = 0, 1, 0
             if n and (n >= GROUP or ray + PARTS >= many):
-                padded, _, k, _, _, o = _forward(
-                    features[part, :n], n, owners[part], ways, layers, held[part], basis[part]
+                padded, _, _, _, _, o = _forward(
+                    features[part], lengths[part], n, owners[part], ways, layers, held[part], basis[part]
                 )
                 for s in range(n):
                     owner = owners[part, s]
                     through = left[owner]
-                    left[owner] = through * math.exp(-_dense(held[part, k + s]) * lengths[part, s])
+                    left[owner] = through * held[part, o + 4 * padded + s]
                     weight = through - left[owner]
                     for colour in range(3):
-                        colours[owner, colour] += weight * _shade(held[part, o + colour * padded + s])
+                        colours[owner, colour] += weight * held[part, o + colour * padded + s]
                     far[owner] += weight * distances[part, s]
                 n = 0
 
@@ -153,26 +161,26 @@ def learn(
 
     The loss is the sum of shares (R,) times squared differences between targets (R, 3) and what is seen: the colour
     on backgrounds (R, 3), turned and shaded as exposures (R, 13), a matrix (3, 4) and a factor, say. across are layers
-    turned over. places (PARTS, N, 3) and slopes (PARTS, L, N 4) get counts (PARTS,) samples each; by_layers
+    turned over. places (PARTS, N, 3) and slopes (PARTS, N, E) get counts (PARTS,) samples each; by_layers
     (PARTS, all weights) is added to. Written are colours (R, 3), with the background, left (R,), by_shown (R, 3),
     derivatives by what is seen, and numbers (R,) of samples. A part without room leaves out its last rays: their
     numbers are -1.
     """
     origins, ways, phases = rays
-    many, levels = len(origins), len(cells)
+    many = len(origins)
     first, second, third, fourth, last = layers
     second_across, third_across, fourth_across, last_across = across
     for part in prange(PARTS):
-        features, at, distances, lengths, hidden, held_all, owners, basis, tints = work
+        features, at, distances, lengths, hidden, held_all, owners, basis = work
         room = features[part], at[part], distances[part], lengths[part], hidden[part]
-        held, owner_of, tint = held_all[part], owners[part], tints[part]
+        held, owner_of = held_all[part], owners[part]
         E = features.shape[2]
         H, W = len(first) // E, len(last) // 4
         ends = np.cumsum(np.array([len(first), len(second), len(third), len(fourth), len(last)]))
         found = by_layers[part]
         n, done, loss, most = 0, 0, 0.0, places.shape[1]
         for ray in range(part, many, PARTS):
-            if done + n + LONGEST > most:
+            if done + n + ROOM > most:
                 numbers[ray] = -1
                 count = 0
             else:
@@ -192,8 +200,11 @@ def learn(
                         loss += shares[ray] * off * off
             if n == 0 or (n < GROUP and ray + PARTS < many):
                 continue
-            padded, h, k, c, d, o = _forward(features[part, :n], n, owner_of, ways, layers, held, basis[part])
-            b = o + 4 * padded  # derivatives by features, hidden, known, layers and colours follow each other
+            padded, h, k, c, d, o = _forward(
+                features[part], lengths[part], n, owner_of, ways, layers, held, basis[part]
+            )
+            thin, dense = o + 4 * padded, o + 5 * padded
+            b = o + 6 * padded  # derivatives by features, hidden, known, layers and colours follow each other
             by_h, by_k = b + E * padded, b + (E + H) * padded
             by_c = by_k + KNOWN * padded
             by_d = by_c + (d - c)
@@ -204,15 +215,13 @@ def learn(
                 owner, s = owner_of[begin], begin
                 red, green, blue, through = 0.0, 0.0, 0.0, 1.0
                 while s < n and owner_of[s] == owner:
-                    rest = through * math.exp(-_dense(held[k + s]) * lengths[part, s])
+                    rest = through * held[thin + s]
                     weight = through - rest
-                    for colour in range(3):
-                        tint[colour, s] = _shade(held[o + colour * padded + s])
-                    red += weight * tint[0, s]
-                    green += weight * tint[1, s]
-                    blue += weight * tint[2, s]
+                    red += weight * held[o + s]
+                    green += weight * held[o + padded + s]
+                    blue += weight * held[o + 2 * padded + s]
                     distances[part, s] = weight  # they are not needed any more
-                    tint[3, s] = rest
+                    held[thin + s] = rest
                     through = rest
                     s += 1
                 end = s
@@ -236,13 +245,13 @@ def learn(
                 beyond = through * (by_red * ground[0] + by_green * ground[1] + by_blue * ground[2])
                 for s in range(end - 1, begin - 1, -1):
                     weight = distances[part, s]
-                    r, g, b_ = tint[0, s], tint[1, s], tint[2, s]
-                    here = by_red * r + by_green * g + by_blue * b_
+                    r, g, e = held[o + s], held[o + padded + s], held[o + 2 * padded + s]
+                    here = by_red * r + by_green * g + by_blue * e
                     held[by_o + s] = weight * by_red * r * (1 - r)
                     held[by_o + padded + s] = weight * by_green * g * (1 - g)
-                    held[by_o + 2 * padded + s] = weight * by_blue * b_ * (1 - b_)
-                    thick = (tint[3, s] * here - beyond) * lengths[part, s]
-                    distances[part, s] = thick * _dense(held[k + s])
+                    held[by_o + 2 * padded + s] = weight * by_blue * e * (1 - e)
+                    thick = (held[thin + s] * here - beyond) * lengths[part, s]
+                    distances[part, s] = thick * held[dense + s]
                     beyond += weight * here
                 begin = end
             by_weights(held, by_o, 4, d, W, padded, found[ends[3] : ends[4]])
@@ -265,11 +274,9 @@ def learn(
             for s in range(n):
                 for axis in range(3):
                     places[part, done + s, axis] = at[part, s, axis]
-            for level in range(levels):
-                row = slopes[part, level]
-                for s in range(n):
-                    for feature in range(4):
-                        row[4 * (done + s) + feature] = held[b + (4 * level + feature) * padded + s]
+            for s in range(0, padded, 8):
+                for e in range(0, E, 8):
+                    turn_over(held, b + e * padded + s, padded, slopes[part], (done + s) * E + e, E)
             done += n
             n = 0
         counts[part], losses[part] = done, loss

@@ -63,7 +63,7 @@ def encode(x, y, z, table, cells, size, features):
 
 @njit(cache=True, fastmath=True, parallel=True)
 def encode_backward(places, slopes, counts, cells, size, order, by_table):
-    """Adds to by_table (L T 4,) what slopes (B, L, N 4), by the features of places (B, N, 3), make of it.
+    """Adds to by_table (L T 4,) what slopes (B, N, L 4), by the features of places (B, N, 3), make of it.
 
     Of each of B blocks the first counts (B,) count. Each level is one thread's, so that sums have one order; `order`
     are the levels, so that threads have about as much to do.
@@ -72,12 +72,13 @@ def encode_backward(places, slopes, counts, cells, size, order, by_table):
         level = order[turn]
         first = level * size
         for block in range(len(counts)):
-            row = slopes[block, level]
+            rows = slopes[block]
             for n in range(counts[block]):
                 (i, r), (j, s) = _cell(places[block, n, 0], cells[level]), _cell(places[block, n, 1], cells[level])
                 k, t = _cell(places[block, n, 2], cells[level])
                 a, b, c, d, e, f, g, h = _edges(i, j, k, cells[level], size)
-                slope = pair(row, 4 * n, 4 * n)
+                at = 4 * (n * len(cells) + level)
+                slope = pair(rows, at, at)
                 v = (1 - s) * (1 - t)
                 add_pair(by_table, 4 * (first + a), 4 * (first + b), slope * fours(v * (1 - r), v * r))
                 v = s * (1 - t)

@@ -26,13 +26,14 @@ def place(x, y, z, is_endless):
 
 
 @njit(cache=True, fastmath=True, inline="always")
-def _way_out(u, way, side):
-    """How far the next cell begins, by a coordinate u of the grid, in cells; `side` is a cell's in the ray's unit."""
-    if way > 1e-9:
-        return (math.floor(u) + 1 - u) * side / way
-    if way < -1e-9:
-        return (u - math.floor(u)) * side / -way
-    return 1e9
+def _way_out(u, cell, across):
+    """How far the next cell begins, by a coordinate u of the grid, in its cell; `across` is the way through one."""
+    return (cell + 1 - u) * across if across > 0 else (cell - u) * across
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def _through(side, way):
+    return side / way if abs(way) > 1e-9 else 1e9
 
 
 @njit(cache=True, fastmath=True)
@@ -41,7 +42,8 @@ def next_place(origin, way, t, end, step, is_endless, bits, grid):
     ox, oy, oz = float(origin[0]), float(origin[1]), float(origin[2])
     dx, dy, dz = float(way[0]), float(way[1]), float(way[2])
     side = (4.0 if is_endless else 2.0) / grid
-    u, v, w, length = 0.0, 0.0, 0.0, step
+    across, down, along = _through(side, dx), _through(side, dy), _through(side, dz)
+    u, v, w, length, rate = 0.0, 0.0, 0.0, step, 1 / step
     while t < end:
         u, v, w, stretch = place(ox + t * dx, oy + t * dy, oz + t * dz, is_endless)
         length = step * stretch
@@ -52,8 +54,8 @@ def next_place(origin, way, t, end, step, is_endless, bits, grid):
         if (bits[cell >> 3] >> (cell & 7)) & 1:
             break
         if stretch == 1.0:
-            out = min(_way_out(u * grid, dx, side), _way_out(v * grid, dy, side), _way_out(w * grid, dz, side))
-            t += max(1.0, math.ceil(out / step)) * step
+            out = min(_way_out(u * grid, i, across), _way_out(v * grid, j, down), _way_out(w * grid, k, along))
+            t += max(1.0, math.ceil(out * rate)) * step
         else:
             t += SKIPPED * length
     return t, u, v, w, length

@@ -79,18 +79,17 @@ class Numbers:
         """Memory for the samples that go through the networks together, for each part."""
         features, hidden, width = self.widths
         layers = width * (2 if len(self.layers[3]) else 1)
-        rows = 2 * (features + hidden + KNOWN + layers + 4) + KNOWN
+        rows = 2 * (features + hidden + KNOWN + layers + 4) + KNOWN + 2
         one = np.float32
         return (
             np.empty((PARTS, ROOM, features), one),
             np.empty((PARTS, ROOM, 3), one),
             np.empty((PARTS, ROOM), one),
-            np.empty((PARTS, ROOM), one),
+            np.zeros((PARTS, ROOM), one),
             np.empty((PARTS, hidden), one),
             np.empty((PARTS, rows * ROOM), one),
             np.empty((PARTS, ROOM), np.int64),
             np.empty((PARTS, 8 * KNOWN), one),
-            np.empty((PARTS, 4, ROOM), one),
         )
 
     def brought(self, origins: np.ndarray) -> np.ndarray:
@@ -156,9 +155,9 @@ class Learner:
         compile_first(__name__)
         self.numbers, self.possible = numbers, possible
         self.room, capacity = numbers.room(), -(-most // PARTS) + ROOM
-        levels = len(numbers.cells)
+        features, _, _ = numbers.widths
         self.places = np.empty((PARTS, capacity, 3), np.float32)
-        self.slopes = np.empty((PARTS, levels, 4 * capacity), np.float32)
+        self.slopes = np.empty((PARTS, capacity, features), np.float32)
         self.counts, self.losses = np.zeros(PARTS, np.int64), np.zeros(PARTS)
         self.by_table = np.zeros_like(numbers.table)
         self.by_layers = np.zeros(sum(map(len, numbers.layers)), np.float32)
@@ -172,8 +171,9 @@ class Learner:
             }.items()
         }
         self.values = np.full(numbers.grid**3, np.float32(10 * OCCUPIED))  # of cells, before anything is known
+        self.values[~possible] = 0
         self.steps = 0
-        self.order = balanced(levels)
+        self.order = balanced(len(numbers.cells))
         self.mark()
 
     def slope(

@@ -1,6 +1,8 @@
-"""Rows of four numbers, two at a time in one register: what hash grids of four features a corner read and write.
+"""More to do with lanes: rows of four numbers, two at a time, numbers spread over lanes, and blocks turned over.
 
-A corner is 16 bytes, in one line of the cache; the two corners of a cell's edge fill the eight lanes.
+A hash grid's corner of four features is 16 bytes, in one line of the cache; the two corners of a cell's edge fill the
+eight lanes. Nothing here checks that places are within an array, or counts negative ones from its end, as Numba does
+at each access: that would cost as much as the arithmetic.
 """
 
 from llvmlite import ir
@@ -81,3 +83,58 @@ def add_pair(typing, array, one, other, lanes):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, LANES), code
+
+
+@intrinsic
+def spread(typing, array, index):
+    """The number at a place of a contiguous float32 array, eight times."""
+
+    def code(context, builder, signature, arguments):
+        array, index = arguments
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        number = builder.load(builder.gep(data, [index]))
+        none = ir.Constant(FLOATS, ir.Undefined)
+        return builder.shuffle_vector(builder.insert_element(none, number, INT(0)), none, _lanes([0] * 8))
+
+    return LANES(array, types.intp), code
+
+
+def _stages():
+    """Pairs of vectors of an 8 x 8 block that are shuffled together, and which lanes, in three stages."""
+    near = ([0, 8, 2, 10, 4, 12, 6, 14], [1, 9, 3, 11, 5, 13, 7, 15])
+    far = ([0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
+    halves = ([0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15])
+    return (1, near), (2, far), (4, halves)
+
+
+@intrinsic
+def turn_over(typing, source, at, stride, target, to, target_stride):
+    """An 8 x 8 block of a float32 array into another one, rows as columns; rows begin so many numbers apart."""
+
+    def code(context, builder, signature, arguments):
+        source, at, stride, target, to, target_stride = arguments
+        rows = []
+        for _ in range(8):
+            rows.append(builder.load(_address(context, builder, signature.args[0], source, at)))
+            rows[-1].align = 4
+            at = builder.add(at, stride)
+        for apart, (one, other) in _stages():
+            mixed = list(rows)
+            for row in range(8):
+                if not row & apart:
+                    pair_of = rows[row], rows[row + apart]
+                    mixed[row] = builder.shuffle_vector(*pair_of, _lanes(one))
+                    mixed[row + apart] = builder.shuffle_vector(*pair_of, _lanes(other))
+            rows = mixed
+        for row in rows:
+            builder.store(row, _address(context, builder, signature.args[3], target, to)).align = 4
+            to = builder.add(to, target_stride)
+        return context.get_dummy_value()
+
+    kinds = array_kinds(source, target)
+    return (types.void(source, types.intp, types.intp, target, types.intp, types.intp), code) if kinds else None
+
+
+def array_kinds(*arrays):
+    """Whether all are contiguous arrays of float32."""
+    return all(isinstance(each, types.Array) and each.dtype == types.float32 and each.layout == "C" for each in arrays)

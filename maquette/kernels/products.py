@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from maquette.kernels.lanes import WIDTH, chosen, filled, greater, load, store, sums_of
+from maquette.kernels.pairs import spread
 
 PIECE = 2 * WIDTH
 
@@ -23,16 +24,16 @@ def forward(weights, outs, ins, held, source, target, n, is_rectified):
             row, at = o * ins, source + s
             for i in range(ins):
                 x, y = load(held, at), load(held, at + WIDTH)
-                w = filled(weights[row + i])
+                w = spread(weights, row + i)
                 a += w * x
                 b += w * y
-                w = filled(weights[row + ins + i])
+                w = spread(weights, row + ins + i)
                 c += w * x
                 d += w * y
-                w = filled(weights[row + 2 * ins + i])
+                w = spread(weights, row + 2 * ins + i)
                 e += w * x
                 f += w * y
-                w = filled(weights[row + 3 * ins + i])
+                w = spread(weights, row + 3 * ins + i)
                 g += w * x
                 h += w * y
                 at += n
@@ -94,10 +95,15 @@ def by_weights(held, slopes, outs, source, ins, n, found):
 
 @njit(cache=True, fastmath=True)
 def of_one(weights, width, given, found):
-    """found (width,) = given (I,) times weights (I, width), cut off at 0; width a multiple of 8."""
+    """found (width,) = given (I,) times weights (I, width), cut off at 0; width a multiple of 8, I of 4."""
     nothing = filled(np.float32(0))
     for o in range(0, width, WIDTH):
-        total = nothing
-        for i in range(len(given)):
-            total += filled(given[i]) * load(weights, i * width + o)
-        store(found, o, greater(total, nothing))
+        a, b, c, d = nothing, nothing, nothing, nothing  # four sums, none of which waits for another
+        at = o
+        for i in range(0, len(given), 4):
+            a += spread(given, i) * load(weights, at)
+            b += spread(given, i + 1) * load(weights, at + width)
+            c += spread(given, i + 2) * load(weights, at + 2 * width)
+            d += spread(given, i + 3) * load(weights, at + 3 * width)
+            at += 4 * width
+        store(found, o, greater((a + b) + (c + d), nothing))

@@ -142,6 +142,13 @@ class HashField(_Field):
 
         chance (R, 1) in 0..1 shifts the steps of a ray.
         """
+        distances, lengths, density, colour = self.samples(origins, ways, chance)
+        return [composite(density, colour, lengths, distances, background)]
+
+    def samples(
+        self, origins: Tensor, ways: Tensor, chance: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Distances, lengths and densities (R, S), and colours (R, S, 3), of steps; 0 where nothing can be."""
         near, far = self.span(origins, ways)
         longest = float((far - near).max()) if not self.is_endless else math.inf
         distances, lengths = self.steps(near, longest, origins, ways, chance)
@@ -150,7 +157,7 @@ class HashField(_Field):
         density, colour = torch.zeros_like(distances), torch.zeros_like(places)
         some = used.nonzero(as_tuple=True)
         density[some], colour[some] = self(places[some], ways[some[0]])
-        return [composite(density, colour, lengths, distances, background)]
+        return distances, lengths, density, colour
 
     def steps(
         self, near: Tensor, longest: float, origins: Tensor, ways: Tensor, chance: Tensor | None
@@ -227,26 +234,36 @@ class FrequencyField(_Field):
     def trace(
         self, origins: Tensor, ways: Tensor, background: Tensor, chance: Tensor | None = None
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """What `composite` gives of the coarse and of the fine network; chance (R, coarse + fine)."""
-        one, other = (
-            (None, None) if chance is None else (chance[:, : self.coarse], chance[:, self.coarse :][:, : self.fine])
-        )
-        edges = self.parts(origins, ways, self.coarse, one)
-        seen, density = self._along(origins, ways, edges, background, 0)
-        weights, _ = weights_of(density.detach(), _lengths(edges, self.is_endless))
-        middles = (edges[:, 1:] + edges[:, :-1]) / 2
-        more = finer(middles, weights[:, 1:-1], self.fine, other)
-        return [seen, self._along(origins, ways, torch.cat([edges, more], 1).sort(1).values, background, 1)[0]]
+        """What `composite` gives of the coarse and of the fine network; chance (R, coarse + fine) or None."""
+        return [composite(*seen, background) for seen in self._both(origins, ways, chance)]
 
-    def _along(
-        self, origins: Tensor, ways: Tensor, distances: Tensor, background: Tensor, which: int
-    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    def samples(
+        self, origins: Tensor, ways: Tensor, chance: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Distances, lengths and densities (R, S), and colours (R, S, 3), by the fine network."""
+        density, colour, lengths, distances = self._both(origins, ways, chance)[1]
+        return distances, lengths, density, colour
+
+    def _both(
+        self, origins: Tensor, ways: Tensor, chance: Tensor | None
+    ) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Densities, colours, lengths and distances of the coarse network's samples, and of the fine one's."""
+        one, other = (None, None) if chance is None else chance.split([self.coarse, self.fine], 1)
+        edges = self.parts(origins, ways, self.coarse, one)
+        lengths = _lengths(edges, self.is_endless)
+        density, colour = self._seen(origins, ways, edges, 0)
+        weights, _ = weights_of(density.detach(), lengths)
+        more = finer((edges[:, 1:] + edges[:, :-1]) / 2, weights[:, 1:-1], self.fine, other)
+        every = torch.cat([edges, more], 1).sort(1).values
+        fine = self._seen(origins, ways, every, 1)
+        return [(density, colour, lengths, edges), (*fine, _lengths(every, self.is_endless), every)]
+
+    def _seen(self, origins: Tensor, ways: Tensor, distances: Tensor, which: int) -> tuple[Tensor, Tensor]:
+        """Densities (R, S) and colours (R, S, 3) at distances (R, S)."""
         places = origins[:, None] + distances[..., None] * ways[:, None]
         every = ways[:, None].expand_as(places).flatten(0, 1)
         density, colour = self(places.flatten(0, 1), every, which)
-        density = density.view_as(distances)
-        lengths = _lengths(distances, self.is_endless)
-        return composite(density, colour.view_as(places), lengths, distances, background), density
+        return density.view_as(distances), colour.view_as(places)
 
 
 def _lengths(distances: Tensor, is_endless: bool) -> Tensor:

@@ -252,7 +252,7 @@ RECIPES = {
             "film": Use((), "film", "a film along a path", "--path orbit --out film.mp4"),
             "view": Use(("cameras",), "pictures", "what cameras see", "CAMERAS.json --out VIEWS"),
         },
-        {"init": Need("splat", files=True)},
+        {"init": Need("splat", files=True, others=("nerf",))},
         fixed=30,
     ),
     "nerf": Entry(

@@ -20,7 +20,7 @@ CAMERA = camera_at(
 )
 
 
-def field(is_endless=False, layers=1, levels=3, seed=0):
+def field(is_endless=False, layers=1, levels=4, seed=0):
     """A field that is not quite nothing anywhere."""
     torch.manual_seed(seed)
     made = HashField(
@@ -51,7 +51,7 @@ def test_features_and_their_derivatives_are_the_plain_ones_at_each_level(level):
     slopes[:, part] = torch.randn(200, 4)
     plain.backward(slopes)
     by_table = np.zeros(table.numel(), np.float32)
-    blocks = slopes.view(2, 100, 4, 4).permute(0, 2, 1, 3).reshape(2, 4, 400).numpy().copy()
+    blocks = slopes.view(2, 100, 16).numpy().copy()
     encode_backward(
         places.reshape(2, 100, 3), blocks, np.array([100, 100]), np.array(cells), 256, balanced(4), by_table
     )
@@ -77,7 +77,7 @@ def test_pictures_are_the_plain_ones(is_endless, layers):
     picture = drawn.picture.transpose(1, 2, 0).reshape(-1, 3)
     off = np.abs(picture - colours.numpy()).max(1)
     assert np.quantile(off, 0.9) < 2e-3 and np.median(off) < 1e-3
-    assert 0.05 < left.mean() < 0.95
+    assert is_endless or 0.05 < left.mean() < 0.95
     assert np.median(np.abs(drawn.remainder.ravel() - left.numpy())) < 1e-3
     along = depth.numpy() * made.half * (ways.numpy() @ CAMERA.direction)
     assert np.median(np.abs(drawn.depth.ravel() - along)) < 5e-3

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 
 from maquette.data.scenes.reading import Scene
-from maquette.families.fields import field_drawer_within
-from maquette.families.scenes import collect_scene, prepare, show_photographs, tell_if_poor
+from maquette.families.fields import field_drawer_within, field_of
+from maquette.families.scenes import Placed, collect_scene, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, means_of, score_nearest
 from maquette.kernels.painting import Learner, Numbers
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.methods.optimizers import AdamW
 from maquette.models import FrequencyField, HashField
 from maquette.models.fields import Field
-from maquette.recipes.nerf.data import Box, Pixels, Prepared, box_of, thinned
+from maquette.recipes.nerf.data import GRID, Box, Pixels, Prepared, box_of, thinned
 from maquette.recipes.nerf.report import show_field
 from maquette.recipes.nerf.settings import Settings
 from maquette.runs import Run, Step
@@ -70,27 +70,24 @@ def process(scene: Scene, settings: Settings, run: Run) -> Prepared:
     run.fact("Held-out views", len(placed.test))
     run.fact("Space", "without end, contracted" if box.is_endless else "a cube around what is not transparent")
     run.fact("Part of space that may hold something", f"{box.possible.mean():.1%}")
+    placed.processing["field"] = described(placed, box, settings)
     return Prepared(**vars(placed), box=box)
 
 
 def build(prepared: Prepared, settings: Settings) -> Field:
-    box = boxed(prepared)
-    place = {name: prepared.processing[name] for name in ("background", "origin", "unit")}
+    return field_of(prepared.processing["field"])
+
+
+def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
+    """The field's class and arguments."""
+    place = {name: placed.processing[name] for name in ("background", "origin", "unit")}
     where = {"middle": box.middle, "half": box.half, "is_endless": box.is_endless, "near": box.near, **place}
     if settings.encoding == "frequencies":
-        return FrequencyField(width=settings.width, **where)
-    finest = settings.finest or as_fine_as_pixels(prepared)
-    return HashField(
-        levels=settings.levels,
-        rows=settings.rows,
-        finest=finest,
-        coarsest=min(16, finest),
-        hidden=settings.hidden,
-        width=settings.width,
-        layers=settings.layers,
-        step=STEP,
-        **where,
-    )
+        return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
+    finest = settings.finest or as_fine_as_pixels(placed, box)
+    chosen = {name: getattr(settings, name) for name in ("levels", "rows", "hidden", "width", "layers")}
+    sizes = {"finest": finest, "coarsest": min(16, finest), "step": STEP, "grid": GRID}
+    return {"encoding": "hash", "arguments": {**chosen, **sizes, **where}}
 
 
 def boxed(prepared: Prepared) -> Box:
@@ -98,10 +95,9 @@ def boxed(prepared: Prepared) -> Box:
     return prepared.box
 
 
-def as_fine_as_pixels(prepared: Prepared) -> int:
+def as_fine_as_pixels(placed: Placed, box: Box) -> int:
     """Cells along the grid of which one is as large as a pixel of the usual camera, at the cube's middle."""
-    box = boxed(prepared)
-    cameras = [view.camera for view in prepared.train]
+    cameras = [view.camera for view in placed.train]
     sizes = [np.linalg.norm(camera.position - box.middle) / camera.fx for camera in cameras]
     return int(np.clip((4 if box.is_endless else 2) * box.half / np.median(sizes), 64, 2048))
 

@@ -11,7 +11,9 @@ class Settings(SceneSettings):
         "hash",
         "places as features of a hash grid with small networks, or as sines and cosines with the paper's large one",
     )
-    levels: int = option(4, "of the hash grid, from coarse to fine; 8 see more and take twice as long", ge=1, le=16)
+    levels: int = option(
+        4, "of the hash grid, an even number; 8 see more than 4 and take twice as long", ge=2, le=16, multiple_of=2
+    )
     rows: int = option(18, "of the hash grid's table at each level, as a power of 2", ge=8, le=22)
     finest: int | None = option(
         None, "cells along a side at the finest level; as fine as the photographs' pixels if not set", ge=8, le=8192
@@ -47,7 +49,7 @@ class PointOptions(Options):
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"longest": 80, "levels": 3, "rows": 14, "steps": 120, "samples": 8192},
+    "small": {"longest": 80, "levels": 4, "rows": 14, "steps": 120, "samples": 8192},
     "course": {"encoding": "frequencies", "steps": 200_000, "learning_rate": 5e-4, "width": 256, "exposure": False},
     "full": {"levels": 8, "rows": 19, "layers": 2, "steps": 30_000, "samples": 262_144, "longest": 1600},
 }

@@ -8,11 +8,15 @@ import numpy as np
 from maquette.checkpoints import load_state
 from maquette.data.rows import evenly
 from maquette.data.scenes.splatfiles import read_splats
+from maquette.families.fields import gaussians_of
 from maquette.families.scenes import Placed
 from maquette.methods.densification import in_space_order, rows_of_points
 from maquette.models import Gaussians
 from maquette.runs import Run
 from maquette.settings import UserError
+from maquette.trained import Trained
+
+FROM_FIELD = 50_000  # points at most that a radiance field gives
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,13 @@ def rows_to_start_from(prepared: Prepared, init: str | None, degree: int, most: 
     columns = min(rows.shape[1], found.shape[1])
     rows[:, :columns] = found[:, :columns]
     return rows
+
+
+def scene_of(trained: Trained) -> Gaussians:
+    """The Gaussians of a run of splat, or points of a run of nerf as Gaussians."""
+    if isinstance(trained.model, Gaussians):
+        return trained.model
+    return gaussians_of(trained.model, trained.processing, FROM_FIELD)
 
 
 def scene_of_file(init: str) -> Gaussians:

@@ -21,7 +21,7 @@ from maquette.methods import densification
 from maquette.methods.densification import Cloud, Growth, Moment
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.models import Gaussians
-from maquette.recipes.splat.data import Prepared, is_placed, rows_to_start_from
+from maquette.recipes.splat.data import Prepared, is_placed, rows_to_start_from, scene_of
 from maquette.recipes.splat.report import show_scene
 from maquette.recipes.splat.settings import Settings
 from maquette.runs import Run
@@ -78,7 +78,7 @@ def analyze(scene: Scene, settings: Settings, run: Run) -> dict[str, Any]:
 def process(scene: Scene, settings: Settings, run: Run) -> Prepared:
     trained = run.needed.get("init")
     placed = prepare(scene, is_placed=is_placed(run))
-    prepared = Prepared(**vars(placed), scene=None if trained is None else trained.model)
+    prepared = Prepared(**vars(placed), scene=None if trained is None else scene_of(trained))
     run.fact("Training views", len(prepared.train))
     run.fact("Held-out views", len(prepared.test))
     return prepared

@@ -10,7 +10,7 @@ class Settings(SceneSettings):
     RENAMED: ClassVar[dict[str, str]] = {"share": "ssim_share", "rate": "step_sizes"}
     REPLACED: ClassVar[dict[str, Any]] = {"single_camera": ("cameras", {True: "given", False: "each"})}
 
-    init: str | None = option(None, "start from this scene: a run of splat, or a scene file")
+    init: str | None = option(None, "start from this scene: a run of splat or nerf, or a scene file")
     gaussians: int | None = option(
         None, "how many Gaussians the scene may grow to; if not set, 75,000, and more for longer training", ge=1
     )
