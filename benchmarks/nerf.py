@@ -43,7 +43,9 @@ def trained(name: str, data: Path, seconds: int, target: float, folder: Path) ->
         f"{lines[-1]['step']:,} steps, {found['samples_per_second'] / 1e6:.2f} million samples a second, "
         f"SSIM {found['ssim']:.4f}, {memory:,.0f} MB"
     )
-    rows = [Row(f"the target ({target}) beside {name}: PSNR after {seconds:,} s", target, found["psnr"], "dB", 1.0, told)]
+    rows = [
+        Row(f"the target ({target}) beside {name}: PSNR after {seconds:,} s", target, found["psnr"], "dB", 1.0, told)
+    ]
     if name == "nerf_lego_400" and seconds == min(LEGO):
         rows.append(frame(out))
     return rows
@@ -90,7 +92,9 @@ def speed() -> list[Row]:
         told = f"a ball, tables of 2^17, {samples // ROUNDS:,} samples a step"
         rows.append(Row(f"the target beside samples a second, {levels} levels", target, ours, "1/s", 1.0, told))
         rows.append(
-            Row(f"samples a second in plain torch beside ours, {levels} levels", plain, ours, "1/s", 1 / TIMES_PLAIN, "")
+            Row(
+                f"samples a second in plain torch beside ours, {levels} levels", plain, ours, "1/s", 1 / TIMES_PLAIN, ""
+            )
         )
     return rows
 
@@ -105,7 +109,14 @@ def rays(chance: np.random.Generator, many: int) -> tuple[np.ndarray, ...]:
     exposures[:, [0, 5, 10, 12]] = 1
     colours = [chance.random((many, 3), np.float32) for _ in range(2)]
     shares = np.full(many, 1 / (3 * many), np.float32)
-    return origins.astype(np.float32), ways.astype(np.float32), chance.random(many, np.float32), *colours, exposures, shares
+    return (
+        origins.astype(np.float32),
+        ways.astype(np.float32),
+        chance.random(many, np.float32),
+        *colours,
+        exposures,
+        shares,
+    )
 
 
 def plain_speed(field: object, given: tuple[np.ndarray, ...]) -> float:
@@ -145,4 +156,11 @@ def surface(folder: Path) -> Row:
     mesh = maquette.open(out).use("mesh", cells=256)
     off = np.abs(distance(mesh.vertices.astype(np.float32)))
     told = f"of {HARE_SIZE}; {len(mesh.triangles):,} triangles, median {np.median(off) / HARE_SIZE:.2%}"
-    return Row("the hare's mesh from the true surface, 95 %", float(np.quantile(off, 0.95)), None, "", SURFACE * HARE_SIZE, told)
+    return Row(
+        "the hare's mesh from the true surface, 95 %",
+        float(np.quantile(off, 0.95)),
+        None,
+        "",
+        SURFACE * HARE_SIZE,
+        told,
+    )

@@ -37,8 +37,10 @@ from maquette.models import (
     DenoisingUNet,
     DenseAutoencoder,
     DnCNN,
+    FrequencyField,
     Gaussians,
     Generator,
+    HashField,
     Kernels,
     Polynomial,
     ResNet,
@@ -150,6 +152,8 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_pictures(model, model.channels)
     if isinstance(model, Kernels):
         return portable.of_kernels(model)
+    if isinstance(model, HashField | FrequencyField):
+        return portable.of_field(model)
     if isinstance(model, SoftmaxClassifier | SmallCNN | ResNet | AttackedClassifier | DeepNetworks):
         networks: dict[str, nn.Module] = {"probabilities": model}
         if isinstance(model, AttackedClassifier):

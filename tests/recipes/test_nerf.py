@@ -130,7 +130,9 @@ def test_it_is_seen_while_it_trains_and_afterwards(trained):
 def test_frequencies_learn_as_well_slowly(clay, tmp_path):
     flags = ["--encoding", "frequencies", "--steps", "60", "--rays", "256", "--width", "32", "--longest", "24"]
     out = tmp_path / "run"
-    assert main(["run", "nerf", "--data", str(clay), *SMALL, *flags, "--learning-rate", "0.003", "--out", str(out)]) == 0
+    assert (
+        main(["run", "nerf", "--data", str(clay), *SMALL, *flags, "--learning-rate", "0.003", "--out", str(out)]) == 0
+    )
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert maquette.open(out).predict(frames=1, width=20, height=20)[0].shape == (20, 20, 3)
