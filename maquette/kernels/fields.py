@@ -68,7 +68,7 @@ def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells
 
 @njit(cache=True, fastmath=True)
 def _forward(features, lengths, n, rays, ways, layers, held, basis):
-    """The first n features (N, E) through both networks, n padded by 7 or more to a multiple of 16; that, and where rows begin.
+    """The first n features (N, E) through both networks; n padded by 7 or more to 16s, and where rows begin.
 
     Sample s belongs to ray rays[s], which goes along ways[rays[s]]. Three rows of colours in 0..1 are followed by one
     of no meaning, what of the light gets through each sample, and densities.

@@ -231,7 +231,7 @@ def test_an_empty_field_has_no_surface():
 def test_the_largest_part_is_kept():
     corners = np.arange(21.0).reshape(7, 3)
     triangles = np.array([[0, 1, 2], [3, 4, 5], [4, 5, 6]])
-    kept, faces, normals = largest_part(corners, triangles, corners)
+    kept, faces, _ = largest_part(corners, triangles, corners)
     np.testing.assert_array_equal(kept, corners[3:])
     np.testing.assert_array_equal(faces, [[0, 1, 2], [1, 2, 3]])
 
