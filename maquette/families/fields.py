@@ -25,7 +25,7 @@ from maquette.models import Gaussians
 from maquette.models.fields import Field, FrequencyField, HashField
 from maquette.settings import UserError
 
-AT_ONCE = 4096  # rays of a network of frequencies
+AT_ONCE = 4096  # rays that go through a field together, where torch draws it
 PLACES = 2**17  # whose densities or colours are asked for together
 STOPPING = 0.01  # part of the cube's side within which half the light is stopped, where a surface is taken to be
 POINT_CAMERAS = 24  # that points are looked for with, at most
@@ -42,8 +42,8 @@ def field_drawer(model: Field, background: Sequence[float] | None = None) -> Dra
 def field_drawer_within(model: Field, background: Sequence[float] | None = None) -> Drawer:
     """The same for cameras of the placed world."""
     behind = model.background if background is None else tuple(background)
-    if isinstance(model, HashField):
-        numbers = Numbers.of(model.cpu())
+    if isinstance(model, HashField) and model.table.device.type == "cpu":
+        numbers = Numbers.of(model)
         return lambda camera: draw(numbers, camera, behind)
     return lambda camera: traced(model, camera, behind)
 

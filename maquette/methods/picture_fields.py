@@ -1,6 +1,5 @@
 """One picture as a network from places to colours, with its places told in several ways: what encodings are for."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,11 +19,10 @@ PLAIN_STEP, HASH_STEP = 2e-3, 1e-2  # sizes of Adam's steps
 
 @dataclass(frozen=True)
 class Told:
-    """What a network made of a picture: (H, W, 3), its PSNR in dB, seconds that training took, and its weights."""
+    """What a network made of a picture: (H, W, 3), its PSNR in dB, and how many weights it has."""
 
     picture: np.ndarray
     psnr: float
-    seconds: float
     weights: int
 
 
@@ -52,7 +50,6 @@ def fit_picture(picture: np.ndarray, encoding: int | str, steps: int, seed: int 
     weights += [weight for layer in layers for weight in layer.parameters()]
     optimizer = AdamW(weights, HASH_STEP if encoding == "hash" else PLAIN_STEP)
     given = None if encoding == "hash" else encode(places)
-    began = time.perf_counter()
     for step in range(steps + 1):
         found = encode(places) if given is None else given
         for layer in layers[:-1]:
@@ -65,6 +62,5 @@ def fit_picture(picture: np.ndarray, encoding: int | str, steps: int, seed: int 
         loss.backward()
         optimizer.learning_rate = (HASH_STEP if encoding == "hash" else PLAIN_STEP) * 0.05 ** (step / steps)
         optimizer.step()
-    seconds = time.perf_counter() - began
     shown = found.detach().view(height, width, 3).numpy()
-    return Told(shown, float(-10 * np.log10(max(loss.item(), 1e-12))), seconds, sum(each.numel() for each in weights))
+    return Told(shown, float(-10 * np.log10(max(loss.item(), 1e-12))), sum(each.numel() for each in weights))

@@ -15,7 +15,8 @@ from maquette.data.scenes.reading import Scene
 from maquette.families.fields import field_drawer_within, field_of
 from maquette.families.scenes import Placed, collect_scene, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, means_of, score_nearest
-from maquette.kernels.painting import Learner, Numbers
+from maquette.graphics.rays import expand
+from maquette.kernels.painting import OCCUPIED, OF_MEAN, THINNER, Learner, Numbers
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.methods.optimizers import AdamW
 from maquette.models import FrequencyField, HashField
@@ -108,14 +109,17 @@ def as_fine_as_pixels(placed: Placed, box: Box) -> int:
 def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Trained:
     """The field moved towards pixels of all views, and the exposures of the photographs with it."""
     pixels = Pixels(prepared.train)
-    learns_exposure = settings.exposure and isinstance(model, HashField) and pixels.alphas is None
+    is_compiled = isinstance(model, HashField) and run.device.type == "cpu"
+    learns_exposure = settings.exposure and is_compiled and pixels.alphas is None
     exposures = Exposures(len(prepared.train)) if learns_exposure else None
     judge = Judge(prepared.train, prepared.test, prepared.extent, exposures)
     thin = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent, exposures)
     run.fact("Steps", "by time" if settings.seconds else settings.steps)
     run.fact("Optimizer", "Adam, for the features that samples touch" if isinstance(model, HashField) else "Adam")
-    way = HashTraining if isinstance(model, HashField) else PlainTraining
-    training = way(model, prepared, pixels, exposures, settings, run)
+    if isinstance(model, HashField) and run.device.type == "cpu":
+        training: HashTraining | PlainTraining = HashTraining(model, prepared, pixels, exposures, settings, run)
+    else:
+        training = PlainTraining(model, prepared, pixels, settings, run)
     interval = max(1, settings.steps // MOMENTS)
     for step in run.loop(settings.steps):
         loss = training.step(step)
@@ -226,40 +230,42 @@ def seconds_of(run: Run) -> float:
 
 
 class PlainTraining:
-    """Steps of a field of frequencies, by torch, on any device; in several processes each has its share of the rays."""
+    """Steps of any field by torch, on any device; in several processes each has its share of the rays."""
 
-    def __init__(
-        self,
-        model: FrequencyField,
-        prepared: Prepared,
-        pixels: Pixels,
-        exposures: Exposures | None,
-        settings: Settings,
-        run: Run,
-    ):
+    def __init__(self, model: Field, prepared: Prepared, pixels: Pixels, settings: Settings, run: Run):
         self.model, self.pixels, self.settings, self.run = model.to(run.device), pixels, settings, run
         self.background = np.array(prepared.processing["background"], np.float32)
         self.optimizer = AdamW(model.parameters(), settings.learning_rate)
-        self.samples = 0
+        self.shifts, self.samples = 1, 0
         run.keep(model=model, optimizer=self.optimizer)
+        if isinstance(model, FrequencyField):
+            self.shifts = model.coarse + model.fine
+            self.cells: Cells | None = None
+        else:
+            self.cells = Cells(model, boxed(prepared).possible)
+            run.keep(cells=self.cells)
 
     def step(self, step: Step) -> float:
         run, model, rays = self.run, self.model, self.settings.rays
         chance = np.random.default_rng([run.settings.seed, 20, step.number])
         looked = self.pixels.drawn(chance, rays, self.background, run.rank, run.processes)
         inner = ((looked.origins - np.array(model.middle)) / model.half).astype(np.float32)
-        shifts = chance.random((rays, model.coarse + model.fine), np.float32)[run.rank :: run.processes]
+        shifts = chance.random((rays, self.shifts), np.float32)[run.rank :: run.processes]
         given = (torch.from_numpy(each).to(run.device) for each in (inner, looked.ways, looked.behind, shifts))
         targets, shares = (torch.from_numpy(each).to(run.device) for each in (looked.targets, looked.shares))
         seen = model.trace(*given)
         losses = [(shares[:, None] * (colour - targets) ** 2).sum() * run.processes for colour, _, _ in seen]
-        self.optimizer.learning_rate = self.settings.learning_rate * LAST_OF_PAPER**step.progress
+        share = LAST_OF_PAPER**step.progress if self.cells is None else settling(step.progress)
+        self.optimizer.learning_rate = self.settings.learning_rate * share
         update(self.optimizer, torch.stack(losses).sum())
-        self.samples += rays * (2 * model.coarse + model.fine)
+        if self.cells is not None and step.number % LOOKS == 0:
+            self.cells.look(chance)
+        if isinstance(model, FrequencyField):
+            self.samples += rays * (2 * model.coarse + model.fine)
         return float(losses[-1].detach())
 
     def told(self) -> dict[str, float]:
-        return {}
+        return {} if self.cells is None else {"occupied": self.cells.share}
 
     def end(self) -> None:
         self.model.to("cpu")
@@ -267,6 +273,46 @@ class PlainTraining:
     @property
     def samples_per_second(self) -> float:
         return self.samples / max(1e-9, seconds_of(self.run))
+
+
+class Cells:
+    """Where a field of a hash grid has something, looked at by torch: what `Learner` in kernels/painting.py does."""
+
+    def __init__(self, model: HashField, possible: np.ndarray):
+        self.model, self.places = model, np.flatnonzero(possible)
+        self.values = np.where(possible, np.float32(10 * OCCUPIED), np.float32(0))
+        self.mark()
+
+    @torch.no_grad()
+    def look(self, chance: np.random.Generator) -> None:
+        """At a place of every cell that may hold something."""
+        grid, cells = self.model.grid, self.places
+        corners = np.stack([cells % grid, cells // grid % grid, cells // grid**2], 1)
+        shares = ((corners + chance.random(corners.shape)) / grid).astype(np.float32)
+        places = torch.from_numpy(shares).to(self.model.table.device) * 2 - 1
+        stretch = torch.ones_like(places[:, 0])
+        if self.model.is_endless:
+            places = expand(2 * places)
+            stretch = places.abs().amax(1).clamp(min=1) ** 2
+        found = torch.cat([self.model.density(part) for part in places.split(2**18)]) * stretch * self.model.step
+        self.values[cells] = np.maximum(THINNER * self.values[cells], found.cpu().numpy())
+        self.mark()
+
+    def mark(self) -> None:
+        least = min(OCCUPIED, OF_MEAN * float(self.values[self.places].mean(dtype=np.float64)))
+        self.model.bits.copy_(torch.from_numpy(np.packbits(self.values > least, bitorder="little")))
+
+    @property
+    def share(self) -> float:
+        """The part of the grid that rays look at."""
+        return float(np.bitwise_count(self.model.bits.cpu().numpy()).sum()) / len(self.values)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"values": self.values}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.values[:] = np.asarray(state["values"])
+        self.mark()
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ FRAMES, SIDE = 32, 192  # of the film, and pixels of its longer side
 RAYS = 3  # whose samples are shown
 SLICE = 160  # points along a side of a slice
 PICTURE, PICTURE_STEPS = 128, 300  # longer side of the picture that encodings are tried on, and steps
+SMALL_PICTURE = 80 * 80  # pixels, up to which a third of the steps are made
 WAYS: dict[str, int | str] = {"places alone": 0, "3 frequencies": 3, "8 frequencies": 8, "hash grid": "hash"}
 
 
@@ -63,7 +64,7 @@ def show_encodings(view: Seen, run: Run) -> None:
     while max(truth.shape[1:]) > PICTURE:
         truth = halved(truth)
     truth = truth.transpose(1, 2, 0)
-    steps = PICTURE_STEPS if truth.shape[0] * truth.shape[1] > 4096 else PICTURE_STEPS // 3
+    steps = PICTURE_STEPS if truth.shape[0] * truth.shape[1] > SMALL_PICTURE else PICTURE_STEPS // 3
     found = {name: fit_picture(truth, way, steps, run.settings.seed) for name, way in WAYS.items()}
     run.picture(
         "encodings",
