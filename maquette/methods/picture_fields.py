@@ -14,7 +14,8 @@ from maquette.methods.optimizers import AdamW
 
 WIDTH, LAYERS = 64, 3
 LEVELS, ROWS = 8, 12  # of the hash grid: at most 8 x 4096 x 2 numbers
-PLAIN_STEP, HASH_STEP = 2e-3, 1e-2  # sizes of Adam's steps
+PLAIN_STEP, HASH_STEP = 5e-3, 2e-2  # sizes of Adam's steps
+BATCH = 1024  # pixels a step
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Told:
 
 
 def fit_picture(picture: np.ndarray, encoding: int | str, steps: int, seed: int = 0) -> Told:
-    """A small network that learns picture (H, W, 3), 0..1, from all its pixels at every step.
+    """A small network that learns picture (H, W, 3), 0..1, from BATCH pixels drawn at random at every step.
 
     encoding: how many frequencies (0: the places themselves), or `hash`.
     """
@@ -49,18 +50,22 @@ def fit_picture(picture: np.ndarray, encoding: int | str, steps: int, seed: int 
     layers = [nn.Linear(one, other) for one, other in pairwise(sizes)]
     weights += [weight for layer in layers for weight in layer.parameters()]
     optimizer = AdamW(weights, HASH_STEP if encoding == "hash" else PLAIN_STEP)
-    given = None if encoding == "hash" else encode(places)
-    for step in range(steps + 1):
-        found = encode(places) if given is None else given
+
+    def answer(given: Tensor) -> Tensor:
+        found = encode(given)
         for layer in layers[:-1]:
             found = F.relu(layer(found))
-        found = torch.sigmoid(layers[-1](found))
-        loss = F.mse_loss(found, truth)
-        if step == steps:
-            break
+        return torch.sigmoid(layers[-1](found))
+
+    chance = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        some = torch.randint(len(places), (BATCH,), generator=chance)
         optimizer.clear()
-        loss.backward()
+        F.mse_loss(answer(places[some]), truth[some]).backward()
         optimizer.learning_rate = (HASH_STEP if encoding == "hash" else PLAIN_STEP) * 0.05 ** (step / steps)
         optimizer.step()
-    shown = found.detach().view(height, width, 3).numpy()
+    with torch.no_grad():
+        found = answer(places)
+        loss = F.mse_loss(found, truth)
+    shown = found.view(height, width, 3).numpy()
     return Told(shown, float(-10 * np.log10(max(loss.item(), 1e-12))), sum(each.numel() for each in weights))

@@ -54,6 +54,8 @@ def box_of(train: list[Seen], points: np.ndarray) -> Box:
     if train[0].alpha is None:
         half = float(np.median(distances))
         possible = seen_places(train, middle, half, GRID, is_endless=True)
+        if not possible.any():
+            raise UserError("No place is seen by two pictures: their cameras look at nothing together.")
         return Box(_three(middle), half, True, NEAR_PART, possible)
     half = FIRST_REACH * float(distances.min())
     found = seen_places(train, middle, half, COARSE).nonzero()[0]

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from maquette.figures.images import WIDTH, placed, rows
+from maquette.figures.images import HEAT, WIDTH, placed, rows
 from maquette.figures.style import (
     BLUE,
     GREY,
     INK,
     ORANGE,
-    SEQUENCE,
     SMALL,
     bare,
     dress,
@@ -81,7 +80,7 @@ def rays_and_samples(picture: np.ndarray, rays: Sequence[Ray]) -> Figure:
 
 def density_slices(slices: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
     """Slices (A, B) of how opaque a step is, 0..1, each with its name."""
-    shades = [SEQUENCE(np.clip(each, 0, 1))[..., :3] for each in slices]
+    shades = [HEAT(np.clip(each, 0, 1))[..., :3] for each in slices]
     return rows({"": shades}, list(names), most_height=2.9)
 
 

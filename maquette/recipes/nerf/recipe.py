@@ -37,6 +37,11 @@ MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so man
 FIRST_RAYS, MOST_RAYS = 1024, 2**16
 LAST_OF_PAPER = 0.1  # part of the step size that is left at the end, of the paper's network
 
+SLOW = (
+    "The large network of frequencies learns from a hundredth of the samples a second that the hash grid does on a "
+    "processor: expect blurred shapes after a minute, and a scene after hours. --encoding hash shows it in a minute."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Fitted):
@@ -116,7 +121,9 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     thin = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent, exposures)
     run.fact("Steps", "by time" if settings.seconds else settings.steps)
     run.fact("Optimizer", "Adam, for the features that samples touch" if isinstance(model, HashField) else "Adam")
-    if isinstance(model, HashField) and run.device.type == "cpu":
+    if isinstance(model, FrequencyField) and run.device.type == "cpu":
+        run.warn(SLOW)
+    if is_compiled:
         training: HashTraining | PlainTraining = HashTraining(model, prepared, pixels, exposures, settings, run)
     else:
         training = PlainTraining(model, prepared, pixels, settings, run)

@@ -19,7 +19,7 @@ RAYS = 3  # whose samples are shown
 SLICE = 160  # points along a side of a slice
 PICTURE, PICTURE_STEPS = 128, 300  # longer side of the picture that encodings are tried on, and steps
 SMALL_PICTURE = 80 * 80  # pixels, up to which a third of the steps are made
-WAYS: dict[str, int | str] = {"places alone": 0, "3 frequencies": 3, "8 frequencies": 8, "hash grid": "hash"}
+WAYS: dict[str, int | str] = {"places alone": 0, "3 frequencies": 3, "6 frequencies": 6, "hash grid": "hash"}
 
 
 def show_field(model: Field, draw: Drawer, judge: Judge, scores: ViewScores, nearest: ViewScores, run: Run) -> None:
@@ -116,7 +116,7 @@ def show_slices(model: Field, run: Run) -> None:
         "slices",
         density_slices(slices, list(planes)),
         "Density, cut through the middle",
-        "How opaque the scene's cube is along one pixel of the slice; light passes where it is dark.",
+        "How opaque the scene's cube is along one pixel of the slice; light passes where it is black.",
     )
 
 
