@@ -33,6 +33,7 @@ NAMES = (
     "eliza",
     "splat_speed",
     "splat_quality",
+    "nerf",
     "diffusion",
 )
 ONLY_BY_NAME = ("gan", "restore_hour", "text_to_image")

@@ -138,6 +138,16 @@ def of_generator(run) -> Exported:
     return {name: each.numpy() for name, each in given.items()}, {"picture": (drawn.numpy() + 1) / 2}
 
 
+def of_field(run) -> Exported:
+    """At places in the scene's own unit, all over the cube and beyond."""
+    field = run.model
+    inner, ways = torch.rand(50, 3) * 3 - 1.5, torch.nn.functional.normalize(torch.randn(50, 3), dim=1)
+    density, colour = field(inner, ways)
+    places = field.to_source(inner.numpy()).astype(np.float32)
+    size = field.half * field.unit
+    return {"places": places, "directions": ways.numpy()}, {"density": density.numpy() / size, "colour": colour.numpy()}
+
+
 def of_diffusion(run) -> Exported:
     known, count = run.processing, 4
     sigma, classes = torch.tensor([0.01, 0.5, 5.0, 70.0]), torch.arange(count) % (len(known["classes"]) + 1)
@@ -183,6 +193,7 @@ ANSWERS = {
     "gan": of_generator,
     "diffusion": of_diffusion,
     "text_to_image": of_text_to_image,
+    "nerf": of_field,
 }
 REFUSED = {
     "recurrent": "no network that ONNX can hold",

@@ -16,15 +16,33 @@ from support import make_photographs
 import maquette
 from maquette.cli import main
 from maquette.data.pictures.files import read_picture
+from maquette.data.scenes.plyfiles import read_header, read_numbers
+from maquette.data.scenes.splatfiles import read_splats
 from maquette.graphics.cameras import camera_from, described
 from maquette.recipes import RECIPES, Use, use_options
 from maquette.serving import Predictor, choose_use, listed, reader_of
 from maquette.settings import flag
 
 # options that keep what a use makes small
-SMALL = {"frames": 3, "width": 64, "height": 48, "tokens": 20, "count": 5, "tries": 5, "steps": 4, "times": 2}
+SMALL = {
+    "frames": 3,
+    "width": 64,
+    "height": 48,
+    "tokens": 20,
+    "count": 5,
+    "tries": 5,
+    "steps": 4,
+    "times": 2,
+    "cells": 24,
+}
 TEXTS = {"convolution": ("conv 3x3 s2 p1, up 2", "pool 2")}  # where not any text will do
-ENDINGS = {"table": ".csv", "text": ".txt", "page": ".html"}  # of files; pictures and films are written to folders
+ENDINGS = {
+    "table": ".csv",
+    "text": ".txt",
+    "page": ".html",
+    "mesh": ".ply",
+    "scene": ".ply",
+}  # of files; pictures and films are written to folders
 
 
 class Given(NamedTuple):
@@ -192,10 +210,29 @@ def check_film(given: Given, answered: Answered, use: Use) -> None:
         assert made == pytest.approx(np.clip(expected, 0, 1), abs=0.5 / 255 + 1e-6)
 
 
+def check_mesh(given: Given, answered: Answered, use: Use) -> None:
+    """The file holds as many corners as Python gives, where it gives them."""
+    with open(answered.made, "rb") as file:
+        header = read_header(answered.made, file)
+        places = read_numbers(answered.made, file, header, "vertex", ["x", "y", "z"], "f8")
+    assert len(answered.one) == len(places) > 0
+    assert places == pytest.approx(answered.one.vertices, rel=1e-5, abs=1e-5)
+    faces = header.elements["face"].count if "face" in header.elements else 0
+    assert faces == len(answered.one.triangles)
+
+
+def check_scene(given: Given, answered: Answered, use: Use) -> None:
+    again = read_splats(answered.made)
+    assert len(again) == len(answered.one) > 0
+    assert again.positions == pytest.approx(answered.one.positions, abs=1e-6)
+
+
 CHECKS = {
     "table": check_table,
     "pictures": check_pictures,
     "text": check_text,
     "page": check_page,
     "film": check_film,
+    "mesh": check_mesh,
+    "scene": check_scene,
 }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
 from maquette.models.clip import CLIP
 from maquette.models.encoder_decoder import Seq2Seq
+from maquette.models.fields import Field
 from maquette.models.gan import CourseGenerator, Generator
 from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
@@ -192,6 +194,39 @@ def of_kernels(model: Kernels) -> Portable:
     about = f"float32, {edge} pixels less each way: {words}"
     answer = Port("answers", ("batch", len(model.names), "height_inside", "width_inside"), about)
     return Portable(model, [given], [answer], some_pictures(1, [(33, 47), (40, 56), (7, 130)]))
+
+
+class FieldAnswer(nn.Module):
+    """Density and colour of a radiance field at places of the world that its cameras stand in."""
+
+    def __init__(self, field: Field):
+        super().__init__()
+        self.field = field
+        middle = np.array(field.middle) * field.unit + np.array(field.origin)
+        self.size = field.half * field.unit
+        self.register_buffer("middle", torch.tensor(middle, dtype=torch.float32))
+
+    def forward(self, places: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        density, colour = self.field((places - self.middle) / self.size, directions)
+        return density / self.size, colour
+
+
+def of_field(model: Field) -> Portable:
+    """What is at places, and in what colour it is seen along directions."""
+    inputs = [
+        Port("places", ("samples", 3), "float32, in the world of the cameras"),
+        Port("directions", ("samples", 3), "float32, from the camera on, of length 1"),
+    ]
+    outputs = [
+        Port("density", ("samples",), "float32, per unit of that world"),
+        Port("colour", ("samples", 3), "float32 in 0..1, red, green, blue"),
+    ]
+    answer, chance = FieldAnswer(model), torch.Generator().manual_seed(0)
+    examples = []
+    for rows in ROWS:
+        inner, ways = (torch.rand(rows, 3, generator=chance) * 2 - 1 for _ in range(2))
+        examples.append((answer.middle + answer.size * inner, nn.functional.normalize(ways, dim=1)))
+    return Portable(answer, inputs, outputs, examples)
 
 
 def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:
