@@ -1,5 +1,6 @@
 """Every recipe, one after the other, and a gallery of their reports."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from maquette.recipes import CHAPTERS, RECIPES, load_settings
 from maquette.report import write_gallery
-from maquette.settings import UserError, nearest
+from maquette.settings import UserError, flag, nearest
 
 LEAST = 5.0  # seconds of training, however many systems share the time
 BRIEF = "brief"  # the preset for little time, of recipes whose judging else takes longer than learning
@@ -42,6 +43,7 @@ def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
                 command += ["--seconds", f"{seconds:.0f}"]
                 if BRIEF in load_settings(name).PRESETS:
                     command += ["--preset", BRIEF]
+            command += made_before(name, out)
         print(f"[{count}/{len(names)}] maquette {shlex.join(command)}", flush=True)
         code, sentence = run_beside(command)
         if code == 130:
@@ -76,6 +78,18 @@ def training_time(names: Sequence[str], left: float) -> float | None:
             return share if wanted[0] > share else None
         spare -= each
     return None
+
+
+def made_before(name: str, out: Path) -> list[str]:
+    """Flags that name finished runs of the tour, which the recipe would else train first."""
+    flags = []
+    for setting, need in RECIPES[name].needs.items():
+        folder = out / need.recipe
+        if need.otherwise == "train" and (folder / "scores.json").exists():
+            known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["settings"]
+            if all(known.get(key) == value for key, value in need.kind.items()):
+                flags += [flag(setting), str(folder)]
+    return flags
 
 
 def run_beside(command: list[str]) -> tuple[int, str]:

@@ -1,12 +1,14 @@
 """How a tour shares out its time."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maquette import touring
-from maquette.entries import Entry
-from maquette.touring import LEAST, training_time
+from maquette.entries import Entry, Need
+from maquette.touring import LEAST, made_before, training_time
 
 
 def systems(costs: list[tuple[int, int]]) -> dict[str, Entry]:
@@ -42,3 +44,21 @@ def test_short_ones_have_all_and_long_ones_the_same(monkeypatch):
     names = list(entries)
     assert training_time(names, 145) is None
     assert [training_time(names[place:], left) for place, left in ((1, 130), (2, 80), (3, 30))] == [40, 40, None]
+
+
+def test_runs_of_the_tour_are_used_where_they_are_of_the_kind(monkeypatch, tmp_path):
+    needs = {
+        "rules": Need("eliza", "train"),
+        "plain": Need("recurrent", "train", kind={"network": "rnn"}),
+        "long_memory": Need("recurrent", "train", kind={"network": "lstm"}),
+        "transformer": Need("gpt", "train"),
+        "init": Need("gpt"),
+    }
+    monkeypatch.setattr(touring, "RECIPES", {"talk": Entry("", "text", "", 9, "language", {}, needs)})
+    for name, settings in {"eliza": {}, "recurrent": {"network": "lstm"}, "gpt": {}}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "settings.json").write_text(json.dumps({"settings": settings}))
+        if name != "gpt":  # not finished
+            (tmp_path / name / "scores.json").write_text("{}")
+    found = ["--rules", str(tmp_path / "eliza"), "--long-memory", str(tmp_path / "recurrent")]
+    assert made_before("talk", tmp_path) == found
