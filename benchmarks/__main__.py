@@ -21,9 +21,11 @@ NAMES = (
     "restore_quality",
     "restore_speed",
     "small_pictures",
+    "convolution",
     "vae",
     "gpt_training",
     "gpt_generation",
+    "recurrent",
     "text_encoding",
     "word_vectors",
     "translation",
@@ -31,9 +33,10 @@ NAMES = (
     "eliza",
     "splat_speed",
     "splat_quality",
+    "nerf",
     "diffusion",
 )
-ONLY_BY_NAME = ("gan", "restore_hour")
+ONLY_BY_NAME = ("gan", "restore_hour", "text_to_image")
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ def measure() -> list[Row]:
         for file in data.glob("*.gz"):
             (folder / file.name).symlink_to(file.resolve())
         run = ["run", "translate", "--data", "multi30k", "--seconds", str(SECONDS), "--out", str(folder / "run")]
-        run_process([*MAQUETTE, *run, "--timing", "0"])
+        run_process([*MAQUETTE, *run])
         ours = json.loads((folder / "run" / "scores.json").read_text())["scores"]
         peer = [sys.executable, "-m", "benchmarks.peers.marian", str(folder), str(VOCABULARY), str(SECONDS)]
         theirs = last_json(run_process(peer))

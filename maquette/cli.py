@@ -265,7 +265,9 @@ def recipe_of(arguments: list[str]) -> str | None:
 
 def view(arguments: list[str]) -> None:
     parser = Parser(prog="maquette view", description="Fly through a scene in the browser, also while it trains.")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a run of splat, finished or not, or a scene file")
+    parser.add_argument(
+        "folder", metavar="DIR", type=Path, help="a run of splat or nerf, finished or not, or a scene file"
+    )
     parser.add_argument(
         "--port", type=int, default=8080, help="the next free one is taken if it is not (default: 8080)"
     )

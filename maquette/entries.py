@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Use(NamedTuple):
@@ -22,12 +22,17 @@ class Need(NamedTuple):
     files: whether the setting may also name something that is no run, which the recipe then reads itself.
     also: other recipes of which the run may be as well.
     passes: settings that the recipe trained first takes over; `none` of them if it has not that setting.
+    kind: settings that the run must have, by name; sets: others that it has where it is trained first.
+    share: part of `seconds`, where they are set, that its training gets; 0: as long as it takes by itself.
     """
 
     recipe: str
     otherwise: Literal["train", "nothing"] = "nothing"
     files: bool = False
     passes: tuple[str, ...] = ("data", "seed", "device")
+    kind: Mapping[str, str] = MappingProxyType({})
+    sets: Mapping[str, Any] = MappingProxyType({})
+    share: float = 0.0
     also: tuple[str, ...] = ()
 
 

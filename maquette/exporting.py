@@ -15,15 +15,12 @@ import torch
 from torch import nn
 
 from maquette import serving
-from maquette.data.scenes.splatfiles import COMPRESSED, PARTS, Splats, write_scene
-from maquette.data.scenes.splats import origin_of
+from maquette.data.scenes.splatfiles import COMPRESSED, write_scene
 from maquette.data.text.tokenizers import Subwords, load_tokenizer
 from maquette.data.text.vector_files import read_vectors, write_vectors
-from maquette.families.diffusing import Expects
-from maquette.families.flights import FOREIGN_UP, told_cameras
+from maquette.families.diffusing import MOVES, Expects, ExpectsTold
+from maquette.families.flights import splats_of
 from maquette.files import cannot_write, written_whole
-from maquette.graphics.cameras import camera_from
-from maquette.graphics.paths import common_up
 from maquette.huggingface import read_gpt2, write_gpt2
 from maquette.huggingface_seq2seq import Framed, read_seq2seq, write_seq2seq
 from maquette.media import check_target
@@ -43,8 +40,10 @@ from maquette.models import (
     DenoisingUNet,
     DenseAutoencoder,
     DnCNN,
+    FrequencyField,
     Gaussians,
     Generator,
+    HashField,
     Kernels,
     Polynomial,
     ResNet,
@@ -159,6 +158,8 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_pictures(model, model.channels)
     if isinstance(model, Kernels):
         return portable.of_kernels(model)
+    if isinstance(model, HashField | FrequencyField):
+        return portable.of_field(model)
     if isinstance(model, SoftmaxClassifier | SmallCNN | ResNet | AttackedClassifier | DeepNetworks):
         networks: dict[str, nn.Module] = {"probabilities": model}
         if isinstance(model, AttackedClassifier):
@@ -169,6 +170,10 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_classifiers(networks, len(known["classes"]), shape)
     if isinstance(model, DenoisingUNet):
         return portable.of_denoiser(Expects(model, known), model.channels, model.size, model.classes)
+    if isinstance(model, dict) and isinstance(decoder := model.get("decoder"), DenoisingUNet):
+        vector = decoder.vector - MOVES * known["is_moved"]
+        told = ExpectsTold(decoder, known)
+        return portable.of_denoiser(told, decoder.channels, decoder.size, 0, vector=vector, tokens=decoder.tokens)
     raise UserError(f"{trained.folder} is a run of {trained.recipe}, which has no network that ONNX can hold.")
 
 
@@ -278,7 +283,7 @@ def export_scene(folder: Path, out: Path, ending: str = ".ply") -> str:
             f"--out {out} does not end with {ending}, by which other programs know such a file; name it so."
         )
     check_target(out, folder, is_named=True)
-    splats = splats_of(trained)
+    splats = splats_of(model, trained.processing)
     with written_whole(out) as temporary:
         try:
             write_scene(temporary, splats, ending)
@@ -295,28 +300,6 @@ def export_scene(folder: Path, out: Path, ending: str = ".ply") -> str:
     if model.is_antialiased and ending != ".spz":
         said += "; it was trained with antialiasing, which other viewers must be told"
     return said
-
-
-def splats_of(trained: Trained) -> Splats:
-    """The numbers of a scene, in the units and axes of its source, with what films of it need."""
-    model = trained.model
-    sizes = model.unit * model.scales.detach().double().exp().amax(1).numpy()
-    places = model.positions.detach().double().numpy() * model.unit + model.origin
-    origin = origin_of(places, float(np.median(sizes)))
-    world = Gaussians.of_rows(model.rows_within(origin))
-    parts = {name: getattr(world, name).detach().numpy() for name in PARTS}
-    background = model.background if any(model.background) else None
-    cameras = [camera_from(each) for each in trained.processing.get("cameras", [])]
-    x, y, z = common_up(cameras) if cameras else (trained.processing.get("up") or FOREIGN_UP)
-    up = (float(x), float(y), float(z))
-    return Splats(
-        **parts,
-        is_antialiased=model.is_antialiased,
-        up=None if np.allclose(up, FOREIGN_UP) else up,
-        background=background,
-        cameras=told_cameras(cameras),
-        origin=origin,
-    )
 
 
 def largest_difference(made: Portable, session: Any, example: tuple[torch.Tensor, ...]) -> float:

@@ -1,14 +1,16 @@
-"""GPT-2 folders as Hugging Face's `transformers` reads and writes them: config.json, safetensors, tokenizer files.
+"""Folders as Hugging Face's `transformers` reads and writes them: config.json, safetensors, tokenizer files.
+
+GPT-2 is read whole and written; of others, such as BERT, the table of embeddings with its tokenizer is read.
 
 Nothing here needs `transformers`, and no pickle is ever opened.
 """
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Fast
 from torch import Tensor
 
@@ -38,6 +40,7 @@ FIXED = {
     "add_cross_attention": False,
     "tie_word_embeddings": True,
 }
+TABLES = ("word_embeddings.weight", "wte.weight", "embed_tokens.weight", "shared.weight")  # how tables are called
 OWN_TOKENIZER = "maquette_tokenizer.json"
 ENDS = (END, "</s>", "[EOS]", "<eos>")
 MASKS = re.compile(r"\.attn\.(bias|masked_bias)$")  # the causal mask, which older files hold as if it were a weight
@@ -154,6 +157,50 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         return Subwords("huggingface", definition, next((word for word in ENDS if word in known), None))
     except Exception as error:
         raise UserError(f"{folder}: the tokenizer cannot be read ({error}).") from None
+
+
+class TokenTable(NamedTuple):
+    """The embeddings of a network's tokens (V, width), and the tokenizer that numbers them."""
+
+    vectors: Tensor
+    tokenizer: Subwords
+
+
+def read_table(folder: Path) -> TokenTable:
+    """The table of embeddings of a folder, of BERT or another network; `UserError` says what is missing."""
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.")
+    weights = read_weights(folder)
+    found = sorted((TABLES.index(end), name) for name in weights for end in TABLES if name.endswith(end))
+    if not found:
+        raise UserError(
+            f"{folder} holds no table of embeddings, called {', '.join(TABLES)}; it has {listed([*weights])}."
+        )
+    vectors = weights[found[0][1]].float()
+    tokenizer = read_wordpiece(folder) if (folder / "vocab.txt").is_file() else read_tokenizer(folder)
+    if not isinstance(tokenizer, Subwords) or vectors.dim() != 2 or len(tokenizer.vocabulary) > len(vectors):
+        raise UserError(
+            f"{folder} has {len(tokenizer.vocabulary):,} tokens, and {found[0][1]} the shape {tuple(vectors.shape)}; "
+            "they are not of one model."
+        )
+    return TokenTable(vectors, tokenizer)
+
+
+def read_wordpiece(folder: Path) -> Subwords:
+    """The tokenizer of a BERT: tokenizer.json, or vocab.txt as it was published with."""
+    if (folder / "tokenizer.json").is_file():
+        made = read_tokenizer(folder)
+        assert isinstance(made, Subwords)
+        return made
+    config = folder / "tokenizer_config.json"
+    is_lower = bool(read_json(config).get("do_lower_case", False)) if config.is_file() else False
+    try:
+        fast = Fast(models.WordPiece.from_file(str(folder / "vocab.txt"), unk_token="[UNK]"))
+        fast.normalizer = normalizers.BertNormalizer(lowercase=is_lower)
+        fast.pre_tokenizer, fast.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+        return Subwords("huggingface", fast.to_str(), None)
+    except Exception as error:  # it raises bare Exceptions
+        raise UserError(f"{folder / 'vocab.txt'} cannot be read ({error}).") from None
 
 
 def write_gpt2(model: GPT2, tokenizer: Tokenizer, folder: Path) -> None:

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 import torch
 
+from maquette.data.pictures.files import Picture
 from maquette.data.scenes.endings import is_scene_file
 from maquette.data.scenes.splatfiles import read_splats
 from maquette.entries import Use
 from maquette.families.flights import brought_near
 from maquette.graphics.cameras import described
 from maquette.media import MEDIA, Asked, medium, only_path
+from maquette.media.film import Film
 from maquette.media.page import ENDINGS as PAGES
 from maquette.models import Gaussians
 from maquette.recipes import RECIPES, load_uses, use_of, use_options
@@ -117,7 +119,8 @@ class Predictor:
     def noting(self, answers: Iterator[Answer]) -> Iterator[Answer]:
         """The same answers; what is noted of them is kept."""
         for answer in answers:
-            for note in getattr(answer, "attrs", {}).get("notes", []):
+            made = answer.notes if isinstance(answer, Picture | Film) else ()
+            for note in [*made, *getattr(answer, "attrs", {}).get("notes", [])]:
                 if note not in self.noted:
                     self.noted.append(note)
             yield answer

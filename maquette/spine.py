@@ -199,10 +199,16 @@ def named(path: Path, name: str, given: str, need: Need) -> Trained:
     """The finished run that a setting names, of the recipe that it must be of."""
     if not (path / "settings.json").exists():
         raise UserError(f"{flag(name)} {given}: there is no such run folder; make one with: maquette run {need.recipe}")
-    recipe = read_settings(path)["recipe"]
-    if recipe not in (need.recipe, *need.also):
+    record = read_settings(path)
+    if record["recipe"] not in (need.recipe, *need.also):
         wanted = " or ".join((need.recipe, *need.also))
-        raise UserError(f"{flag(name)} {given} is a run of {recipe}; this needs one of {wanted}.")
+        raise UserError(f"{flag(name)} {given} is a run of {record['recipe']}; this needs one of {wanted}.")
+    for key, value in need.kind.items():
+        if (other := record["settings"].get(key)) != value:
+            raise UserError(
+                f"{flag(name)} {given} is a run of {need.recipe} with {flag(key)} {other}; this needs one with "
+                f"{flag(key)} {value}."
+            )
     if not (path / "scores.json").exists():
         raise UserError(f"{flag(name)} {given} is not finished; go on with it first: maquette resume {given}")
     return open_trained(path)
@@ -219,6 +225,9 @@ def make_needed(folder: Path, need: Need, settings: Settings, preset: str | None
             return
         theirs = load_settings(need.recipe)
         passed = {key: getattr(settings, key) for key in need.passes if key in theirs.Settings.model_fields}
+        passed |= {**need.sets, **need.kind}
+        if settings.seconds is not None and need.share:
+            passed["seconds"] = settings.seconds * need.share
         preset = preset if preset in theirs.PRESETS else None
         print(f"First {need.recipe}, which this needs, in {folder}.", flush=True)
         chosen = recipe_settings(need.recipe, preset, passed)

@@ -1,5 +1,6 @@
 """Every recipe, one after the other, and a gallery of their reports."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -9,9 +10,10 @@ from pathlib import Path
 
 from maquette.recipes import CHAPTERS, RECIPES, load_settings
 from maquette.report import write_gallery
-from maquette.settings import UserError, nearest
+from maquette.settings import UserError, flag, nearest
 
-LEAST = 4.0  # seconds of training, however many systems share the time
+LEAST = 5.0  # seconds of training, however many systems share the time
+BRIEF = "brief"  # the preset for little time, of recipes whose judging else takes longer than learning
 
 
 def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
@@ -39,6 +41,9 @@ def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
                 command += ["--preset", str(preset)]
             elif not preset and (seconds := training_time(names[count - 1 :], ends - time.monotonic())):
                 command += ["--seconds", f"{seconds:.0f}"]
+                if BRIEF in load_settings(name).PRESETS:
+                    command += ["--preset", BRIEF]
+            command += made_before(name, out)
         print(f"[{count}/{len(names)}] maquette {shlex.join(command)}", flush=True)
         code, sentence = run_beside(command)
         if code == 130:
@@ -61,14 +66,30 @@ def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
 def training_time(names: Sequence[str], left: float) -> float | None:
     """Seconds of training for the first of the systems to come; nothing where its own length fits, or is all it has.
 
-    What passes outside of training is set aside; of the rest, each gets in proportion to what its defaults take.
+    What passes outside of training is set aside. Of the rest those that take little have it all, the others as long as
+    each other.
     """
     entries = [RECIPES[name] for name in names]
-    wanted = [entry.seconds - entry.fixed for entry in entries]
-    share = (left - sum(entry.fixed for entry in entries)) / max(1, sum(wanted))
-    if share >= 1 or wanted[0] <= 0:
-        return None
-    return max(LEAST, share * wanted[0])
+    wanted = [max(0, entry.seconds - entry.fixed) for entry in entries]
+    spare = left - sum(entry.fixed for entry in entries)
+    for count, each in enumerate(sorted(wanted)):
+        share = max(LEAST, spare / (len(wanted) - count))
+        if each > share:
+            return share if wanted[0] > share else None
+        spare -= each
+    return None
+
+
+def made_before(name: str, out: Path) -> list[str]:
+    """Flags that name finished runs of the tour, which the recipe would else train first."""
+    flags = []
+    for setting, need in RECIPES[name].needs.items():
+        folder = out / need.recipe
+        if need.otherwise == "train" and (folder / "scores.json").exists():
+            known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["settings"]
+            if all(known.get(key) == value for key, value in need.kind.items()):
+                flags += [flag(setting), str(folder)]
+    return flags
 
 
 def run_beside(command: list[str]) -> tuple[int, str]:

@@ -12,11 +12,13 @@ from scipy.spatial.transform import Rotation
 from maquette import serving
 from maquette.checkpoints import load_state
 from maquette.data.scenes.endings import is_scene_file
-from maquette.families.flights import drawer_within, known_cameras, pictures_of
+from maquette.families.fields import field_drawer_within, field_so_far
+from maquette.families.flights import drawer_within, known_cameras, photographers, pictures_of
 from maquette.families.settings import Shown
 from maquette.graphics import paths
 from maquette.graphics.cameras import Camera
 from maquette.models import Gaussians
+from maquette.models.fields import Field
 from maquette.settings import UserError
 from maquette.trained import Trained, read_settings
 
@@ -26,12 +28,13 @@ REST = 0.2  # seconds without a move after which the picture is drawn at full si
 MOVING_SECONDS = 0.05  # that a picture may take while the camera moves
 SMALLEST, LARGEST = 160, 1920  # longer side of a picture in pixels
 SHOWN = get_args(Shown)
+SCENES = ("splat", "nerf")  # recipes whose runs can be seen
 
 
 class Live:
-    """The newest Gaussians of a run of splat, finished or still training, or of a scene file.
+    """The newest state of a run of splat or nerf, finished or still training, or of a scene file.
 
-    `draw` draws them, `cameras` are those of the training views, or some around a scene without any, in the world of
+    `draw` draws it, `cameras` are those of the training views, or some around a scene without any, in the world of
     the scene's own numbers, which browsers can hold wherever it lies.
     """
 
@@ -40,17 +43,26 @@ class Live:
         self.is_file = is_scene_file(path)
         if self.is_file and not path.exists():
             raise UserError(f"There is no scene {path}.")
-        if not self.is_file and read_settings(path)["recipe"] != "splat":
-            raise UserError(f"{path} is no run of splat; view shows scenes.")
+        if not self.is_file and read_settings(path)["recipe"] not in SCENES:
+            raise UserError(f"{path} is no run of {' or '.join(SCENES)}; view shows scenes.")
         if not self.refresh():
-            raise UserError(f"{path} has no Gaussians yet; try again half a minute after training has begun.")
-        known = known_cameras(self.model, self._trained.processing)
+            raise UserError(f"{path} has no scene yet; try again half a minute after training has begun.")
+        processing = self._trained.processing
+        is_splats = isinstance(self.model, Gaussians)
+        known = known_cameras(self.model, processing) if is_splats else photographers(processing)
         self.cameras = [camera.within(self.model.origin, self.model.unit) for camera in known]
 
     @property
-    def model(self) -> Gaussians:
-        model: Gaussians = self._trained.model
+    def model(self) -> Gaussians | Field:
+        model: Gaussians | Field = self._trained.model
         return model
+
+    @property
+    def told(self) -> str:
+        """How large the scene is, in words."""
+        if isinstance(self.model, Gaussians):
+            return f"{self.model.count:,} Gaussians"
+        return f"a field of {sum(weight.numel() for weight in self.model.parameters()):,} weights"
 
     def refresh(self) -> bool:
         """Take what is new since the last time; whether there was something."""
@@ -69,16 +81,21 @@ class Live:
             if is_done:
                 raise
             return False  # training replaced the checkpoint while it was being read
-        self._seen, self.draw = stamp, drawer_within(self.model)
+        model = self.model
+        self.draw = drawer_within(model) if isinstance(model, Gaussians) else field_drawer_within(model)
+        self._seen = stamp
         return True
 
 
 def trained_so_far(folder: Path) -> Trained:
     """A run as its last checkpoint has it."""
     kept, processing = load_state(folder / "checkpoint", "state")["kept"], load_state(folder, "processing")
+    record = read_settings(folder)
+    settings = record["settings"]
+    if record["recipe"] == "nerf":
+        return Trained(folder, "nerf", settings, field_so_far(processing["field"], kept), processing)
     if "cloud" not in kept:
         raise UserError(f"{folder} has no Gaussians yet.")
-    settings = read_settings(folder)["settings"]
     looks = {"background": tuple(processing["background"]), "is_antialiased": settings["antialiased"]}
     looks |= {name: processing[name] for name in ("origin", "unit") if name in processing}
     model = Gaussians.of_rows(kept["cloud"]["rows"].numpy(), **looks).eval()
@@ -183,7 +200,7 @@ def serve(server: Any, live: Live, is_over: Callable[[], bool]) -> None:
             looked_at, is_new = now, live.refresh()
             version += is_new
             if is_new or not told.content:
-                told.content = f"{live.model.count:,} Gaussians"
+                told.content = live.told
         clients = server.get_clients()
         visitors = {number: visitors.get(number, Visitor()) for number in clients}
         drawn = [answer(client, visitors[number], live, show.value, version) for number, client in clients.items()]

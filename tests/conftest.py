@@ -16,18 +16,27 @@ os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 
+# recipes whose small runs are among the quick tests: one of a closed form, of each kind of network, of rules
+FEW = ("line", "classification", "image_classification", "tokenizer", "eliza")
+
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no fault of the code
 hypothesis.settings.load_profile("any machine")
+
+
+def parameters(item):
+    return item.callspec.params.values() if hasattr(item, "callspec") else ()
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(items):
     """Slow tests first, and recipes before the rest, so that no process has one left when the others have done.
 
-    What tests/recipes trains beyond the small runs of test_recipes.py is slow.
+    What tests/recipes trains beyond the small runs of test_recipes.py is slow, and so are those runs, but of FEW.
     """
     for item in items:
-        if item.path.parent.name == "recipes" and not item.path.stem.endswith("_figures"):
+        trains = item.path.parent.name == "recipes" and not item.path.stem.endswith("_figures")
+        of = [each for each in parameters(item) if isinstance(each, str) and each in FEW]
+        if trains or ("small_runs" in item.fixturenames and not of):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.name != "test_recipes.py"))
 

@@ -18,7 +18,7 @@ from support import make_book, make_captions, make_houses, make_pairs, make_phot
 from maquette.cli import main
 from maquette.data.sets.eliza import COURSE
 from maquette.data.sets.turntable import write_turntable
-from maquette.recipes import RECIPES, load_recipe, load_settings
+from maquette.recipes import RECIPES, load_recipe, load_settings, recipe_settings
 from maquette.runs import Run
 from maquette.settings import flag
 
@@ -72,8 +72,13 @@ class SmallRuns:
         self.steps: dict[Path, int] = {}
 
     def standin(self, name: str) -> Path:
-        """The small preset on the stand-in for the recipe's own data."""
-        return self._made(name, "standin", [])
+        """The small preset on the stand-in for the recipe's own data; runs that it needs are others of these."""
+        given = []
+        for key, need in RECIPES[name].needs.items():
+            settings = recipe_settings(need.recipe, "small", {})
+            if need.otherwise == "train" and all(getattr(settings, each) == need.kind[each] for each in need.kind):
+                given += [flag(key), str(self.standin(need.recipe))]
+        return self._made(name, "standin", given)
 
     def own(self, name: str, others: bool = False) -> Path:
         """A shorter one on data of one's own, with the seed 1."""
@@ -83,6 +88,9 @@ class SmallRuns:
         """What `own` is made with."""
         data = make_own(MADE_OF.get(name, RECIPES[name].data), self.folder)
         more = OTHERS[name] if others else []
+        for setting, need in RECIPES[name].needs.items():
+            if need.otherwise == "train":
+                more = [*more, flag(setting), str(self.own(need.recipe))]
         return ["--data", str(data), "--seed", "1", *OWN.get(name, []), *shorter(name), *more]
 
     def _made(self, name: str, kind: str, flags: list[str]) -> Path:
@@ -221,8 +229,12 @@ def weights(folder: Path) -> bytes:
 def numbers(folder: Path) -> tuple[dict, dict]:
     """Scores and those of baselines, but for speeds, which differ from run to run."""
     scores = json.loads((folder / "scores.json").read_text())
-    steady = {name: value for name, value in scores["scores"].items() if not name.endswith("_per_second")}
-    return steady, scores["baselines"]
+    rows = {"": scores["scores"], **scores["baselines"]}
+    steady = {
+        which: {name: value for name, value in row.items() if not name.endswith("_per_second")}
+        for which, row in rows.items()
+    }
+    return steady.pop(""), steady
 
 
 def metrics(folder: Path) -> list[dict]:

@@ -167,3 +167,18 @@ def random_gpt2(vocabulary: int = 60, context: int = 32, width: int = 32, layers
         theirs.save_pretrained(folder)
         load_weights(ours, read_weights(Path(folder)), Path(folder))
     return theirs, ours.eval()
+
+
+def bert_folder(folder: Path, more: tuple[str, ...] = ()) -> tuple:
+    """A small BERT as transformers saves it, with the word pieces of the course's sentence; and the pieces."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    pieces = ["Me", "##er", "##kat", "##s", "are", "small", ",", "social", "and", "always", "ready"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces, "for", "adventures", *more]
+    torch.manual_seed(4)
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    theirs = BertModel(BertConfig(vocab_size=len(words), **small))
+    theirs.save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    return theirs, words

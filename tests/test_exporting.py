@@ -14,7 +14,7 @@ from maquette.checkpoints import save_model, save_state
 from maquette.cli import main
 from maquette.data.tables.encoding import TableEncoder
 from maquette.data.text.tokenizers import Characters
-from maquette.families.diffusing import Condition, Diffuser
+from maquette.families.diffusing import MOVES, Condition, Diffuser
 from maquette.files import write_json
 from maquette.models import (
     GPT,
@@ -138,6 +138,16 @@ def of_generator(run) -> Exported:
     return {name: each.numpy() for name, each in given.items()}, {"picture": (drawn.numpy() + 1) / 2}
 
 
+def of_field(run) -> Exported:
+    """At places in the scene's own unit, all over the cube and beyond."""
+    field = run.model
+    inner, ways = torch.rand(50, 3) * 3 - 1.5, torch.nn.functional.normalize(torch.randn(50, 3), dim=1)
+    density, colour = field(inner, ways)
+    places = field.to_source(inner.numpy()).astype(np.float32)
+    size = field.half * field.unit
+    return {"places": places, "directions": ways.numpy()}, {"density": density.numpy() / size, "colour": colour.numpy()}
+
+
 def of_diffusion(run) -> Exported:
     known, count = run.processing, 4
     sigma, classes = torch.tensor([0.01, 0.5, 5.0, 70.0]), torch.arange(count) % (len(known["classes"]) + 1)
@@ -152,6 +162,16 @@ def of_clip(run) -> Exported:
     seen, said = run.model(pictures, tokens)
     answers = {"picture_embeddings": seen.numpy(), "text_embeddings": said.numpy()}
     return {"pictures": pictures.numpy(), "tokens": tokens.numpy()}, answers
+
+
+def of_text_to_image(run) -> Exported:
+    known, count, decoder = run.processing, 3, run.model["decoder"]
+    sigma, wide = torch.tensor([0.01, 0.5, 60.0]), decoder.vector - MOVES * known["is_moved"]
+    noisy = torch.randn(count, 3, known["size"], known["size"]) * sigma.reshape(-1, 1, 1, 1)
+    vector, tokens = torch.randn(count, wide), torch.randn(count, 7, decoder.tokens)
+    expected = Diffuser(decoder, known).expected(noisy, sigma, Condition(None, vector, tokens))
+    given = {"noisy": noisy, "sigma": sigma, "vector": vector, "tokens": tokens}
+    return {name: each.numpy() for name, each in given.items()}, {"expected": expected.numpy()}
 
 
 ANSWERS = {
@@ -172,10 +192,13 @@ ANSWERS = {
     "summarise": of_translator,
     "gan": of_generator,
     "diffusion": of_diffusion,
+    "text_to_image": of_text_to_image,
+    "nerf": of_field,
 }
 REFUSED = {
     "recurrent": "no network that ONNX can hold",
     "eliza": "is a run of eliza, which has no network",
+    "chatbots": "is a run of chatbots, which has no network",
     "word2vec": "is a run of word2vec, which has no network",
     "splat": "--format ply",
     "tokenizer": "no network that ONNX can hold",

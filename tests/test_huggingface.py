@@ -5,11 +5,17 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from support import random_gpt2
-from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, GPTNeoConfig
+from support import bert_folder, random_gpt2
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPTNeoConfig,
+)
 
 from maquette.data.text.vocabularies import train_tokenizer
-from maquette.huggingface import read_gpt2, write_gpt2
+from maquette.huggingface import read_gpt2, read_table, write_gpt2
 from maquette.models import GPT2
 from maquette.settings import UserError
 
@@ -150,3 +156,29 @@ def test_larger_models_come_in_several_files(tmp_path):
 def test_our_names_of_weights_cover_theirs():
     theirs, ours = random_gpt2()
     assert sum(w.numel() for w in theirs.parameters()) == sum(w.numel() for w in ours.parameters())
+
+
+def test_the_table_of_a_bert_is_read_with_its_word_pieces(tmp_path):
+    """The course's listings: tokens, their numbers, their embeddings."""
+    theirs, words = bert_folder(tmp_path)
+    table = read_table(tmp_path)
+    tokens = table.tokenizer.encode("Meerkats are small, social, and always ready for adventures").tolist()
+    told = ["Me", "##er", "##kat", "##s", "are", "small", ",", "social", ",", "and", "always", "ready", "for"]
+    assert [words[token] for token in tokens] == [*told, "adventures"]
+    expected = theirs.embeddings.word_embeddings(torch.tensor(tokens))
+    assert torch.equal(table.vectors[tokens], expected.detach())
+    assert table.tokenizer.encode("meerkats")[0] == words.index("[UNK]")  # its letters are not made small
+
+
+def test_what_holds_no_table_is_refused(tmp_path):
+    with pytest.raises(UserError, match="There is no folder"):
+        read_table(tmp_path / "none")
+    save_file({"layer.weight": torch.ones(3, 4)}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=r"holds no table of embeddings, one of word_embeddings\.weight, .*layer"):
+        read_table(tmp_path)
+    save_file({"bert.embeddings.word_embeddings.weight": torch.ones(3, 4)}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=r"holds no tokenizer.json"):
+        read_table(tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join(["[UNK]", *"abcdef"]) + "\n")
+    with pytest.raises(UserError, match=r"has 7 tokens, and .* the shape \(3, 4\); they are not of one model"):
+        read_table(tmp_path)

@@ -34,7 +34,7 @@ from maquette.settings import Options
 from maquette.steps import SECTIONS, STEPS
 
 WITHOUT_CHANCE = ("line", "tokenizer", "eliza")  # a closed form, counting, and rules
-ALONE = ("line", "tokenizer", "classification", "splat")  # not spread over processes, or as regression is
+ALONE = ("line", "tokenizer", "classification", "splat", "chatbots")  # not over processes, or as others are
 TRAININGS = [
     *(pytest.param(name, False, id=name) for name in RECIPES),
     *(pytest.param(name, True, id=f"{name}-other") for name in OTHERS),

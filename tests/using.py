@@ -16,15 +16,33 @@ from support import make_photographs
 import maquette
 from maquette.cli import main
 from maquette.data.pictures.files import read_picture
+from maquette.data.scenes.plyfiles import read_header, read_numbers
+from maquette.data.scenes.splatfiles import read_splats
 from maquette.graphics.cameras import camera_from, described
 from maquette.recipes import RECIPES, Use, use_options
 from maquette.serving import Predictor, choose_use, listed, reader_of
 from maquette.settings import flag
 
 # options that keep what a use makes small
-SMALL = {"frames": 3, "width": 64, "height": 48, "tokens": 20, "count": 5, "tries": 5, "steps": 4, "times": 2}
+SMALL = {
+    "frames": 3,
+    "width": 64,
+    "height": 48,
+    "tokens": 20,
+    "count": 5,
+    "tries": 5,
+    "steps": 4,
+    "times": 2,
+    "cells": 24,
+}
 TEXTS = {"convolution": ("conv 3x3 s2 p1, up 2", "pool 2")}  # where not any text will do
-ENDINGS = {"table": ".csv", "text": ".txt", "page": ".html"}  # of files; pictures and films are written to folders
+ENDINGS = {
+    "table": ".csv",
+    "text": ".txt",
+    "page": ".html",
+    "mesh": ".ply",
+    "scene": ".ply",
+}  # of files; pictures and films are written to folders
 
 
 class Given(NamedTuple):
@@ -59,10 +77,10 @@ def use_everything(folder: Path, place: Path, capsys: pytest.CaptureFixture) -> 
         is_default = use.gives != "page" and choose_use(run.recipe, listed(given.several)) == name
         ask = run.predict if is_default else partial(run.use, name)
         several = ask(given.several, **options) if use.takes else None
-        is_way = use.gives == "film" and bool(use.takes)  # from one to another: it takes several
+        is_way = use.gives == "film" and use.takes not in ((), ("text",))  # from one to another: it takes several
         one = several if is_way else ask(given.one, **options)
         CHECKS[use.gives](given, Answered(out, one, several), use)
-        if use.takes == ("text",) and use.gives != "page":
+        if use.takes == ("text",) and use.gives in ("text", "table"):
             assert main(["predict", str(folder), *words, *said]) == 0
             assert capsys.readouterr().out.strip()
 
@@ -155,14 +173,16 @@ def check_table(given: Given, answered: Answered, use: Use) -> None:
 def check_pictures(given: Given, answered: Answered, use: Use) -> None:
     """A picture for each, under the name of the one that it answers."""
     written = [read_picture(path).pixels for path in files_of(answered.made)]
-    several = answered.one if use.takes in ((), ("table",)) else answered.several
+    is_new = use.takes in ((), ("table",), ("text",))
+    several = answered.one if is_new else answered.several
     assert isinstance(several, list) and len(several) == len(written) > 1
     for made, expected in zip(written, several, strict=True):
         assert made.shape == expected.shape
         assert abs(made - expected.clip(0, 1)).max() <= 0.5 / 255 + 1e-6
-    if use.takes not in ((), ("table",)):
-        assert answered.one.shape == several[0].shape
-        assert answered.one == pytest.approx(several[0], abs=1e-5)
+    if not is_new:
+        one = answered.one[0] if isinstance(answered.one, list) else answered.one
+        assert one.shape == several[0].shape
+        assert one == pytest.approx(several[0], abs=1e-5)
     if use.takes == ("pictures",):
         names = [path.relative_to(given.words[0]) for path in sorted(Path(given.words[0]).rglob("*.png"))]
         assert [path.relative_to(answered.made) for path in files_of(answered.made)] == names
@@ -190,10 +210,29 @@ def check_film(given: Given, answered: Answered, use: Use) -> None:
         assert made == pytest.approx(np.clip(expected, 0, 1), abs=0.5 / 255 + 1e-6)
 
 
+def check_mesh(given: Given, answered: Answered, use: Use) -> None:
+    """The file holds as many corners as Python gives, where it gives them."""
+    with open(answered.made, "rb") as file:
+        header = read_header(answered.made, file)
+        places = read_numbers(answered.made, file, header, "vertex", ["x", "y", "z"], "f8")
+    assert len(answered.one) == len(places) > 0
+    assert places == pytest.approx(answered.one.vertices, rel=1e-5, abs=1e-5)
+    faces = header.elements["face"].count if "face" in header.elements else 0
+    assert faces == len(answered.one.triangles)
+
+
+def check_scene(given: Given, answered: Answered, use: Use) -> None:
+    again = read_splats(answered.made)
+    assert len(again) == len(answered.one) > 0
+    assert again.positions == pytest.approx(answered.one.positions, abs=1e-6)
+
+
 CHECKS = {
     "table": check_table,
     "pictures": check_pictures,
     "text": check_text,
     "page": check_page,
     "film": check_film,
+    "mesh": check_mesh,
+    "scene": check_scene,
 }

@@ -75,10 +75,7 @@ def main() -> None:
     model = MarianMTModel(config)
     encoded = tokenizer(texts["train"][0], truncation=True, max_length=255)
     labels = tokenizer(texts["train"][1], truncation=True, max_length=255)["input_ids"]
-    rows = [
-        {"input_ids": read, "labels": said, "length": len(read)}
-        for read, said in zip(encoded["input_ids"], labels, strict=True)
-    ]
+    rows = [{"input_ids": read, "labels": said} for read, said in zip(encoded["input_ids"], labels, strict=True)]
 
     def trainer_for(steps: int, limit: float) -> Seq2SeqTrainer:
         arguments = Seq2SeqTrainingArguments(

@@ -194,13 +194,20 @@ def analyze_captioned(captions: Captioned, run: Run) -> dict[str, Any]:
 
 
 def prepare_captioned(
-    captions: Captioned, run: Run, *, vocabulary: int, valid_share: float, test_share: float, seed: int
+    captions: Captioned,
+    run: Run,
+    *,
+    vocabulary: int,
+    valid_share: float,
+    test_share: float,
+    seed: int,
+    wording: Wording | None = None,
 ) -> CaptionParts:
-    """Three parts, whole pictures each, and subwords learnt from the training captions."""
+    """Three parts, whole pictures each, and subwords learnt from the training captions, where none are given."""
     rows, told = split_captioned(captions.parts, seed, valid_share, test_share)
     run.say(told)
     texts = [[captions.texts[row] for row in part] for part in rows]
-    wording = learn_wording([text for each in texts[0] for text in each], vocabulary)
+    wording = wording or learn_wording([text for each in texts[0] for text in each], vocabulary)
     train, valid, test = (part_of(captions.pixels[part], said, wording) for part, said in zip(rows, texts, strict=True))
     for name, part in (("Training", train), ("Validation", valid), ("Test", test)):
         run.fact(f"{name} pictures", len(part))

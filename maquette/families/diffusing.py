@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from maquette.measures.noise import Level, NoiseError, noise_error
 from maquette.methods import diffusion
 from maquette.methods.diffusion import Chain, Denoise, Solver, Stage, scaling
 from maquette.methods.optimizers import AdamW, Muon
-from maquette.runs import Run
+from maquette.runs import Run, Step
 from maquette.training import Average, Batches, Total, choose_threads, flat_then_linear, share, update
 
 MOVES = 5  # numbers that tell a network how a picture was moved: mirrored, down, across, turned, enlarged
@@ -73,19 +73,25 @@ class Diffuser:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def denoiser(self, condition: Condition = Condition(), guidance: float = 1.0) -> Denoise:  # noqa: B008
+    def denoiser(
+        self,
+        condition: Condition = Condition(),  # noqa: B008
+        guidance: float = 1.0,
+        against: Condition | None = None,
+    ) -> Denoise:
         """The pictures expected behind noisy ones, of which `condition` is told, cut off at -1 and 1.
 
         With `guidance` g other than 1 it asks twice, and goes g times as far as from what is expected without being
-        told to what is expected with it; Ho and Salimans 2022.
+        told, or being told `against`, to what is expected with it; Ho and Salimans 2022.
         """
         told = condition.to(self.device)
+        other = None if against is None else against.to(self.device)
 
         def denoise(x: Tensor, sigma: Tensor) -> Tensor:
             expected = self.expected(x, sigma, told)
             if guidance != 1:
                 everyone = torch.ones(len(x), dtype=torch.bool, device=x.device)
-                untold = self.expected(x, sigma, told.without(everyone, self.network.classes))
+                untold = self.expected(x, sigma, other or told.without(everyone, self.network.classes))
                 expected = untold + guidance * (expected - untold)
             return expected.clamp(-1, 1)
 
@@ -97,20 +103,21 @@ class Diffuser:
 
     def stages(
         self,
-        noise: Noise,
+        noise: Callable[..., Tensor],
         condition: Condition,
         *,
         solver: Solver,
         steps: int,
         guidance: float = 1.0,
+        against: Condition | None = None,
     ) -> Iterator[Stage]:
-        """The way from noise to pictures, on the network's device."""
+        """The way from noise to pictures, on the network's device; as `denoiser` has it."""
         shape = self.known["channels"], self.known["size"], self.known["size"]
 
         def draw() -> Tensor:
             return noise(*shape).to(self.device)
 
-        denoise = self.denoiser(condition, guidance)
+        denoise = self.denoiser(condition, guidance, against)
         return diffusion.sample(denoise, draw(), solver=solver, steps=steps, chain=self.chain, draw=draw)
 
     def of_classes(self, seed: int, number: int | None = None) -> Callable[[int, int], Condition]:
@@ -170,6 +177,13 @@ class Expects(nn.Module):
 
     def forward(self, noisy: Tensor, sigma: Tensor, classes: Tensor | None = None) -> Tensor:
         return Diffuser(self.network, self.known).expected(noisy, sigma, Condition(classes))
+
+
+class ExpectsTold(Expects):
+    """The same of a network that is told vectors and tokens."""
+
+    def forward(self, noisy: Tensor, sigma: Tensor, vector: Tensor, tokens: Tensor) -> Tensor:  # type: ignore[override]
+        return Diffuser(self.network, self.known).expected(noisy, sigma, Condition(None, vector, tokens))
 
 
 def told_noise(denoise: Denoise, noisy: Tensor, level: Level) -> Tensor:
@@ -233,30 +247,47 @@ class Drawn(Chance):
         return torch.where(is_moved, moved, pictures), numbers.to(pictures.device)
 
 
+class Beside(Protocol):
+    """Something that learns beside a denoiser, from the same rows; `kept` is what a run keeps of it."""
+
+    kept: dict[str, Any]
+
+    def learn(self, rows: Tensor, batches: Batches, step: Step) -> None:
+        """One step, after `told` was asked for the rows."""
+
+    def numbers(self) -> dict[str, float]:
+        """What is logged of it."""
+
+    def end(self) -> None:
+        """What is done when training is over."""
+
+
 def train_denoiser(
     diffuser: Diffuser,
     train: Pictures,
     valid: Pictures,
     run: Run,
     *,
-    told: Callable[[Tensor], Condition],
+    told: Callable[[Tensor, int], Condition],
     told_valid: Condition,
+    leave: Callable[[Condition, Tensor], Condition],
     follows_chain: bool,
     optimizer: Literal["muon", "adamw"],
     learning_rate: float,
     epochs: int,
     batch_size: int,
-    dropped: float,
     moved: float,
     seed: int,
     growth: Growth,
     make: Callable[[Diffuser], Tensor],
+    beside: Beside | None = None,
 ) -> None:
     """Algorithm 1 of Ho et al. 2020, for any prediction: the network comes to tell pictures from noisy ones.
 
-    told(rows) is what is known of training pictures; the part `dropped` of them is told nothing, for guidance. `moved`:
-    the part that is moved. Levels of noise are those of the chain's steps, or log-normal. The averaged weights are what
-    stays; they make samples as training goes on.
+    told(rows, size) is what is known of this process's training pictures of a batch of `size`; leave(condition,
+    chance), with a chance in 0..1 for each, says how much of it the network is told, for guidance. `moved`: the part
+    that is moved. Levels of noise are those of the chain's steps, or log-normal. The averaged weights are what stays;
+    they make samples as training goes on. `beside` learns from the same rows.
     """
     hold_memory()
     network = diffuser.network.to(run.device).to(memory_format=torch.channels_last)
@@ -272,37 +303,43 @@ def train_denoiser(
     batches = Batches(len(pictures), batch_size, seed, rank=run.rank, processes=run.processes)
     drawn = Drawn(seed, run)
     run.keep(
-        model=network, optimizer=stepper, batches=batches, average=average, total=total, drawn=drawn, growth=growth
-    )
+        model=network, optimizer=stepper, batches=batches, average=average, total=total, drawn=drawn, growth=growth,
+        **(beside.kept if beside else {}),
+    )  # fmt: skip
     network.train()
     for step in run.loop(epochs * len(batches)):
         warm = min(1.0, max(step.number / WARM, 20 * step.progress))
         stepper.learning_rate = learning_rate * warm * flat_then_linear(step.progress)
         rows = next(batches)
         clean = to_unit(pictures[rows])
-        condition = told(rows).to(run.device)
+        condition = told(rows, batches.size).to(run.device)
         if network.vector:
             condition = fitted(condition, clean, network.vector)
         if moved:
             clean, numbers = drawn.moved(clean, batches.size, moved)
             assert condition.vector is not None
             condition.vector[:, :MOVES] = numbers
-        is_dropped = (drawn.rand(batches.size) < dropped).to(run.device)
+        condition = leave(condition, drawn.rand(batches.size).to(run.device))
         sigma = drawn.sigmas(batches.size, chain).to(run.device)
         noise = drawn.randn(batches.size, *clean.shape[1:]).to(run.device)
         noisy = clean + sigma.reshape(-1, 1, 1, 1) * noise
         made = scaling(prediction, sigma, spread)
         with precision(run.device):
-            given = network(made.into * noisy, level_of(sigma), *condition.without(is_dropped, network.classes))
+            given = network(made.into * noisy, level_of(sigma), *condition)
         loss = F.mse_loss(given.float(), made.target(clean, noisy)) * batches.weight
         update(stepper, loss)
         average.update(step.number)
         total.add(loss, batches.size)
+        if beside:
+            beside.learn(rows, batches, step)
         growth.see(step, lambda: make(averaged))
         if step.every(max(APART, epochs * len(batches) // LOGS)):
             error = averaged.noise_error(some, told_some)
-            run.log(step, epoch=step.number / len(batches), loss=total.mean(), valid_noise_error=error.value)
+            more = beside.numbers() if beside else {}
+            run.log(step, epoch=step.number / len(batches), loss=total.mean(), valid_noise_error=error.value, **more)
     average.restore()
+    if beside:
+        beside.end()
 
 
 def precision(device: torch.device) -> AbstractContextManager[None]:

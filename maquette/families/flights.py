@@ -12,9 +12,13 @@ from matplotlib import colormaps
 
 from maquette.data.pictures.films import write_film
 from maquette.data.rows import evenly
+from maquette.data.scenes.splatfiles import PARTS, Splats
+from maquette.data.scenes.splats import origin_of
+from maquette.families.settings import FlyingOptions, Three, colour_of, direction_of
 from maquette.graphics import paths
 from maquette.graphics.cameras import Camera, camera_at, camera_from
 from maquette.kernels import choosing
+from maquette.media.film import Film
 from maquette.models import Gaussians
 from maquette.runs import Run
 from maquette.settings import UserError, nearest
@@ -63,6 +67,21 @@ def pictures_of(draw: Drawer, cameras: Sequence[Camera], show: str) -> Iterator[
         elif show == "alpha":
             picture = np.repeat(opacity, 3, axis=2)
         yield np.clip(picture, 0, 1, dtype=np.float32)
+
+
+def film_of(
+    options: FlyingOptions,
+    known: Callable[[Three | None], Sequence[Camera]],
+    drawer: Callable[[Three | None], Drawer],
+) -> Film:
+    """A film as it is asked for: by the cameras that are known, upright if told what is up, on a background if told."""
+    if options.up is not None and options.path.lower().endswith(".json"):
+        raise UserError("--up is for --path orbit or flight; the cameras of a file have their own.")
+    up = None if options.up is None else direction_of(options.up)
+    background = None if options.background is None else colour_of(options.background)
+    seen = partial(known, up)
+    cameras = cameras_of(options.path, seen, options.frames, options.width, options.height, options.zoom)
+    return Film(pictures_of(drawer(background), cameras, options.show), len(cameras), options.rate)
 
 
 def depth_range(draw: Drawer, cameras: Sequence[Camera]) -> tuple[float, float]:
@@ -129,9 +148,15 @@ def known_cameras(model: Gaussians, processing: dict[str, Any], up: Sequence[flo
 
     They are upright where `up` is given.
     """
-    if cameras := [camera_from(each) for each in processing.get("cameras", [])]:
-        return cameras if up is None else [upright(camera, up) for camera in cameras]
+    if cameras := photographers(processing, up):
+        return cameras
     return cameras_around(model, up or processing.get("up") or FOREIGN_UP)
+
+
+def photographers(processing: dict[str, Any], up: Sequence[float] | None = None) -> list[Camera]:
+    """The cameras of the training views, upright where `up` is given; none of a scene from elsewhere."""
+    cameras = [camera_from(each) for each in processing.get("cameras", [])]
+    return cameras if up is None else [upright(camera, up) for camera in cameras]
 
 
 def upright(camera: Camera, up: Sequence[float]) -> Camera:
@@ -246,16 +271,39 @@ def weighted_median(values: np.ndarray, weights: np.ndarray, part: float = 0.5) 
     return float(values[order][np.searchsorted(reached, part * reached[-1])])
 
 
+def splats_of(model: Gaussians, processing: dict[str, Any]) -> Splats:
+    """The numbers of a scene, in the units and axes of its source, with what films of it need."""
+    sizes = model.unit * model.scales.detach().double().exp().amax(1).numpy()
+    places = model.positions.detach().double().numpy() * model.unit + model.origin
+    origin = origin_of(places, float(np.median(sizes)))
+    world = Gaussians.of_rows(model.rows_within(origin))
+    parts = {name: getattr(world, name).detach().numpy() for name in PARTS}
+    background = model.background if any(model.background) else None
+    cameras = photographers(processing)
+    x, y, z = paths.common_up(cameras) if cameras else (processing.get("up") or FOREIGN_UP)
+    up = (float(x), float(y), float(z))
+    return Splats(
+        **parts,
+        is_antialiased=model.is_antialiased,
+        up=None if np.allclose(up, FOREIGN_UP) else up,
+        background=background,
+        cameras=told_cameras(cameras),
+        origin=origin,
+    )
+
+
 # -- in the report -----------------------------------------------------------------------------------------------------
 
 
-def show_film(draw: Drawer, cameras: Sequence[Camera], run: Run) -> None:
+def show_film(
+    draw: Drawer, cameras: Sequence[Camera], run: Run, frames: int = TURNTABLE, side: int = FILM_SIDE
+) -> None:
     """A short film along a circle, or through the cameras where there is no middle, into the run's pictures."""
     if len(cameras) < 2:
         return
     largest = max(cameras[0].width, cameras[0].height)
-    width, height = (even(side * FILM_SIDE / largest) for side in (cameras[0].width, cameras[0].height))
-    path = (paths.orbit if paths.looked_at(cameras) is not None else paths.flight)(cameras, TURNTABLE, width, height)
+    width, height = (even(each * side / largest) for each in (cameras[0].width, cameras[0].height))
+    path = (paths.orbit if paths.looked_at(cameras) is not None else paths.flight)(cameras, frames, width, height)
     (run.folder / "pictures").mkdir(exist_ok=True)
     write_film(run.folder / "pictures" / "film.webp", pictures_of(draw, path, "picture"), rate=TURNTABLE_RATE)
     run.film("film.webp", "Around the scene", "A film of the scene, from where no photograph was taken.")

@@ -28,6 +28,7 @@ MEASURED = 16_384  # test tokens that the curve is measured on
 MOMENTS = 40  # times that the losses are logged
 SAMPLES = 6  # times that the network writes something while it learns
 SAMPLE_TOKENS = 80
+HELD_OUT = 32  # streams in which a recurrent network reads held-out text
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,24 @@ def held_out_loss(model: GPT | GPT2, tokens: np.ndarray, context: int, rows: int
                 logits = model(read).flatten(0, 1).float()
                 total += float(functional.cross_entropy(logits, true.flatten(), reduction="sum"))
     model.train(was_training)
+    return total / count
+
+
+@torch.no_grad()
+def streamed_loss(model: Recurrent, tokens: np.ndarray, context: int = 256) -> float:
+    """Mean -log p of each token but the first (N,), read in HELD_OUT streams that each begin without a memory."""
+    device, count = model.head.weight.device, len(tokens) - 1
+    streams = max(1, min(HELD_OUT, count // context))
+    length = -(-count // streams)
+    padded = np.full(streams * length + 1, -100, np.int64)
+    padded[: count + 1] = tokens
+    read = torch.from_numpy(np.maximum(padded[:-1], 0).reshape(streams, length)).to(device)
+    true = torch.from_numpy(padded[1:].reshape(streams, length)).to(device)
+    state, total = model.start(streams), 0.0
+    for start in range(0, length, context):
+        logits, state = model.follow(read[:, start : start + context], state)
+        targets = true[:, start : start + context].flatten()
+        total += float(functional.cross_entropy(logits.flatten(0, 1).float(), targets, reduction="sum"))
     return total / count
 
 

@@ -24,6 +24,7 @@ from maquette.settings import UserError
 MOST_TEST = 2_000  # pairs that are held out where the files do not say which
 FEWEST = 10  # different sources that a split needs
 IGNORED = -100  # target of a place that does not count
+LEAST = 1  # tokens of an output: no text is translated by nothing
 WRITTEN = 4_096  # places of the sources that are read at once on generating
 SPACED = ("bpe", "unigram")  # kinds for which a word is another one after a blank: so all words have one
 
@@ -229,23 +230,41 @@ def cut_by_length(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], 
     return [*bounds, (start, len(sources))] if len(sources) else bounds
 
 
-class PairBatches:
-    """Pairs sorted by length, of which each round puts others together, in batches of about `tokens` places a side.
+Redraw = Callable[[torch.Generator], tuple[Sequence[np.ndarray], Sequence[np.ndarray]]]
 
+
+class PairBatches:
+    """Pairs sorted by length, of which each round puts others together, in batches of at most `tokens` places a side.
+
+    `redraw` gives each round the tokens of all pairs anew.
     `next(batches)` is this process's share of a batch; `total` then counts the tokens that the whole batch says. A loss
     summed over the share, times `weight` = processes / total, makes the mean over the processes the mean over tokens.
     """
 
-    def __init__(self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], tokens: int, ends: Ends, run: Run):
-        self.sources, self.targets, self.ends = sources, targets, ends
-        self.lengths = np.array([[len(target), len(source)] for source, target in zip(sources, targets, strict=True)])
-        order = np.lexsort(self.lengths.T)
-        self.bounds = cut_by_length([sources[row] for row in order], [targets[row] for row in order], tokens)
+    def __init__(
+        self,
+        sources: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        tokens: int,
+        ends: Ends,
+        run: Run,
+        redraw: Redraw | None = None,
+    ):
+        self.tokens, self.ends, self.redraw = tokens, ends, redraw
         self.rank, self.processes, self.device = run.rank, run.processes, run.device
         self.generator = torch.Generator().manual_seed(run.settings.seed)
         self.position, self.total, self.weight = 0, 0, 1.0
         self._start = self.generator.get_state()
-        self._order, self._turns = order, torch.arange(len(self.bounds))
+        self._turns = torch.zeros(0, dtype=torch.long)
+        self._take(sources, targets, np.arange(len(sources)))
+
+    def _take(self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], order: np.ndarray) -> None:
+        """Sort pairs by length, those of equal length as they stand in `order`, and part them into batches."""
+        self.sources, self.targets = sources, targets
+        self.lengths = np.array([[len(target), len(source)] for source, target in zip(sources, targets, strict=True)])
+        self._order = order[np.lexsort(self.lengths[order].T)]
+        sides = ([side[row] for row in self._order] for side in (sources, targets))
+        self.bounds = cut_by_length(*sides, self.tokens)
 
     def __len__(self) -> int:
         """Batches in a round."""
@@ -257,7 +276,10 @@ class PairBatches:
     def shuffle(self) -> None:
         self._start = self.generator.get_state()
         drawn = torch.randperm(len(self.sources), generator=self.generator).numpy()
-        self._order = drawn[np.lexsort(self.lengths[drawn].T)]
+        if self.redraw is not None:
+            self._take(*self.redraw(self.generator), drawn)
+        else:
+            self._order = drawn[np.lexsort(self.lengths[drawn].T)]
         self._turns = torch.randperm(len(self.bounds), generator=self.generator)
 
     def __next__(self) -> Batch:
@@ -341,6 +363,7 @@ def written(
             beams=beams,
             start=ends.start,
             end=ends.end,
+            least=LEAST,
             most=limits,
             length_penalty=length_penalty,
             device=device,

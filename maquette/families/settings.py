@@ -1,7 +1,7 @@
 """Settings and options that recipes of one family share. Light: nothing here loads torch."""
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -66,6 +66,30 @@ def colour_of(text: str) -> Three:
     if numbers is None or not 0 <= min(numbers) <= max(numbers) <= 1:
         raise ValueError("must be white, black, grey, #rrggbb or three numbers from 0 to 1 such as 0.5,0.5,0.5")
     return numbers
+
+
+class SceneSettings(Settings):
+    """What recipes that learn a scene from photographs have in common."""
+
+    READ: ClassVar = {"data", "longest", "hold_out", "masks", "background", "cameras", "features"}
+
+    longest: int = option(480, "longer side of the pictures it learns from; larger ones are reduced", "px", ge=16)
+    hold_out: int = option(8, "every so many views by name, one is kept for the scores", ge=2)
+    masks: str | None = option(None, "a folder of pictures named like the photographs, white where pixels count")
+    background: Literal["white", "black", "grey"] = option("white", "what transparent pictures are laid on")
+    cameras: Literal["given", "solve", "each", "exhaustive", "retrieval", "sequential"] = option(
+        "given",
+        "as they come with the photographs, or found if they come with none; solve: found anew in any case, all "
+        "photographs of a size taken through one lens; each: anew, each photograph through a lens of its own; "
+        "exhaustive: anew, all pairs compared; retrieval: anew, each photograph compared with those that look like it; "
+        "sequential: anew, each compared with its neighbours by name",
+    )
+    features: int = option(2048, "points looked for in each photograph, where cameras must be solved", ge=256)
+    exposure: bool = option(True, "each photograph has its own brightness, tint and shadows, learned beside the scene")
+
+    def reading(self) -> dict[str, Any]:
+        """What `collect_scene` is told."""
+        return self.model_dump(include=self.READ)
 
 
 class FlyingOptions(Options):

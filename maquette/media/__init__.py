@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from maquette.settings import UserError
 
-MEDIA = ("table", "pictures", "text", "captions", "film", "page", "cameras", "scene", "pairs")
+MEDIA = ("table", "pictures", "text", "captions", "film", "page", "cameras", "mesh", "scene", "pairs")
 Item = TypeVar("Item")
 
 

@@ -23,11 +23,12 @@ IN_A_ROW = 10  # frames that a picture of a film has at most
 
 @dataclass(frozen=True)
 class Film:
-    """`count` frames (H, W, 3) in 0..1, at `rate` pictures a second."""
+    """`count` frames (H, W, 3) in 0..1, at `rate` pictures a second; notes: what is to be said of how it was made."""
 
     frames: Iterator[np.ndarray]
     count: int
     rate: float = 25.0
+    notes: tuple[str, ...] = ()
 
 
 def accepts(given: Any) -> bool:
@@ -45,6 +46,8 @@ def read(given: list[Any], say: Callable[[str], None], options: Any = None) -> I
 def write(answers: Iterable[Film], out: Path | None, asked: Asked, say: Callable[[str], None]) -> Path:
     """The film as the ending of `out` says; a picture holds a row of frames, the first and the last among them."""
     (film,) = answers
+    for note in film.notes:
+        say(note)
     target = out or Path("film.mp4" if find_spec("cv2") else "film.webp")
     check_target(target, asked.run, is_named=out is not None)
     is_still = film.count == 1 and target.suffix.lower() in WRITTEN

@@ -17,7 +17,7 @@ from maquette.data.pictures.folders import open_images, page_word, some
 from maquette.data.pictures.kinds import EXR, FALLBACK, WRITTEN
 from maquette.data.pictures.mosaics import mosaic
 from maquette.data.pictures.ranges import range_of
-from maquette.figures.images import rows
+from maquette.figures.images import grid, rows
 from maquette.media import Asked, check_target, is_folder, only_path
 from maquette.progress import Progress
 from maquette.settings import UserError
@@ -119,7 +119,7 @@ def write(answers: Iterable[Picture], out: Path | None, asked: Asked, say: Calla
 
     Several that were made, and answer no file, may go into one picture, as a grid.
     """
-    first = list(islice(iterator := iter(answers), 2))
+    first = list(islice(iterator := told(answers, say), 2))
     if not first:
         raise UserError("There is nothing to write: no picture came out.")
     source, is_beside = asked.path, first[0].file is not None
@@ -148,6 +148,17 @@ def write(answers: Iterable[Picture], out: Path | None, asked: Asked, say: Calla
         raise UserError(f"--out {target} is not an empty folder; choose another.")
     write_folder(chain(first, iterator), target, say, beside=is_beside)
     return target
+
+
+def told(answers: Iterable[Picture], say: Callable[[str], None]) -> Iterator[Picture]:
+    """The same pictures; what is noted of them is said, once."""
+    known: set[str] = set()
+    for answer in answers:
+        for note in answer.notes:
+            if note not in known:
+                say(note)
+                known.add(note)
+        yield answer
 
 
 def write_folder(answers: Iterable[Picture], target: Path, say: Callable[[str], None], *, beside: bool) -> None:
@@ -211,6 +222,10 @@ def plain(answers: Iterable[Picture], is_one: bool) -> Any:
 
 
 def show(inputs: Any, answers: Iterable[Picture], run: Any) -> None:
+    if all(isinstance(each, str) for each in inputs):
+        drawn = [picture.pixels for picture in answers]
+        run.picture("examples", grid(drawn, 4, inputs), "Examples", "Words of the test part, drawn by the saved model.")
+        return
     shown = {"input": [as_pixels(each) for each in inputs]}
     answered = [picture.pixels for picture in answers]
     if answered:

@@ -79,12 +79,14 @@ def searching(
     start: int,
     end: int,
     most: list[int],
+    least: int = 0,
     length_penalty: float = 0.6,
     device: torch.device | str = "cpu",
 ) -> Iterator[list[Search]]:
     """Beam search, a step at a time: the searches of all inputs, which end one by one.
 
-    `steps` has read nothing; `most` (B) is the largest number of tokens of each output, its end included. At each step
+    `steps` has read nothing; `most` (B) is the largest number of tokens of each output, its end included, `least` the
+    smallest without it. At each step
     the best 2 K ways to go on with an input are looked at: of the first K those that end are finished, and the best K
     others go on. An input is done when K outputs are finished and the best beam is no better than the worst of them;
     it takes no more of the network's time then. With one beam it is greedy.
@@ -99,6 +101,8 @@ def searching(
     while left:
         length += 1
         logits = steps.go_on(tokens).float()
+        if length <= least:
+            logits[:, end] = NEVER
         ways = (sums.flatten()[:, None] + logits.log_softmax(-1)).view(len(left), -1)
         vocabulary = logits.shape[-1]
         best, places = ways.topk(min(2 * beams, ways.shape[1]))

@@ -21,7 +21,10 @@ class DenoisingUNet(nn.Module):
     places are left; there each place looks at all others. Channels: `width`, below it twice as many. Each of the
     `blocks` at a resolution is told the level of noise, and the sum of what else is known: the class out of `classes`
     (the number `classes` stands for none), a `vector` of so many numbers, of which 0 says nothing. With `tokens`, the
-    numbers of a token, the places at the bottom also look at tokens, of which those that are 0 say nothing.
+    numbers of a token, the places at the bottom also look at tokens, of which those that are 0 say nothing. With
+    `draft` the vector is also drawn out to so many channels over the places at the bottom, as a generator begins: where
+    all is noise, a network of convolutions told the same everywhere hardly knows what belongs where. With `fine` the
+    answer is put together on so many channels at the full resolution, where the noisy pixels themselves come in again.
     """
 
     waves: Tensor
@@ -37,10 +40,13 @@ class DenoisingUNet(nn.Module):
         classes: int = 0,
         vector: int = 0,
         tokens: int = 0,
+        draft: int = 0,
+        fine: int = 0,
     ):
         super().__init__()
         self.channels, self.size, self.width, self.blocks = channels, size, width, blocks
         self.shuffle, self.classes, self.vector, self.tokens = shuffle, classes, vector, tokens
+        self.draft, self.fine = draft, fine
         places, widths = size // shuffle, [width]
         while places > SMALLEST and places % 2 == 0:
             places //= 2
@@ -59,14 +65,17 @@ class DenoisingUNet(nn.Module):
         pairs = list(pairwise(widths))
         self.encoders = nn.ModuleList(stack(wide, blocks) for wide in widths[:-1])
         self.downs = nn.ModuleList(Down(wide, narrow) for wide, narrow in pairs)
+        self.drafted = Draft(vector, draft, places, widths[-1]) if draft else None
         self.before = stack(widths[-1], blocks)
         self.attention = Attention(widths[-1], tokens)
         self.after = stack(widths[-1], blocks)
         self.ups = nn.ModuleList(Up(narrow, wide) for wide, narrow in pairs)
         self.decoders = nn.ModuleList(stack(wide, blocks) for wide in widths[:-1])
         self.last = nn.GroupNorm(groups_of(width), width)
-        self.tail = convolution(width, channels * shuffle**2)
-        self.tail.weight.data.mul_(0.1)
+        self.tail = convolution(width, (fine or channels) * shuffle**2)
+        self.noisy = convolution(channels, fine) if fine else None
+        self.answer = convolution(fine, channels) if fine else None
+        (self.answer or self.tail).weight.data.mul_(0.1)
         nn.init.normal_(self.together.weight, std=told**-0.5)
 
     def forward(
@@ -92,12 +101,17 @@ class DenoisingUNet(nn.Module):
             y = encoder(y, told)
             kept.append(y)
             y = down(y)
+        if self.drafted is not None and vector is not None:
+            y = y + self.drafted(vector)
         y = self.before(y, told)
         y = self.attention(y, tokens)
         y = self.after(y, told)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             y = decoder(up(y) + kept.pop(), told)
-        return F.pixel_shuffle(self.tail(F.silu(self.last(y))), self.shuffle)
+        y = F.pixel_shuffle(self.tail(F.silu(self.last(y))), self.shuffle)
+        if self.noisy is None or self.answer is None:
+            return y
+        return self.answer(F.silu(y + self.noisy(x)))
 
     def nothing(self, x: Tensor) -> Tensor:
         """The number that stands for no class, for each picture."""
@@ -131,6 +145,21 @@ class ToldBlock(nn.Module):
         y = self.expand(F.silu(self.first(x)))
         scale, shift = self.tell(told)[:, :, None, None].chunk(2, 1)
         return x + self.merge(F.silu(self.second(y) * (1 + scale) + shift))
+
+
+class Draft(nn.Module):
+    """A vector (N, V) drawn out to `channels` over places x places, mixed to the width of a network there."""
+
+    def __init__(self, vector: int, channels: int, places: int, width: int, hidden: int = 192):
+        super().__init__()
+        self.channels, self.places = channels, places
+        self.first = nn.Linear(vector, hidden)
+        self.second = nn.Linear(hidden, channels * places**2)
+        self.mix = convolution(channels, width, 1)
+
+    def forward(self, vector: Tensor) -> Tensor:
+        drawn = self.second(F.silu(self.first(vector)))
+        return self.mix(drawn.reshape(-1, self.channels, self.places, self.places))
 
 
 class Attention(nn.Module):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
 from maquette.models.clip import CLIP
 from maquette.models.encoder_decoder import Seq2Seq
+from maquette.models.fields import Field
 from maquette.models.gan import CourseGenerator, Generator
 from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
@@ -194,6 +196,39 @@ def of_kernels(model: Kernels) -> Portable:
     return Portable(model, [given], [answer], some_pictures(1, [(33, 47), (40, 56), (7, 130)]))
 
 
+class FieldAnswer(nn.Module):
+    """Density and colour of a radiance field at places of the world that its cameras stand in."""
+
+    def __init__(self, field: Field):
+        super().__init__()
+        self.field = field
+        middle = np.array(field.middle) * field.unit + np.array(field.origin)
+        self.size = field.half * field.unit
+        self.register_buffer("middle", torch.tensor(middle, dtype=torch.float32))
+
+    def forward(self, places: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        density, colour = self.field((places - self.middle) / self.size, directions)
+        return density / self.size, colour
+
+
+def of_field(model: Field) -> Portable:
+    """What is at places, and in what colour it is seen along directions."""
+    inputs = [
+        Port("places", ("samples", 3), "float32, in the world of the cameras"),
+        Port("directions", ("samples", 3), "float32, from the camera on, of length 1"),
+    ]
+    outputs = [
+        Port("density", ("samples",), "float32, per unit of that world"),
+        Port("colour", ("samples", 3), "float32 in 0..1, red, green, blue"),
+    ]
+    answer, chance = FieldAnswer(model), torch.Generator().manual_seed(0)
+    examples = []
+    for rows in ROWS:
+        inner, ways = (torch.rand(rows, 3, generator=chance) * 2 - 1 for _ in range(2))
+        examples.append((answer.middle + answer.size * inner, nn.functional.normalize(ways, dim=1)))
+    return Portable(answer, inputs, outputs, examples)
+
+
 def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:
     size = model.size
     shape = ("batch", model.channels, size, size)
@@ -202,8 +237,11 @@ def of_autoencoder(model: DenseAutoencoder | ConvAutoencoder) -> Portable:
     return Portable(ThereAndBack(model), [Port("picture", shape, "float32 in 0..1")], outputs, examples)
 
 
-def of_denoiser(network: nn.Module, channels: int, size: int, classes: int) -> Portable:
-    """What a network of diffusion expects behind noisy pictures, told their class where it knows classes."""
+def of_denoiser(
+    network: nn.Module, channels: int, size: int, classes: int, *, vector: int = 0, tokens: int = 0
+) -> Portable:
+    """What a network of diffusion expects behind noisy pictures, told their class where it knows classes, or a vector
+    and tokens where it takes them."""
     shape, chance = ("batch", channels, size, size), torch.Generator().manual_seed(0)
     inputs = [
         Port("noisy", shape, "float32, picture in -1..1 + sigma noise"),
@@ -211,11 +249,19 @@ def of_denoiser(network: nn.Module, channels: int, size: int, classes: int) -> P
     ]
     if classes:
         inputs.append(Port("class", ("batch",), f"int64, a place in `classes`; {classes} for none"))
+    if tokens:
+        inputs.append(Port("vector", ("batch", vector), "float32, picture embedding and pooled text, 0 for nothing"))
+        inputs.append(Port("tokens", ("batch", "length", tokens), "float32, states of the text tower, 0 for nothing"))
     examples = []
     for batch in (2, 1, 3):
         sigma = torch.rand(batch, generator=chance) * 3 + 0.01
         noisy = sigma.reshape(-1, 1, 1, 1) * torch.randn(batch, channels, size, size, generator=chance)
         told = [torch.randint(classes + 1, (batch,), generator=chance)] if classes else []
+        if tokens:
+            told = [
+                torch.randn(batch, vector, generator=chance),
+                torch.randn(batch, 2 + batch, tokens, generator=chance),
+            ]
         examples.append((noisy, sigma, *told))
     return Portable(network, inputs, [Port("expected", shape, "float32, the picture behind the noise")], examples)
 

@@ -19,6 +19,8 @@ CHAPTERS = {
     "captions": "Hour four: pictures and words",
 }
 
+LEARNT = ("data", "field", "seed", "device")  # what language models take over from a run that needs them
+
 
 def _table_use(what: str) -> dict[str, Use]:
     return {"predict": Use(("table",), "table", f"{what} for each row of a table", "NEW.csv --out PREDICTED.csv")}
@@ -26,6 +28,14 @@ def _table_use(what: str) -> dict[str, Use]:
 
 def _classify() -> Use:
     return Use(("pictures",), "table", "the class of each picture", "PICTURES --out ANSWERS.csv")
+
+
+def _writing() -> dict[str, Use]:
+    prompt = '"Once upon a time"'
+    return {
+        "write": Use(("text",), "text", "what follows a beginning", prompt),
+        "explain": Use(("text",), "page", "what each token was chosen from", f"{prompt} --explain --out PAGE.html"),
+    }
 
 
 RECIPES = {
@@ -36,7 +46,6 @@ RECIPES = {
         5,
         "tables",
         _table_use("the value of the line"),
-        fixed=5,
     ),
     "regression": Entry(
         "maquette.recipes.regression",
@@ -156,12 +165,7 @@ RECIPES = {
         "a GPT that goes on writing like your own text",
         180,
         "language",
-        {
-            "write": Use(("text",), "text", "what follows a beginning", '"Once upon a time"'),
-            "explain": Use(
-                ("text",), "page", "what each token was chosen from", '"Once upon a time" --explain --out PAGE.html'
-            ),
-        },
+        _writing(),
         {"init": Need("gpt", files=True)},
         fixed=20,
     ),
@@ -171,12 +175,7 @@ RECIPES = {
         "a plain RNN, a GRU or an LSTM that goes on writing like your own text, and how far each remembers",
         200,
         "language",
-        {
-            "write": Use(("text",), "text", "what follows a beginning", '"Once upon a time"'),
-            "explain": Use(
-                ("text",), "page", "what each token was chosen from", '"Once upon a time" --explain --out PAGE.html'
-            ),
-        },
+        _writing(),
         fixed=60,
     ),
     "attention": Entry(
@@ -222,7 +221,25 @@ RECIPES = {
             ),
             "explain": Use(("text",), "page", "how a reply came about", '"I am sad." --out PAGE.html'),
         },
-        fixed=5,
+    ),
+    "chatbots": Entry(
+        "maquette.recipes.chatbots",
+        "text",
+        "ELIZA, an RNN, an LSTM and a GPT asked the same, and what each remembers",
+        270,
+        "language",
+        {
+            "talk": Use(("text",), "text", "a conversation with each, typed if nothing is given", '"Hello!"', True),
+            "ask": Use(("text",), "table", "the same as a table", "QUESTIONS.txt --out ANSWERS.csv"),
+            "explain": Use(("text",), "page", "where words of answers are from", "QUESTIONS.txt --out PAGE.html"),
+        },
+        {
+            "eliza": Need("eliza", "train", passes=("seed", "device")),
+            "rnn": Need("recurrent", "train", passes=LEARNT, kind={"network": "rnn"}, sets={"probe": 0}, share=1 / 3),
+            "lstm": Need("recurrent", "train", passes=LEARNT, kind={"network": "lstm"}, sets={"probe": 0}, share=1 / 3),
+            "gpt": Need("gpt", "train", passes=LEARNT, share=1 / 3),
+        },
+        fixed=90,
     ),
     "translate": Entry(
         "maquette.recipes.translate",
@@ -276,8 +293,23 @@ RECIPES = {
             "film": Use((), "film", "a film along a path", "--path orbit --out film.mp4"),
             "view": Use(("cameras",), "pictures", "what cameras see", "CAMERAS.json --out VIEWS"),
         },
-        {"init": Need("splat", files=True)},
+        {"init": Need("splat", files=True, also=("nerf",))},
         fixed=30,
+    ),
+    "nerf": Entry(
+        "maquette.recipes.nerf",
+        "scene",
+        "photographs to a radiance field, which new views are drawn from",
+        180,
+        "scenes",
+        {
+            "film": Use((), "film", "a film along a path", "--path orbit --out film.mp4"),
+            "view": Use(("cameras",), "pictures", "what cameras see", "CAMERAS.json --out VIEWS"),
+            "mesh": Use((), "mesh", "the surface, with colours", "--out surface.glb"),
+            "points": Use((), "mesh", "points of the surface, with colours", "--out points.ply"),
+            "splats": Use((), "scene", "Gaussians that a run of splat can start from", "--out scene.ply"),
+        },
+        fixed=40,
     ),
     "diffusion": Entry(
         "maquette.recipes.diffusion",
@@ -315,6 +347,34 @@ RECIPES = {
             "embed": Use(("captions",), "table", "the numbers of pictures or words", "PICTURES --out NUMBERS.csv"),
         },
         fixed=35,
+    ),
+    "text_to_image": Entry(
+        "maquette.recipes.text_to_image",
+        "captions",
+        "pictures of what words say, learnt from captioned pictures",
+        600,
+        "captions",
+        {
+            "draw": Use(
+                ("text",), "pictures", "a picture of what each prompt says", '"A RED CIRCLE JUMPING" --out PICTURE.png'
+            ),
+            "film": Use(
+                ("text",), "film", "the same coming out of noise", '"A RED CIRCLE JUMPING" --film --out way.webp'
+            ),
+            "mix": Use((), "page", "subjects, actions and styles mixed in a grid", "--subjects A,B --out PAGE.html"),
+            "vary": Use(("pictures",), "pictures", "each picture drawn anew", "PICTURES --seed 3 --out VARIED"),
+            "interpolate": Use(
+                ("captions",), "film", "the way between pictures or words", "A.png B.png --out way.webp"
+            ),
+            "edit": Use(
+                ("pictures", "text"),
+                "pictures",
+                "a picture changed as words change",
+                'PICTURE "a red circle" "a blue circle" --out CHANGED.png',
+            ),
+        },
+        {"clip": Need("clip", "train", passes=("data", "seed", "device", "size", "caption", "most_pictures"))},
+        fixed=150,
     ),
 }
 
@@ -390,6 +450,10 @@ def from_and_to(name: str) -> str:
     """What a recipe learns from, what its uses take and give, and which other runs it takes, on one line."""
     entry = entry_of(name)
     uses = [f"{use}: {' and '.join(each.takes) or 'nothing'} to {each.gives}" for use, each in entry.uses.items()]
+    needs = []
+    for key, need in entry.needs.items():
+        verb = "needs" if need.otherwise == "train" else f"{flag(key)} takes"
+        needs.append(f"{verb} a run of {' '.join([need.recipe, *need.kind.values()])}")
     needs = [
         f"needs a run of {need.recipe}"
         if need.otherwise == "train"
@@ -403,5 +467,7 @@ def as_plain(name: str) -> dict[str, object]:
     """A recipe's line of the table as JSON has it."""
     entry = entry_of(name)
     uses = {use: each._asdict() for use, each in entry.uses.items()}
-    needs = {key: need._asdict() for key, need in entry.needs.items()}
+    needs = {
+        key: {**need._asdict(), "kind": dict(need.kind), "sets": dict(need.sets)} for key, need in entry.needs.items()
+    }
     return {"recipe": name, **entry._asdict(), "cost": entry.cost, "uses": uses, "needs": needs}

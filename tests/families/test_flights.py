@@ -80,6 +80,7 @@ def pictures_of_folder(folder):
 # -- from the command line ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_film_is_what_the_cameras_of_the_path_see(run, tmp_path, capsys):
     assert filmed(run, "--path", "orbit", "--frames", 5, "--out", tmp_path / "film") == 0
     assert f"Made {tmp_path / 'film'} with {run}." in capsys.readouterr().out

@@ -115,6 +115,25 @@ def test_batches_go_on_where_they_were():
             assert torch.equal(a.source, b.source) and torch.equal(a.targets, b.targets)
 
 
+def test_tokens_drawn_anew_each_round():
+    sources, targets = some_tokens()
+
+    def redraw(generator):
+        more = int(torch.randint(1, 5, (), generator=generator))
+        return [np.append(row, [1] * more) for row in sources], targets
+
+    one, other = (PairBatches(sources, targets, 60, ENDS, Process(), redraw) for _ in range(2))
+    lengths = set()
+    for _ in range(4):
+        next(one)
+        lengths.add(sum(map(len, one.sources)))
+        other.load_state_dict(one.state_dict())
+        while one.position:
+            a, b = next(one), next(other)
+            assert torch.equal(a.source, b.source) and torch.equal(a.targets, b.targets)
+    assert len(lengths) > 1
+
+
 def test_processes_share_a_batch():
     """The mean over processes of their weighted sums is the mean over the tokens of the whole batch."""
     tokens = some_tokens()

@@ -80,6 +80,7 @@ def worst(everything, exposures, model, left_out):
     return max(abs(picture / truth - 1).max() for truth, picture in pairs)
 
 
+@pytest.mark.slow
 def test_a_view_is_exposed_like_its_neighbours(model):
     everything, exposures, gains = exposed_by_angle(model, lambda angle, mean: 1 + 0.3 * np.sin(angle))
     assert np.ptp(gains) > 0.5

@@ -26,6 +26,7 @@ def test_it_is_the_plain_version_with_its_derivatives(shape, points):
         np.testing.assert_allclose(found, by, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_derivatives_agree_with_finite_differences():
     inputs = made((7, 9), (3, 4))
     slopes = np.random.default_rng(2).normal(size=(3, 7, 9))

@@ -76,6 +76,7 @@ def transcended(x, out):
     store(out, 32, -lanes)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(-87, 88, width=32), min_size=8, max_size=8))
 def test_exponentials_and_logarithms_are_numpys(values):

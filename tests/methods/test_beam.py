@@ -85,5 +85,10 @@ def test_what_is_settled_stays():
     assert all(best[: len(each)] == each for each in told)
 
 
+def test_no_output_is_shorter_than_it_may_be():
+    found = search(list(range(8)), 2, [5] * 8, least=2)
+    assert all(len(output.tokens) >= 2 for outputs in found for output in outputs)
+
+
 def test_the_penalty():
     assert penalty_of(1, 0.6) == 1.0 and penalty_of(7, 1.0) == 2.0 and penalty_of(9, 0.0) == 1.0

@@ -12,6 +12,7 @@ from maquette.methods.word_vectors import (
     alias_table,
     bags_of,
     keeping,
+    logistic,
     odd_one,
     parts_of_changes,
     pieces_of,
@@ -76,6 +77,43 @@ class Chance:
         return self.state
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("is_cbow", [False, True])
+def test_a_step_is_gensim_s_step(is_cbow, monkeypatch):
+    """Its input is the context's vector, its target the centre's; its logistic function is a coarse table."""
+
+    def tabled(x: np.ndarray) -> np.ndarray:
+        place = ((x + 6) * 83).astype(int)  # of 1,000 from -6 to 6, by a whole number of places for 1
+        return logistic((place / 500 - 1) * 6)
+
+    monkeypatch.setattr("maquette.methods.word_vectors.logistic", tabled)
+    word2vec = pytest.importorskip("gensim.models.word2vec")
+    words, rate = ["a", "b", "c"], np.float32(0.3)
+    model = word2vec.Word2Vec(vector_size=WIDTH, min_count=1, negative=1, sample=0, window=1, workers=1, sg=not is_cbow)
+    model.build_vocab([[*words, "d"]])
+    model.prepare_weights()
+    inputs, outputs = (rows(seed, 4).astype(np.float32) for seed in (1, 2))
+    model.wv.vectors, model.syn1neg = inputs.copy(), outputs.copy()
+    places = [model.wv.key_to_index[word] for word in words]
+    drawn = model.wv.key_to_index["d"]
+    model.cum_table = np.where(np.arange(4) < drawn, 0, 2**31 - 1).astype(np.uint32)  # it draws d, always
+    work = [np.zeros(WIDTH, np.float32) for _ in range(2)]
+    if is_cbow:
+        word2vec.train_batch_cbow(model, [words], rate, *work, False)
+    else:
+        word2vec.train_batch_sg(model, [words], rate, work[0], False)
+    for at, centre in enumerate(places):
+        near = [[place] for place in (*places[max(0, at - 1) : at], *places[at + 1 : at + 2])]
+        if is_cbow:
+            inputs, outputs = window_step(inputs, outputs, near, [centre, drawn], rate, True)
+        else:  # it draws anew for each word near by
+            for each in near:
+                inputs, outputs = window_step(inputs, outputs, [each], [centre, drawn], rate, False)
+    assert abs(inputs - rows(1, 4)).max() > 0.05
+    assert model.wv.vectors == pytest.approx(inputs, abs=1e-6)
+    assert model.syn1neg == pytest.approx(outputs, abs=1e-6)
+
+
 @pytest.mark.parametrize("is_cbow", [False, True])
 @pytest.mark.parametrize("negatives", [1, 2, 5])
 @pytest.mark.parametrize("has_pieces", [False, True])
@@ -121,6 +159,7 @@ def stretches(seed: int) -> list[Stretch]:
     return made
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_threads_and_comes_back_from_its_state():
     one, four, again = trainer(1), trainer(4), trainer(2)
     for each in (one, four):

@@ -9,9 +9,10 @@ from support import make_book
 
 import maquette
 from maquette.cli import main
+from maquette.families.language_models import streamed_loss
 from maquette.methods.remembering import HOLD, recalled
 from maquette.models.recurrent import Recurrent
-from maquette.recipes.recurrent.recipe import Streams, streamed_loss
+from maquette.recipes.recurrent.recipe import Streams
 from maquette.recipes.recurrent.report import learn_to_recall, rivals
 
 SMALL = {"preset": "small", "probe": 0, "steps": 20}

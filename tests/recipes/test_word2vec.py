@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from support import bert_folder
 
 import maquette
 from maquette.cli import main
@@ -91,3 +92,27 @@ def test_what_is_refused(learnt, tmp_path, capsys):
     assert main(["run", "word2vec", "--data", str(tmp_path / "b.txt"), "--out", str(tmp_path / "r")]) == 2
     assert "sentences to train on" in capsys.readouterr().err
     assert main(["export", str(learnt), "--format", "vec", "--out", str(tmp_path / "a.txt")]) == 2
+
+
+def test_vectors_begin_with_a_table_that_is_given(language, tmp_path, capsys):
+    from maquette.huggingface import read_table
+    from maquette.recipes.word2vec.data import rows_of
+
+    theirs, words = bert_folder(tmp_path, ("cat", "cow", "do", "##g", "duck", "paris", "rome", "oslo", "the"))
+    table = theirs.embeddings.word_embeddings.weight.detach()
+    made = rows_of(read_table(tmp_path), ["cat", "dog", "xyz"]).numpy()
+    assert made[0] == pytest.approx(table[words.index("cat")].numpy())
+    assert made[1] == pytest.approx((table[words.index("do")] + table[words.index("##g")]).numpy() / 2)
+    assert not made[2].any()
+    run = ["run", "word2vec", "--data", str(language), "--epochs", "1", "--learning-rate", "1e-9", "--subsample", "0"]
+    assert main([*run, "--init", str(tmp_path), "--out", str(tmp_path / "run")]) == 0
+    vectors = maquette.open(tmp_path / "run").use("vectors", "cat")
+    assert vectors.shape == (1, 17)
+    assert vectors.iloc[0, 1:].astype(float).to_numpy() == pytest.approx(made[0], abs=0.05)
+    blocks = json.loads((tmp_path / "run" / "findings.json").read_text())["sections"]["process"]
+    (told,) = [block for block in blocks if block.get("title") == "Tokens, their numbers, their embeddings"]
+    assert [row[0] for row in told["rows"]][:4] == ["Me", "##er", "##kat", "##s"] and len(told["rows"]) == 14
+    assert any(block.get("title") == "The given embeddings on a map" for block in blocks)
+    capsys.readouterr()
+    assert main([*run, "--init", str(tmp_path / "none"), "--out", str(tmp_path / "other")]) == 2
+    assert "There is no folder" in capsys.readouterr().err and not (tmp_path / "other").exists()

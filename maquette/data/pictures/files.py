@@ -44,7 +44,7 @@ class Picture:
     float16, float32 ...; is_linear: light, not display code; metadata: profile, EXIF, resolution, for `write_picture`;
     not_finite: how many numbers were NaN or infinite and were set to 0; name: its path below the folder it was read
     from, "" in memory; file: where it was read from; counts: the range that is 0..1 here, None where there is
-    none; layers: what goes along into an OpenEXR file of the same size.
+    none; layers: what goes along into an OpenEXR file of the same size; notes: what is to be said of how it was made.
     """
 
     pixels: np.ndarray
@@ -57,6 +57,7 @@ class Picture:
     file: Path | None = None
     counts: Range | None = None
     layers: Layers | None = None
+    notes: tuple[str, ...] = ()
 
     def answered(self, pixels: np.ndarray) -> "Picture":
         """Other pixels in its place: of the same name, depth and metadata, its alpha fitted to their size."""

@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -145,10 +146,8 @@ def _origin_of(about: dict[str, Any], mesh: int) -> tuple[float, float, float]:
 
 def write(path: Path, splats: Splats) -> None:
     """A `.glb` with the Gaussians in their own axes, and a node that turns what is up to +y and puts them in place."""
-    turn = TURNED_OVER
-    if splats.up is not None and not np.allclose(splats.up, [0, -1, 0]):
-        turn = Rotation.align_vectors([[0.0, 1, 0]], [splats.up])[0].as_quat().tolist()
-    moved = {"translation": Rotation.from_quat(turn).apply(splats.origin).tolist()} if any(splats.origin) else {}
+    turn = turn_of(splats.up)
+    moved = {"translation": turned(turn, splats.origin)} if any(splats.origin) else {}
     units = splats.rotations / np.linalg.norm(splats.rotations, axis=1, keepdims=True)
     arrays = {
         "POSITION": splats.positions,
@@ -194,11 +193,31 @@ def write(path: Path, splats: Splats) -> None:
         "bufferViews": views,
         "buffers": [{"byteLength": first}],
     }
+    put(path, about, body)
+
+
+def put(path: Path, about: dict[str, Any], body: list[bytes]) -> None:
+    """A `.glb` of what is said in words, and of parts of numbers, each a multiple of 4 bytes."""
     words = json.dumps(about).encode()
     words += b" " * (-len(words) % 4)
+    length = sum(map(len, body))
     with written_whole(path) as temporary, open(temporary, "wb") as file:
-        file.write(struct.pack("<4sII", b"glTF", 2, 28 + len(words) + first))
+        file.write(struct.pack("<4sII", b"glTF", 2, 28 + len(words) + length))
         file.write(struct.pack("<I4s", len(words), JSON) + words)
-        file.write(struct.pack("<I4s", first, BINARY))
+        file.write(struct.pack("<I4s", length, BINARY))
         for numbers in body:
             file.write(numbers)
+
+
+def turn_of(up: Sequence[float] | None) -> list[float]:
+    """The quaternion x y z w that turns what is up to +y; up is -y where nothing is said."""
+    if up is None or np.allclose(up, [0, -1, 0]):
+        return TURNED_OVER
+    turn: list[float] = Rotation.align_vectors([[0.0, 1, 0]], [up])[0].as_quat().tolist()
+    return turn
+
+
+def turned(turn: list[float], place: Any) -> list[float]:
+    """A place as a node that is turned by a quaternion puts it."""
+    found: list[float] = Rotation.from_quat(turn).apply(np.asarray(place, float)).tolist()
+    return found

@@ -30,6 +30,7 @@ OPTIONS: dict[str, type[Options]] = {"fool": FoolOptions}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {"most_pictures": 1200, "epochs": 5, "defence_epochs": 4, "batch_size": 32, "steps": 5, "epsilon": 0.1},
+    "brief": {"most_pictures": 12_000},
     "course": {"width": 16, "epochs": 3, "defence_epochs": 1, "shift": 0, "learning_rate": 0.001, "epsilon": 0.1},
     "full": {"network": "resnet", "width": 32, "epochs": 20, "defence_epochs": 60, "steps": 100, "epsilon": 0.3},
 }

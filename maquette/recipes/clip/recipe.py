@@ -15,17 +15,16 @@ from torch import Tensor
 from maquette.data.pictures.captions import Captioned
 from maquette.families import captions as family
 from maquette.families.captions import CaptionPart, CaptionParts, Moved, embed_pictures, embed_texts, floats
-from maquette.families.classifiers import Chance, optimizer_of
+from maquette.families.classifiers import Chance
+from maquette.families.pairing import optimizers_for
 from maquette.figures.training import losses
 from maquette.measures.retrieval import chance_scores, retrieval_scores
 from maquette.methods.contrastive import contrastive_loss, gathered, shared_scale
-from maquette.methods.optimizers import AdamW, Muon, Together
 from maquette.models.clip import CLIP
 from maquette.models.gpt import heads_for
 from maquette.recipes.clip import report
 from maquette.recipes.clip.settings import Settings
 from maquette.runs import Run
-from maquette.settings import UserError
 from maquette.steps import Fitted, Framing, Scores
 from maquette.training import Batches, Best, Total, set_threads, update, warm_cosine
 
@@ -65,6 +64,10 @@ def process(captions: Captioned, settings: Settings, run: Run) -> CaptionParts:
         test_share=settings.test_share,
         seed=settings.seed,
     )
+    if len(prepared.train) < settings.batch_size:
+        run.warn(
+            f"--batch-size {settings.batch_size} is more than there are training pictures; a batch takes them all."
+        )
     if len(prepared.train) < 2 * settings.batch_size:
         run.say(f"With {len(prepared.train):,} training pictures, each is in every batch or in every other.")
     if settings.shift:
@@ -74,10 +77,6 @@ def process(captions: Captioned, settings: Settings, run: Run) -> CaptionParts:
 
 
 def build(prepared: CaptionParts, settings: Settings) -> CLIP:
-    if settings.batch_size > len(prepared.train):
-        raise UserError(
-            f"--batch-size {settings.batch_size} is more than the {len(prepared.train):,} training pictures; take less."
-        )
     return CLIP(
         vocabulary=family.load_wording(prepared.processing).size,
         context=prepared.processing["context"],
@@ -99,20 +98,21 @@ class Learnt(Fitted):
 
 def train(model: CLIP, prepared: CaptionParts, settings: Settings, run: Run) -> Learnt:
     """Pairs drawn anew, the loss of both ways, AdamW; the weights that did best on the validation part come back."""
-    report.show_idea(settings.batch_size, settings.equal, run)
-    before = retrieval_scores(*likeness(model, first_captions(prepared.test)))
     part = prepared.train
+    batch_size = min(settings.batch_size, len(part))
+    report.show_idea(batch_size, settings.equal, run)
+    before = retrieval_scores(*likeness(model, first_captions(prepared.test)))
     model.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    set_threads(3 * settings.batch_size * sum(weight.numel() for weight in model.parameters()))
+    set_threads(3 * batch_size * sum(weight.numel() for weight in model.parameters()))
     for name, value, unit in (
-        ("Batch size", settings.batch_size, "pairs"),
+        ("Batch size", batch_size, "pairs"),
         ("Learning rate", settings.learning_rate, ""),
         ("Optimizer", f"{settings.optimizer}, warm-up and cosine", ""),
     ):
         run.fact(name, value, unit)
     pictures, tokens, groups = (each.to(run.device) for each in (part.pictures, part.tokens, part.groups))
     optimizer = optimizers_for(model, settings.optimizer, settings.learning_rate)
-    batches = Batches(len(part), settings.batch_size, settings.seed, rank=run.rank, processes=run.processes)
+    batches = Batches(len(part), batch_size, settings.seed, rank=run.rank, processes=run.processes)
     moves, chance = Moved(settings.shift, settings.seed, run), Chance(settings.seed + 1, run)
     best, total = Best(model), Total(run.device)
     run.keep(model=model, optimizer=optimizer, batches=batches, moves=moves, chance=chance, best=best, total=total)
@@ -135,17 +135,6 @@ def train(model: CLIP, prepared: CaptionParts, settings: Settings, run: Run) -> 
             run.log(step, loss=total.mean(), **values, temperature=1 / model.scale)
     best.restore()
     return Learnt(before=before)
-
-
-def optimizers_for(model: CLIP, kind: str, rate: float) -> Together:
-    """AdamW for all weights, or Muon for matrices and convolutions; few rows of the embedding have a gradient."""
-    if kind == "adamw":
-        return Together(optimizer_of(model, rate))
-    tables = list(model.texts.embedding.parameters())
-    inside = [weight for weight in model.parameters() if weight.dim() > 1 and weight is not tables[0]]
-    rest = [weight for weight in model.parameters() if weight.dim() < 2]
-    adam = [AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)), AdamW(tables, 5 * rate, betas=(0.9, 0.99))]
-    return Together(Muon(inside, rate), *adam)
 
 
 def groups_of(mine: Tensor, rows: int, run: Run) -> Tensor:

@@ -19,7 +19,7 @@ from maquette.trained import Trained
 def filter(trained: Trained, inputs: Iterable[Picture], options: FilterOptions) -> Iterator[Picture]:
     """Each channel of each picture through the kernel; of edges and outlines, how strong they are."""
     kernels = trained.model.weight if options.made == "learnt" else hand_made()
-    weights = kernels[TASKS.index(options.kernel)][None].float()
+    kernel = kernels[TASKS.index(options.kernel)][None].float()
     padding = options.padding or 0
     window = Window(REACH, options.stride, padding, options.dilation, options.transposed)
     edge = options.dilation if options.padding is None and not options.transposed else 0
@@ -29,10 +29,12 @@ def filter(trained: Trained, inputs: Iterable[Picture], options: FilterOptions) 
         if min(window.output(height), window.output(width)) < 1:
             raise UserError(f"A kernel of {window.told()} leaves nothing of {width} x {height} pixels.")
         around = ((edge, edge), (edge, edge), (0, 0))
-        pixels = torch.from_numpy(np.pad(picture.pixels, around, mode="edge").transpose(2, 0, 1).copy()).float()
-        made = apply(pixels[:, None], weights, stride=options.stride, padding=padding, dilation=options.dilation)[
-            :, 0
-        ].permute(1, 2, 0)
+        pixels = torch.from_numpy(np.pad(picture.pixels, around, mode="edge")).float()
+        channels = pixels.shape[2]
+        # channels stay last in memory, where torch is ten times faster with one kernel for each
+        weights = kernel.expand(channels, *kernel.shape[1:]).contiguous(memory_format=torch.channels_last)
+        how = {"stride": options.stride, "padding": padding, "dilation": options.dilation, "groups": channels}
+        made = apply(pixels.permute(2, 0, 1)[None], weights, **how)[0].permute(1, 2, 0)
         made = made.abs() if options.kernel in SIGNED else made
         yield picture.answered(made.contiguous().numpy())
 

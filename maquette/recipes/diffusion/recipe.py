@@ -119,7 +119,7 @@ def train(model: DenoisingUNet, prepared: GeneratorParts, settings: Settings, ru
     ):
         run.fact(name, value, unit)
 
-    def told(rows: Tensor) -> Condition:
+    def told(rows: Tensor, size: int) -> Condition:
         return Condition(None if classes is None else classes[rows])
 
     planned = epochs * -(-len(prepared.train) // settings.batch_size)
@@ -131,12 +131,12 @@ def train(model: DenoisingUNet, prepared: GeneratorParts, settings: Settings, ru
         run,
         told=told,
         told_valid=Condition(prepared.valid.classes),
+        leave=lambda told, chance: told.without(chance < settings.dropped, model.classes),
         follows_chain=settings.levels != "normal",
         optimizer=settings.optimizer,
         learning_rate=rate,
         epochs=epochs,
         batch_size=settings.batch_size,
-        dropped=settings.dropped,
         moved=moved,
         seed=settings.seed,
         growth=growth,

@@ -74,6 +74,7 @@ OPTIONS: dict[str, type[Options]] = {
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {"most_pictures": 800, "epochs": 3, "width": 16, "batch_size": 32, "judged": 32},
+    "brief": {"width": 32, "judged": 150},
     "course": {
         "prediction": "noise",
         "levels": "linear",

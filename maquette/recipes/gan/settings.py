@@ -47,6 +47,7 @@ OPTIONS: dict[str, type[Options]] = {"sample": DrawnOptions, "interpolate": Walk
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {"most_pictures": 600, "epochs": 6, "width": 8, "batch_size": 32, "judged": 200},
+    "brief": {"judged": 300},
     "course": {
         "network": "course",
         "latents": 100,

@@ -24,7 +24,7 @@ from maquette.families.corpora import (
     scores_of,
     starts_of,
 )
-from maquette.families.language_models import SAMPLE_TOKENS, Samples, show_samples, spread_sample
+from maquette.families.language_models import SAMPLE_TOKENS, Samples, show_samples, spread_sample, streamed_loss
 from maquette.families.writing import sample_of
 from maquette.figures.training import losses
 from maquette.methods.optimizers import AdamW, Muon, Together
@@ -39,7 +39,6 @@ from maquette.training import Total, choose_threads, flat_then_linear, share, up
 STEPS, ROUNDS = 4000, 30  # of training, where the settings leave them open
 MEASURED = 16_384  # test tokens that the curve is measured on
 MOMENTS = 40  # times that the losses are logged
-HELD_OUT = 32  # streams in which held-out text is read
 
 
 @dataclass(frozen=True)
@@ -205,24 +204,6 @@ def optimizers_for(model: Recurrent, kind: str, rate: float) -> Together:
     known = {id(weight) for weight in matrices}
     rest = [weight for weight in model.parameters() if id(weight) not in known]
     return Together(Muon(matrices, rate), AdamW(rest, 0.13 * rate, betas=(0.9, 0.99)))
-
-
-@torch.no_grad()
-def streamed_loss(model: Recurrent, tokens: np.ndarray, context: int = 256) -> float:
-    """Mean -log p of each token but the first (N,), read in HELD_OUT streams that each begin without a memory."""
-    device, count = model.head.weight.device, len(tokens) - 1
-    streams = max(1, min(HELD_OUT, count // context))
-    length = -(-count // streams)
-    padded = np.full(streams * length + 1, -100, np.int64)
-    padded[: count + 1] = tokens
-    read = torch.from_numpy(np.maximum(padded[:-1], 0).reshape(streams, length)).to(device)
-    true = torch.from_numpy(padded[1:].reshape(streams, length)).to(device)
-    state, total = model.start(streams), 0.0
-    for start in range(0, length, context):
-        logits, state = model.follow(read[:, start : start + context], state)
-        targets = true[:, start : start + context].flatten()
-        total += float(functional.cross_entropy(logits.flatten(0, 1).float(), targets, reduction="sum"))
-    return total / count
 
 
 def score(model: Recurrent, prepared: Prepared, fitted: Learnt, settings: Settings, run: Run) -> Scores:

@@ -8,6 +8,7 @@ from torch.nn import functional
 from maquette.data.text.tokenizers import readable
 from maquette.families.corpora import Corpus
 from maquette.families.language_models import show_next_token
+from maquette.figures.distances import Line, over_distance
 from maquette.methods.optimizers import AdamW
 from maquette.methods.remembering import ASKS, HOLD, distances_between, gradient_reach, recall_task, recalled
 from maquette.models.gpt import GPT
@@ -66,7 +67,7 @@ def show_reach(model: Recurrent, corpus: Corpus, run: Run) -> None:
     lines = {name: (back, reach_of(network, tokens)) for name, network in networks.items()}
     run.picture(
         "reach",
-        figures.over_distance(lines, "size of the gradient", logarithmic=True),
+        over_distance(lines, "size of the gradient", logarithmic=True),
         "How far back a gradient comes",
         "The size of the slope of the last token's loss by the numbers of each token before it. What falls to a "
         "millionth cannot be learnt from: this is why a plain network forgets. Untrained networks have weights drawn "
@@ -105,9 +106,7 @@ def show_use_of_the_past(model: Recurrent, corpus: Corpus, run: Run) -> None:
             losses.append(float(functional.cross_entropy(logits, tokens[:, -1])))
     run.picture(
         "past",
-        figures.over_distance(
-            {"test part": (distances, losses)}, "nats a token", x_label="tokens read before", dots=True
-        ),
+        over_distance({"test part": (distances, losses)}, "nats a token", x_label="tokens read before", dots=True),
         "What the past is worth",
         f"The loss of the same {len(tokens)} tokens when the network has read so many before them. Where the line "
         "runs level, what lies further back no longer helps.",
@@ -118,7 +117,7 @@ def show_recall(steps: int, seed: int, run: Run) -> None:
     """Networks of about equal weights learn to recall: what they still know after 1 to MOST_RECALLED tokens."""
     distances = distances_between(1, MOST_RECALLED, 8)
     for held, name in ((1, "recall"), (4, "copy")):
-        lines: dict[str, figures.Line] = {}
+        lines: dict[str, Line] = {}
         weights: dict[str, int] = {}
         for kind, network in rivals(seed, held).items():
             learn_to_recall(network, held, steps, seed)
@@ -128,7 +127,7 @@ def show_recall(steps: int, seed: int, run: Run) -> None:
         told = "One symbol is shown" if held == 1 else f"{held} symbols are shown"
         run.picture(
             name,
-            figures.over_distance(lines, "said right", x_label="tokens between", dotted=1 / HOLD, dots=True),
+            over_distance(lines, "said right", x_label="tokens between", dotted=1 / HOLD, dots=True),
             f"Who remembers? ({name})",
             f"{told}, then others that do not count, then the question. Each network learnt for {steps} steps from "
             f"distances of 1 to {MOST_RECALLED}; dotted is chance, 1 of {HOLD}. "

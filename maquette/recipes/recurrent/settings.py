@@ -28,6 +28,7 @@ class Settings(BaseSettings):
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {"width": 48, "embedded": 16, "context": 32, "steps": 60, "batch_size": 8, "probe": 2},
+    "brief": {"probe": 100},
     "course": {
         "network": "gru",
         "embedded": 256,

@@ -1,103 +1,29 @@
-"""What a scene is made from: photographs with their cameras, and the Gaussians that training starts from."""
+"""What a scene of Gaussians is made from: placed photographs, and the Gaussians that training starts from."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from maquette.checkpoints import load_state
-from maquette.data.cache import cache_folder
 from maquette.data.rows import evenly
-from maquette.data.scenes.pairing import Matching
-from maquette.data.scenes.reading import Scene, read_scene
 from maquette.data.scenes.splatfiles import read_splats
-from maquette.data.sets.fetching import resolve
-from maquette.families.views import DEPTH, Seen, extent_of, place_of, seen
-from maquette.graphics.cameras import described
+from maquette.families.fields import gaussians_of
+from maquette.families.scenes import Placed
 from maquette.methods.densification import in_space_order, rows_of_points
 from maquette.models import Gaussians
-from maquette.recipes.splat.settings import Settings
 from maquette.runs import Run
 from maquette.settings import UserError
+from maquette.trained import Trained
 
-SOURCE = "nerf_fox"
-MATCHINGS: dict[str, Matching] = {  # ways to find cameras that say which photographs are compared
-    "exhaustive": "exhaustive",
-    "retrieval": "retrieval",
-    "sequential": "sequential",
-}
-LEAST_EXTENT = 0.1 * DEPTH  # where cameras hardly move, or not at all
+FROM_FIELD = 50_000  # points at most that a radiance field gives
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Views to learn from, held-out ones, points (P, 3) of the scene with colours (P, 3) uint8, and the scene's extent.
+class Prepared(Placed):
+    """And the trained scene to go on from, if any."""
 
-    All of it is in the world that training works in, which `processing` places by origin and unit; its own cameras and
-    extent are the source's. scene: the trained one to go on from, if any. doubts: what may spoil the scene.
-    """
-
-    train: list[Seen]
-    test: list[Seen]
-    points: np.ndarray
-    colours: np.ndarray
-    scene: Gaussians | None
-    extent: float
-    processing: dict[str, Any]
-    doubts: list[str] = field(default_factory=list)
-    examples: None = None
-
-
-def collect_scene(settings: Settings, run: Run) -> Scene:
-    """The photographs, their cameras and points, with where they are from."""
-    found = resolve(settings.data, SOURCE)
-    scene = read_scene(
-        found.path,
-        longest=settings.longest,
-        hold_out=settings.hold_out,
-        background=settings.background,
-        masks=Path(settings.masks).expanduser() if settings.masks else None,
-        cache=cache_folder() / "cameras",
-        cameras="given" if settings.cameras == "given" else "solve",
-        single_camera=settings.cameras != "each",
-        features=settings.features,
-        matching=MATCHINGS.get(settings.cameras, "auto"),
-        say=lambda line: print(line, flush=True),
-    )
-    shapes = {f"{view.picture.shape[1]} x {view.picture.shape[0]}" for view in scene.views}
-    run.record_source(
-        replace(found, sha256=scene.digest),
-        views=len(scene.views),
-        pixels=", ".join(sorted(shapes)),
-        points=len(scene.points),
-        cameras_from=scene.kind,
-        notes=scene.notes,
-    )
-    for doubt in scene.doubts:
-        run.tell(doubt)
-    return scene
-
-
-def prepare(scene: Scene, trained: Gaussians | None, *, is_placed: bool) -> Prepared:
-    """Views of both parts, and what is known of the scene.
-
-    Runs made before scenes were placed, and opacity was learned where it is known, go on as they began.
-    """
-    cameras = [view.camera for view in scene.part("train")]
-    origin, unit = place_of(cameras, scene.points) if is_placed else ([0.0, 0.0, 0.0], 1.0)
-    views = scene.views if is_placed else [replace(view, alpha=None) for view in scene.views]
-    train, test = ([seen(view, origin, unit) for view in views if view.part == part] for part in ("train", "test"))
-    extent = extent_of([view.camera for view in train], LEAST_EXTENT if is_placed else 1e-6)
-    processing = {
-        "background": [0.0, 0.0, 0.0] if scene.background is None else [float(value) for value in scene.background],
-        "cameras": [described(camera) for camera in cameras],
-        "extent": unit * extent,
-    }
-    if is_placed:
-        processing |= {"origin": origin, "unit": unit}
-    points = (scene.points - origin) / unit
-    return Prepared(train, test, points, scene.colours, trained, extent, processing, scene.doubts)
+    scene: Gaussians | None = None
 
 
 def is_placed(run: Run) -> bool:
@@ -127,6 +53,13 @@ def rows_to_start_from(prepared: Prepared, init: str | None, degree: int, most: 
     columns = min(rows.shape[1], found.shape[1])
     rows[:, :columns] = found[:, :columns]
     return rows
+
+
+def scene_of(trained: Trained) -> Gaussians:
+    """The Gaussians of a run of splat, or points of a run of nerf as Gaussians."""
+    if isinstance(trained.model, Gaussians):
+        return trained.model
+    return gaussians_of(trained.model, trained.processing, FROM_FIELD)
 
 
 def scene_of_file(init: str) -> Gaussians:

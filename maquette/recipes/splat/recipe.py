@@ -14,16 +14,15 @@ import numpy as np
 
 from maquette.data.scenes.reading import Scene
 from maquette.families.flights import drawer_within
+from maquette.families.scenes import collect_scene, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, Seen, means_of, score_nearest
-from maquette.figures.images import grid
-from maquette.figures.scenes import points_and_cameras
 from maquette.kernels import choosing
 from maquette.methods import densification
 from maquette.methods.densification import Cloud, Growth, Moment
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.models import Gaussians
-from maquette.recipes.splat.data import Prepared, collect_scene, is_placed, prepare, rows_to_start_from
-from maquette.recipes.splat.report import show_scene, tell_if_poor
+from maquette.recipes.splat.data import Prepared, is_placed, rows_to_start_from, scene_of
+from maquette.recipes.splat.report import show_scene
 from maquette.recipes.splat.settings import Settings
 from maquette.runs import Run
 from maquette.settings import UserError
@@ -63,32 +62,23 @@ def frame(settings: Settings) -> Framing:
 def collect(settings: Settings, run: Run) -> Scene:
     if run.processes > 1:
         raise UserError("splat trains in one process, on all cores of one machine; start it without torchrun.")
-    return collect_scene(settings, run)
+    return collect_scene(run, **settings.reading())
 
 
 def analyze(scene: Scene, settings: Settings, run: Run) -> dict[str, Any]:
-    views = scene.views
-    shown = views[:: max(1, len(views) // 12)][:12]
-    run.picture("views", grid([view.picture / 255 for view in shown], 6), "Some of the views")
-    run.picture(
-        "cameras",
-        points_and_cameras(
-            scene.points, scene.colours, [view.camera for view in views], [view.part == "test" for view in views]
-        ),
-        "Where the cameras stand",
-        "Points drawn at random." if scene.is_random else "And the points that the scene starts from.",
-    )
+    numbers = show_photographs(scene, "And the points that the scene starts from.", run)
     if scene.is_random:
         run.warn(
             "There are no points of the scene to start from: they are drawn at random, which takes longer to learn. "
             "Given the folder of photographs alone, Maquette finds cameras and points itself."
         )
-    return {"views": len(views), "test_views": len(scene.part("test")), "points": len(scene.points)}
+    return numbers
 
 
 def process(scene: Scene, settings: Settings, run: Run) -> Prepared:
     trained = run.needed.get("init")
-    prepared = prepare(scene, None if trained is None else trained.model, is_placed=is_placed(run))
+    placed = prepare(scene, is_placed=is_placed(run))
+    prepared = Prepared(**vars(placed), scene=None if trained is None else scene_of(trained))
     run.fact("Training views", len(prepared.train))
     run.fact("Held-out views", len(prepared.test))
     return prepared
@@ -284,5 +274,6 @@ def score(model: Gaussians, prepared: Prepared, fitted: Learned, settings: Setti
     scores, nearest = judge.scores(draw), score_nearest(prepared.train, prepared.test, prepared.extent)
     show_scene(model, draw, judge, scores, nearest, run)
     values = {**means_of(scores), "gaussians": float(model.count)}
-    tell_if_poor(values["psnr"], means_of(nearest).get("psnr"), prepared, run)
+    cameras = [view.camera for view in prepared.train]
+    tell_if_poor(values["psnr"], means_of(nearest).get("psnr"), cameras, prepared.doubts, run)
     return Scores(values, {"nearest training view": means_of(nearest)}, {"psnr": "dB"})

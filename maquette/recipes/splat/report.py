@@ -1,16 +1,11 @@
 """What the report of a `splat` run shows of the trained scene."""
 
-from maquette.data.scenes.checking import look_apart
 from maquette.families.flights import Drawer, show_film
 from maquette.families.views import Judge, Seen, ViewScores, show_exposures, show_held_out, show_scores
 from maquette.figures.scenes import depth_map, ellipsoid_view, ellipsoids, gaussian_shapes, gaussians_over_steps
 from maquette.graphics.harmonics import colour_of
 from maquette.models import Gaussians
-from maquette.recipes.splat.data import Prepared
 from maquette.runs import Run
-
-LEAST_GAIN = 0.5  # dB over the nearest photograph, below which something is wrong
-SHORT = 1000  # steps that are too few to blame anything else first
 
 
 def show_scene(model: Gaussians, draw: Drawer, judge: Judge, scores: ViewScores, nearest: ViewScores, run: Run) -> None:
@@ -57,30 +52,4 @@ def show_view(model: Gaussians, draw: Drawer, view: Seen, run: Run) -> None:
         ellipsoid_view(picture, solid),
         "What the scene is made of",
         "Each Gaussian as a solid ellipsoid.",
-    )
-
-
-def tell_if_poor(psnr: float, nearest: float | None, prepared: Prepared, run: Run) -> None:
-    """Say on the terminal that the scene shows no more than the nearest photographs do, and what may be the cause."""
-    if nearest is None or psnr >= nearest + LEAST_GAIN:
-        return
-    causes = []
-    if prepared.doubts:
-        causes.append("what was said before training")
-    if look_apart([view.camera for view in prepared.train]):
-        causes.append(
-            "cameras that look away from what they surround, as if their matrices had other axes, OpenCV's in place of "
-            "OpenGL's, or were world-to-camera"
-        )
-    steps = int(run.metrics()[-1]["step"])
-    if steps < SHORT:
-        causes.append(f"training of {steps:,} steps only")
-    if run.source.get("cameras_from") in ("photographs", "video"):
-        causes.append("cameras that were found wrong, things that moved")
-    else:
-        causes.append("axes or units of the cameras that are another program's")
-        causes.append("photographs that EXIF or an editor turned after their cameras were found")
-    run.tell(
-        f"The scene shows held-out views with {psnr:.1f} dB, hardly better or worse than the photograph that stands "
-        f"nearest ({nearest:.1f} dB). Likely causes: {'; '.join(causes)}."
     )

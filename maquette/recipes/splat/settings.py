@@ -2,28 +2,15 @@
 
 from typing import Any, ClassVar, Literal
 
-from maquette.families.settings import FlyingOptions, ViewingOptions
+from maquette.families.settings import FlyingOptions, SceneSettings, ViewingOptions
 from maquette.settings import Options, option
-from maquette.settings import Settings as BaseSettings
 
 
-class Settings(BaseSettings):
+class Settings(SceneSettings):
     RENAMED: ClassVar[dict[str, str]] = {"share": "ssim_share", "rate": "step_sizes"}
     REPLACED: ClassVar[dict[str, Any]] = {"single_camera": ("cameras", {True: "given", False: "each"})}
 
-    longest: int = option(480, "longer side of the pictures it learns from; larger ones are reduced", "px", ge=16)
-    hold_out: int = option(8, "every so many views by name, one is kept for the scores", ge=2)
-    masks: str | None = option(None, "a folder of pictures named like the photographs, white where pixels count")
-    background: Literal["white", "black", "grey"] = option("white", "what transparent pictures are laid on")
-    cameras: Literal["given", "solve", "each", "exhaustive", "retrieval", "sequential"] = option(
-        "given",
-        "as they come with the photographs, or found if they come with none; solve: found anew in any case, all "
-        "photographs of a size taken through one lens; each: anew, each photograph through a lens of its own; "
-        "exhaustive: anew, all pairs compared; retrieval: anew, each photograph compared with those that look like it; "
-        "sequential: anew, each compared with its neighbours by name",
-    )
-    features: int = option(2048, "points looked for in each photograph, where cameras must be solved", ge=256)
-    init: str | None = option(None, "start from this scene: a run of splat, or a scene file")
+    init: str | None = option(None, "start from this scene: a run of splat or nerf, or a scene file")
     gaussians: int | None = option(
         None, "how many Gaussians the scene may grow to; if not set, 75,000, and more for longer training", ge=1
     )
@@ -35,7 +22,6 @@ class Settings(BaseSettings):
         "a Markov chain, which moves faint Gaussians to where others are",
     )
     coarse: float = option(0.25, "part of training that sees pictures of half the size", ge=0, lt=1)
-    exposure: bool = option(True, "each photograph has its own brightness, tint and shadows, learned beside the scene")
     ssim_share: float = option(0.2, "part of 1 - SSIM in the loss; the rest is the absolute difference", ge=0, le=1)
     step_sizes: float = option(1.0, "of Adam: times those tuned for short training", gt=0, le=100)
     antialiased: bool = option(

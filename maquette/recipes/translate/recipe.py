@@ -8,22 +8,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from maquette.data.text.languages import common_words, language_of, named_language, reads_like_the_other
 from maquette.data.text.pairs import Pairs
-from maquette.data.text.tokenizers import Tokenizer
+from maquette.data.text.segmentations import Segmentations
+from maquette.data.text.tokenizers import Subwords, Tokenizer
 from maquette.families.pairs import (
     IGNORED,
     Ends,
     Material,
     PairBatches,
     Part,
+    Redraw,
     analyze_pairs,
     collect_pairs,
     decoded,
     encoded,
     held_out_loss,
     shared_subwords,
+    spaced,
     split_pairs,
     written,
 )
@@ -41,10 +45,13 @@ from maquette.steps import Fitted, Framing, Scores
 from maquette.training import Average, Total, choose_threads, flat_then_linear, update
 
 SOURCE = "multi30k"
+ROUNDS = 10  # over the training pairs, where the settings leave it open
+SMOOTHING = 0.1  # part of each target that is spread over all tokens
 WARM = 0.03  # part of training in which the learning rate rises, nearly
 MOMENTS = 20  # times that the losses are logged
 TRIALS = 8  # times that something is translated while it learns
 WATCHED, TRIED = 200, 100  # pairs of the curve of the loss, and of that of BLEU
+TIMED = 4  # the longest text that networks are timed on, in contexts
 
 
 @dataclass(frozen=True)
@@ -70,15 +77,22 @@ class Trials:
 
     def __init__(self) -> None:
         self.rows: list[list[Any]] = []
+        self.logged = 0
 
     def is_due(self, progress: float) -> bool:
         return progress * TRIALS >= len(self.rows) + 1
 
+    def is_moment(self, progress: float) -> bool:
+        """Whether it is time to log the losses; it is counted."""
+        is_due = progress * MOMENTS >= self.logged + 1
+        self.logged += is_due
+        return is_due
+
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": self.rows, "logged": self.logged}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rows = [list(row) for row in state["rows"]]
+        self.rows, self.logged = [list(row) for row in state["rows"]], state["logged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +131,7 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
         run.warn(note)
     for note in material.notes:
         run.say(note)
-    tokenizer = shared_subwords(material, settings.tokenizer, settings.vocabulary)
+    tokenizer = shared_subwords(material, "bpe", settings.vocabulary)
     end = tokenizer.end
     assert end is not None
     most = settings.context - 1
@@ -129,7 +143,6 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
     for name, part in material.parts.items():
         if len(part):
             run.fact(f"{'Validation' if name == 'valid' else name.capitalize()} pairs", len(part))
-    run.fact("Tokenizer", tokenizer.kind)
     run.fact("Vocabulary", len(tokenizer.vocabulary), "tokens, for both sides")
     run.fact("Tokens a source", round(sum(map(len, sources)) / len(sources), 1))
     run.fact("Tokens a target", round(sum(map(len, targets)) / len(targets), 1))
@@ -175,7 +188,6 @@ def build(prepared: Prepared, settings: Settings) -> EncoderDecoder:
         depth=settings.depth,
         width=settings.width,
         heads=settings.heads,
-        wide=settings.wide,
         norm=settings.norm,
         dropout=settings.dropout,
         start=prepared.ends.start,
@@ -183,20 +195,29 @@ def build(prepared: Prepared, settings: Settings) -> EncoderDecoder:
 
 
 def optimizers_for(model: EncoderDecoder, kind: str, rate: float) -> Together:
-    """AdamW for all weights, or Muon for the matrices of the blocks and AdamW for the others."""
+    """AdamW for all weights, or Muon for the matrices of the blocks and AdamW for the others.
+
+    The embedding, of whose rows few have a gradient, takes larger steps than what else AdamW moves.
+    """
     if kind == "adamw":
         return Together(AdamW(model.parameters(), rate, betas=(0.9, 0.98)))
     matrices = [weight for side in (model.encoder, model.decoder) for weight in side.parameters() if weight.dim() > 1]
-    known = {id(weight) for weight in matrices}
+    known = {id(weight) for weight in (*matrices, model.embedding.weight)}
     rest = [weight for weight in model.parameters() if id(weight) not in known]
-    return Together(Muon(matrices, rate), AdamW(rest, 0.1 * rate, betas=(0.9, 0.98)))
+    return Together(
+        Muon(matrices, rate),
+        AdamW([model.embedding.weight], 0.25 * rate, betas=(0.9, 0.99)),
+        AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)),
+    )
 
 
 def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Run) -> Learnt:
     model.to(run.device)
-    batches = PairBatches(prepared.sources, prepared.targets, settings.batch_tokens, prepared.ends, run)
+    batches = PairBatches(
+        prepared.sources, prepared.targets, settings.batch_tokens, prepared.ends, run, redraw_of(prepared, settings)
+    )
     choose_threads(model, settings.batch_tokens)
-    steps = settings.steps or settings.rounds * len(batches)
+    steps = settings.steps or ROUNDS * len(batches)
     rate = settings.learning_rate or {"muon": 0.02, "adamw": 0.001}[settings.optimizer]
     run.fact("Steps", "by time" if settings.seconds else steps)
     run.fact("Batches a round", len(batches))
@@ -207,19 +228,18 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
     run.keep(model=model, optimizer=optimizer, average=average, batches=batches, total=total, trials=trials)
     watched = prepared.tokens(prepared.material.watched.spread(WATCHED))
     tried = prepared.material.watched.spread(TRIED)
-    interval = max(1, steps // MOMENTS)
     model.train()
     for step in run.loop(steps):
         batch = next(batches)
         optimizer.scale(min(flat_then_linear(step.progress), 0.1 + step.progress / WARM))
         states = model.decode(batch.inputs, model.encode(batch.source, batch.mask), batch.mask)
         said = batch.targets != IGNORED
-        loss = smoothed_cross_entropy(states[said], model.embedding.weight, batch.targets[said], settings.smoothing)
+        loss = smoothed_cross_entropy(states[said], model.embedding.weight, batch.targets[said], SMOOTHING)
         loss = loss * batches.weight
         update(optimizer, loss, 1.0 if settings.optimizer == "adamw" else None)
         average.update(step.number)
         total.add(loss, batches.total)
-        if step.every(interval):
+        if trials.is_moment(step.progress) or step.is_last:
             network = average.network
             run.log(step, loss=total.mean(), valid_loss=held_out_loss(network, *watched, prepared.ends))
         if (trials.is_due(step.progress) or step.is_last) and run.is_main:
@@ -230,12 +250,28 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
     return Learnt(trials=trials.rows)
 
 
-def translated(
-    model: EncoderDecoder, prepared: Prepared, part: Part, *, beams: int, length_penalty: float = 0.6
-) -> tuple[Judged, list[str]]:
+def redraw_of(prepared: Prepared, settings: Settings) -> Redraw | None:
+    """What cuts all words anew for each round, where they are to be cut at random."""
+    if not settings.subword_dropout:
+        return None
+    tokenizer, most, train = prepared.tokenizer, prepared.context - 1, prepared.material.train
+    assert isinstance(tokenizer, Subwords)
+    sides = [
+        Segmentations(tokenizer, [spaced("bpe", text) for text in side], settings.subword_dropout, settings.seed)
+        for side in (train.sources, train.targets)
+    ]
+
+    def redraw(generator: torch.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        sources, targets = ([tokens[:most] for tokens in side.draw(generator)] for side in sides)
+        return sources, targets
+
+    return redraw
+
+
+def translated(model: EncoderDecoder, prepared: Prepared, part: Part, *, beams: int) -> tuple[Judged, list[str]]:
     """What the model writes for the sources of a part, and how it is judged."""
     sources, _ = prepared.tokens(part)
-    found = written(model, sources, prepared.ends, beams=beams, length_penalty=length_penalty)
+    found = written(model, sources, prepared.ends, beams=beams)
     outputs = [decoded(prepared.tokenizer, best[0].tokens) if best else "" for best in found]
     return judged(outputs, part.targets), outputs
 
@@ -243,7 +279,7 @@ def translated(
 def score(model: EncoderDecoder, prepared: Prepared, fitted: Learnt, settings: Settings, run: Run) -> Scores:
     test = prepared.material.test
     loss = held_out_loss(model, *prepared.tokens(test), prepared.ends)
-    found, outputs = translated(model, prepared, test, beams=settings.beams, length_penalty=settings.length_penalty)
+    found, outputs = translated(model, prepared, test, beams=settings.beams)
     greedy, taken = translated(model, prepared, test, beams=1)
     curves = {"loss": "training", "valid_loss": "held out"}
     run.picture(
@@ -264,8 +300,7 @@ def score(model: EncoderDecoder, prepared: Prepared, fitted: Learnt, settings: S
         report.show_by_length(test, {"beam": outputs, "greedy": taken, "dictionary": by_word}, run)
         report.show_best_and_worst(test, outputs, run)
         report.show_alignments(model, prepared.tokenizer, test, outputs, lexicon, run)
-        if settings.timing:
-            report.show_timing(model, settings.timing, run)
+        report.show_timing(model, TIMED * settings.context, run)
     return Scores(
         {"bleu": found.bleu, "chrf": found.chrf, "loss": loss},
         {

@@ -9,26 +9,24 @@ from maquette.settings import Settings as BaseSettings
 class Settings(BaseSettings):
     source: str | None = option(None, "the side that is read: a file of lines, a column, a field or a language")
     target: str | None = option(None, "the side that is written, likewise")
-    tokenizer: Literal["bpe", "unigram", "wordpiece", "words", "characters"] = option(
-        "bpe", "how text becomes tokens, the same for both sides"
-    )
-    vocabulary: int = option(4000, "most tokens that the tokenizer learns", "tokens", ge=8, le=1_000_000)
+    vocabulary: int = option(4000, "most subwords, the same for both sides", "tokens", ge=8, le=1_000_000)
     depth: int = option(3, "layers of the encoder, and of the decoder", ge=1, le=96)
     width: int = option(128, "numbers a token", ge=8, multiple_of=4, le=8192)
     heads: int = option(4, "attention heads a layer", ge=1, le=256)
-    wide: int | None = option(None, "numbers within the feed-forward layers; 4 times the width if not set", ge=1)
     norm: Literal["before", "after"] = option("before", "layer norm before each branch, or after it as in the paper")
     dropout: float = option(0.1, "part of the numbers that training leaves out", ge=0, lt=1)
     context: int = option(256, "most tokens of a text; what is longer is cut", "tokens", ge=4, le=16384)
-    rounds: int = option(12, "times that the training pairs are seen", ge=1)
-    steps: int | None = option(None, "steps of training, instead of rounds", ge=1)
-    batch_tokens: int = option(1500, "tokens a step, on the longer side", "tokens", ge=1)
+    subword_dropout: float = option(
+        0.0,
+        "part of the merges left out, so that words are cut anew each time; 0.1 for long training",
+        ge=0,
+        lt=1,
+    )
+    steps: int | None = option(None, "steps of training; ten rounds over the pairs if not set", ge=1)
+    batch_tokens: int = option(1000, "tokens a step, on the longer side", "tokens", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
-    smoothing: float = option(0.1, "part of each target that is spread over all tokens", ge=0, lt=1)
     beams: int = option(4, "outputs that beam search follows, for the scores", ge=1, le=256)
-    length_penalty: float = option(0.6, "above 0 beam search likes longer outputs", ge=-10, le=10)
-    timing: int = option(1024, "longest text for which LSTM and Transformer are timed in the report; 0: none", ge=0)
     test_share: float = option(0.05, "part of the pairs kept for the scores, where the files do not say", gt=0, lt=0.9)
 
 
@@ -39,20 +37,22 @@ PRESETS: dict[str, dict[str, Any]] = {
         "width": 32,
         "heads": 2,
         "dropout": 0.0,
+        "context": 48,
         "steps": 60,
         "batch_tokens": 512,
         "beams": 2,
-        "timing": 32,
     },
-    "course": {
-        "norm": "after",
-        "width": 128,
-        "wide": 512,
+    "course": {"norm": "after", "heads": 8, "dropout": 0.1, "optimizer": "adamw"},
+    "full": {
+        "vocabulary": 8000,
+        "depth": 6,
+        "width": 512,
         "heads": 8,
-        "dropout": 0.1,
-        "optimizer": "adamw",
+        "dropout": 0.3,
+        "subword_dropout": 0.1,
+        "batch_tokens": 4000,
+        "steps": 20_000,
     },
-    "full": {"vocabulary": 8000, "depth": 6, "width": 512, "heads": 8, "dropout": 0.3, "rounds": 60},
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from maquette.data.text.languages import reads_like_the_other
 from maquette.data.text.tokenizers import Streamed, load_tokenizer
 from maquette.families.blocks import Block, on_each
-from maquette.families.pairs import Ends, decoded, encoded, most_for, sources_of, written
+from maquette.families.pairs import LEAST, Ends, decoded, encoded, most_for, sources_of, written
 from maquette.media import in_batches
 from maquette.media.text import Continuation, Typed
 from maquette.methods.beam import Search, Steered, searching
@@ -85,6 +85,7 @@ class Translator:
             beams=self.options.beams,
             start=self.ends.start,
             end=self.ends.end,
+            least=LEAST,
             most=[most],
             length_penalty=self.options.length_penalty,
         ):

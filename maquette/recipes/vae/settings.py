@@ -59,6 +59,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "judged": 100,
         "draws": 5,
     },
+    "brief": {"width": 48, "judged": 300, "draws": 10},
     "course": {"network": "dense", "latents": 2, "epochs": 10},
     "full": {"width": 256, "depth": 6, "latents": 64, "details": 4, "epochs": 400, "batch_size": 256},
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from maquette.data.cache import cache_folder
 from maquette.data.sets.fetching import get
 from maquette.data.text.documents import Texts
 from maquette.data.text.sentences import FORMAT, Lexicon, Sentences, read_sentences
 from maquette.data.text.word_tests import ANALOGIES, SIMILARITY, Judged, read_analogies, read_judged
+from maquette.huggingface import TokenTable
 from maquette.measures.words import spearman, told_apart
 from maquette.methods.word_vectors import Space, pieces_of, word_rows
 from maquette.models.word_vectors import WordVectors
@@ -96,6 +99,16 @@ def vector_of(word: str, space: Space, model: WordVectors) -> np.ndarray:
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------
+
+
+def rows_of(table: TokenTable, words: Sequence[str]) -> Tensor:
+    """The embeddings of words (N, width): of a word in pieces their mean; of what cannot be written noughts."""
+    made = torch.zeros(len(words), table.vectors.shape[1])
+    for place, word in enumerate(words):
+        tokens = [token for token in table.tokenizer.encode(word).tolist() if token != table.tokenizer.unknown]
+        if tokens:
+            made[place] = table.vectors[tokens].mean(0)
+    return made
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ kept back, and by people's judgements where these can be had, beside counting (p
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from maquette.data.text.documents import Texts
 from maquette.families.corpora import analyze_texts, collect_texts
+from maquette.huggingface import TokenTable, read_table
 from maquette.methods.cooccurrence import counted_vectors
 from maquette.methods.word_training import SHARDS, Stretch, WordTrainer
 from maquette.methods.word_vectors import bags_of, keeping
@@ -30,6 +32,7 @@ from maquette.recipes.word2vec.data import (
     find_judgements,
     held_out_pairs,
     judged_scores,
+    rows_of,
     space_of,
 )
 from maquette.recipes.word2vec.settings import Settings
@@ -47,13 +50,15 @@ READ = 50_000_000  # words, over all epochs, where these are not set
 
 @dataclass(frozen=True)
 class Prepared:
-    """Sentences of both parts, held-out pairs of words, and the share of the text above which words are left out."""
+    """Sentences of both parts, held-out pairs of words, the share of the text above which words are left out, and the
+    table of embeddings that was given."""
 
     words: Words
     pairs: Pairs
     threshold: float
     processing: dict[str, Any]
     examples: list[str]
+    given: TokenTable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +112,7 @@ def analyze(texts: Texts, settings: Settings, run: Run) -> dict[str, Any]:
 
 
 def process(texts: Texts, settings: Settings, run: Run) -> Prepared:
+    given = None if settings.init is None else read_table(Path(settings.init).expanduser())
     words = collect_words(
         texts,
         run,
@@ -128,7 +134,9 @@ def process(texts: Texts, settings: Settings, run: Run) -> Prepared:
     report.show_words(words, threshold, run)
     pairs = held_out_pairs(words.test, settings.window, settings.seed)
     processing = {"words": lexicon.words, "counts": lexicon.counts}
-    return Prepared(words, pairs, threshold, processing, report.probes(lexicon.words)[:3])
+    if given is not None:
+        report.show_table(given, lexicon.words, run)
+    return Prepared(words, pairs, threshold, processing, report.probes(lexicon.words)[:3], given)
 
 
 def threshold_of(counts: np.ndarray) -> float:
@@ -145,8 +153,12 @@ def epochs_of(words: int) -> int:
 
 
 def build(prepared: Prepared, settings: Settings) -> WordVectors:
-    buckets = BUCKETS if settings.subwords else 0
-    return WordVectors(vocabulary=len(prepared.words.lexicon.words), width=settings.width, buckets=buckets)
+    buckets, words = BUCKETS if settings.subwords else 0, prepared.words.lexicon.words
+    if prepared.given is None:
+        return WordVectors(vocabulary=len(words), width=settings.width, buckets=buckets)
+    model = WordVectors(vocabulary=len(words), width=prepared.given.vectors.shape[1], buckets=buckets)
+    model.inputs.data[: len(words)] = rows_of(prepared.given, words)
+    return model
 
 
 def train(model: WordVectors, prepared: Prepared, settings: Settings, run: Run) -> Learnt:
@@ -242,6 +254,8 @@ def score(model: WordVectors, prepared: Prepared, fitted: Learnt, settings: Sett
         "frequency": {"auroc": by_frequency(lexicon.counts, pairs)},
         "PPMI and SVD": {"auroc": auroc(left, right, pairs)},
     }
+    if prepared.given is not None:
+        before = report.space_of_rows(lexicon, rows_of(prepared.given, lexicon.words).numpy())
     report.show_training(run, fitted.history)
     judgements = find_judgements()
     if judgements is None:
@@ -249,6 +263,8 @@ def score(model: WordVectors, prepared: Prepared, fitted: Learnt, settings: Sett
     else:
         values |= judged_scores(space, judgements)
         baselines["PPMI and SVD"] |= judged_scores(counting, judgements)
+        if prepared.given is not None:
+            baselines["the table that was given"] = judged_scores(before, judgements)
         report.show_judgements(space, counting, judgements, settings.seed, run)
     report.show_space(space, run)
     with run.section("predict"):

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from maquette.data.text.sentences import Lexicon
+from maquette.data.text.tokenizers import readable
 from maquette.figures.text import token_map
 from maquette.figures.training import losses
+from maquette.huggingface import TokenTable
 from maquette.measures.words import resampled_spearman, spearman
 from maquette.methods.projections import neighbours_kept
 from maquette.methods.word_vectors import Space, keeping, unit
@@ -22,6 +24,8 @@ PROBED = 6
 MAPPED = 260  # words of the map
 SKIPPED = 60  # commonest words, mostly of grammar, that the map leaves out
 TOLD = 10
+SENTENCE = "Meerkats are small, social, and always ready for adventures"  # the course's
+SHOWN = 6  # numbers of each embedding that are printed
 AXES = {
     "royalty": (("man", "king"), ("woman", "queen"), ("boy", "prince"), ("girl", "princess")),
     "masculinity": (("woman", "man"), ("she", "he"), ("girl", "boy"), ("mother", "father")),
@@ -66,6 +70,39 @@ def show_words(words: Words, subsample: float, run: Run) -> None:
         ]
         read = float(chances @ lexicon.counts) / kept
         run.table("How often words are read", pd.DataFrame(rows), f"Of the whole text {read:.0%} is read each time.")
+
+
+def show_table(table: TokenTable, words: Sequence[str], run: Run) -> None:
+    """From a sentence to tokens, their numbers in the list and their embeddings; and the table on a map."""
+    vectors, tokenizer = table.vectors.numpy(), table.tokenizer
+    run.fact("Embeddings given", f"{len(vectors):,} tokens of {vectors.shape[1]:,} numbers")
+    tokens = tokenizer.encode(SENTENCE).tolist()
+    shown = vectors[:, :SHOWN].round(3)
+    columns = ["token", "number", *(f"x{place}" for place in range(1, shown.shape[1] + 1)), "length"]
+    rows = [
+        [readable(tokenizer, token), token, *shown[token].tolist(), round(float(np.linalg.norm(vectors[token])), 3)]
+        for token in tokens
+    ]
+    run.table(
+        "Tokens, their numbers, their embeddings",
+        pd.DataFrame(rows, columns=columns),
+        f"Of {SENTENCE!r}, as the course prints it: the first {shown.shape[1]} numbers of {vectors.shape[1]:,} each.",
+    )
+    places = {name: number for number, name in enumerate(tokenizer.vocabulary)}
+    known = [word for word in words if word in places]
+    run.say(
+        f"{len(known):,} of the {len(words):,} words of this text are tokens of their own; others begin as the mean "
+        "of their pieces."
+    )
+    first = min(SKIPPED, len(known) // 4)
+    some = known[first : first + MAPPED]
+    if len(some) >= 5:
+        run.picture(
+            "given",
+            token_map(neighbours_kept(np.ascontiguousarray(unit(vectors[[places[word] for word in some]]))), some),
+            "The given embeddings on a map",
+            "t-SNE of common words of this text, before anything is learnt from it.",
+        )
 
 
 def nearest_of(space: Space, words: Sequence[str], count: int = 5) -> dict[str, list[str]]:

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     exact: bool = option(True, "the same result however many threads; without it they write into the same numbers")
     field: str | None = option(None, "the field of .jsonl or the column of .csv that holds the text; found if not set")
     test_share: float = option(0.02, "part of the text kept for the scores", gt=0, lt=0.9)
+    init: str | None = option(
+        None, "start from the table of embeddings in this folder of Hugging Face, such as a BERT's"
+    )
     analogy: str = option("man king woman", "three words: what is to the third as the second is to the first")
 
 

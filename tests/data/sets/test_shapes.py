@@ -80,6 +80,7 @@ def test_the_set_keeps_combinations_from_training():
     )
 
 
+@pytest.mark.slow
 def test_it_is_read_as_anybody_s_captioned_pictures():
     found = find("captioned_shapes")
     assert found.origin == "embedded" and not found.note

@@ -1,0 +1,335 @@
+"""A radiance field of a hash grid and a small network, compiled: its colours along rays, and how to learn it.
+
+The plain version is `HashField` in models/fields.py with `composite` in graphics/radiance.py. A ray's samples are found
+one after the other, until hardly any light is left; then all of some rays go through the network together, and back.
+
+Numbers of N samples lie in rows, as kernels/products.py wants them: features E, hidden H, what is known of the density
+16, harmonics of the direction 16, one or two layers of W, 4 of which three are the colour, and 2 about the light; then
+the derivatives by all of them but the harmonics and the last.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from maquette.kernels.grids import encode
+from maquette.kernels.harmonics import harmonic_basis
+from maquette.kernels.lanes import exponential, filled, lesser, load, store, sum_of
+from maquette.kernels.marching import next_place, span
+from maquette.kernels.pairs import turn_over
+from maquette.kernels.products import by_weights, cut_off, forward, of_one
+
+KNOWN = 16  # numbers between the two networks, the first of which is the density's logarithm; and of harmonics
+LEFT = 1e-3  # of the light, below which a ray ends
+THICK = -math.log(LEFT)
+GROUP, LONGEST = 256, 256  # samples that go through the network together, at least, and those of one ray at most
+ROOM = GROUP + LONGEST + 16
+THICKEST = np.float32(12)  # logarithm of the density
+PARTS = 16  # into which rays are cut: as many threads can work, and what comes out does not depend on how many do
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def _dense(logit):
+    return math.exp(min(logit, THICKEST))
+
+
+@njit(cache=True, fastmath=True)
+def _logit(features, hidden, first_across, second):
+    """The density's logarithm of one sample's features; first_across (E, H) is the first layer, turned over."""
+    of_one(first_across, len(hidden), features, hidden)
+    total = filled(np.float32(0))
+    for i in range(0, len(hidden), 8):
+        total += load(second, i) * load(hidden, i)
+    return sum_of(total)
+
+
+@njit(cache=True, fastmath=True)
+def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells, size, first_across, second, room, n):
+    """The samples of one ray into the room from n on: features, places, distances and lengths; how many there are."""
+    features, places, distances, lengths, hidden = room
+    start, end = span(origin, way, is_endless, near)
+    t, thick, count = start + phase * step, 0.0, 0
+    while count < LONGEST:
+        t, u, v, w, length = next_place(origin, way, t, end, step, is_endless, bits, grid)
+        if t >= end:
+            break
+        found = features[n + count]
+        encode(u, v, w, table, cells, size, found)
+        places[n + count, 0], places[n + count, 1], places[n + count, 2] = u, v, w
+        distances[n + count], lengths[n + count] = t, length
+        count += 1
+        thick += _dense(_logit(found, hidden, first_across, second)) * length
+        if thick > THICK:
+            break
+        t += length
+    return count
+
+
+@njit(cache=True, fastmath=True)
+def _forward(features, lengths, n, rays, ways, layers, held, basis):
+    """The first n features (N, E) through both networks; n padded by 7 or more to 16s, and where rows begin.
+
+    Sample s belongs to ray rays[s], which goes along ways[rays[s]]. Three rows of colours in 0..1 are followed by one
+    of no meaning, what of the light gets through each sample, and densities.
+    """
+    first, second, third, fourth, last = layers
+    E = features.shape[1]
+    H, W = len(first) // E, len(last) // 4
+    padded = -(-(n + 7) // 16) * 16
+    features[n:padded] = 0
+    for s in range(0, padded, 8):
+        for e in range(0, E, 8):
+            turn_over(features, s * E + e, E, held, e * padded + s, padded)
+    h, k, c = E * padded, (E + H) * padded, (E + H + 2 * KNOWN) * padded
+    forward(first, H, E, held, 0, h, padded, True)
+    forward(second, KNOWN, H, held, h, k, padded, False)
+    turned, s = k + KNOWN * padded, 0
+    while s < n:
+        ray, begin = rays[s], s
+        harmonic_basis((filled(ways[ray, 0]), filled(ways[ray, 1]), filled(ways[ray, 2])), 3, basis)
+        while s < n and rays[s] == ray:
+            s += 1
+        for number in range(KNOWN):
+            row = turned + number * padded
+            for at in range(begin, s, 8):  # what is beyond its end is the next ray's, or padding
+                store(held, row + at, load(basis, 8 * number))
+    for number in range(KNOWN):
+        held[turned + number * padded + n : turned + (number + 1) * padded] = 0
+    forward(third, W, 2 * KNOWN, held, k, c, padded, True)
+    d = c
+    if len(fourth):
+        d = c + W * padded
+        forward(fourth, W, W, held, c, d, padded, True)
+    o = d + W * padded
+    forward(last, 4, W, held, d, o, padded, False)
+    one = filled(np.float32(1))
+    for s in range(0, 3 * padded, 8):
+        store(held, o + s, one / (one + exponential(-load(held, o + s))))
+    thin = o + 4 * padded
+    for s in range(0, padded, 8):
+        dense = exponential(lesser(load(held, k + s), THICKEST))
+        store(held, thin + s, exponential(-dense * load(lengths, s)))
+        store(held, thin + padded + s, dense)
+    return padded, h, k, c, d, o
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def render(
+    rays, table, cells, size, first_across, layers, bits, grid, step, is_endless, near, work, colours, left, far
+):
+    """Colours (R, 3) without a background, what of the light is left (R,), and the sum of weights times distances (R,).
+
+    rays: origins and unit directions (R, 3), and phases (R,) in 0..1, where in a step a ray begins. work holds room for
+    each of PARTS parts.
+    """
+    origins, ways, phases = rays
+    many = len(origins)
+    for part in prange(PARTS):
+        features, places, distances, lengths, hidden, held, owners, basis = work
+        room = features[part], places[part], distances[part], lengths[part], hidden[part]
+        n = 0
+        for ray in range(part, many, PARTS):
+            count = _gather(
+                origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
+                first_across, layers[1], room, n,
+            )  # fmt: skip
+            owners[part, n : n + count] = ray
+            n += count
+            colours[ray], left[ray], far[ray] = 0, 1, 0
+            if n and (n >= GROUP or ray + PARTS >= many):
+                padded, _, _, _, _, o = _forward(
+                    features[part], lengths[part], n, owners[part], ways, layers, held[part], basis[part]
+                )
+                for s in range(n):
+                    owner = owners[part, s]
+                    through = left[owner]
+                    left[owner] = through * held[part, o + 4 * padded + s]
+                    weight = through - left[owner]
+                    for colour in range(3):
+                        colours[owner, colour] += weight * held[part, o + colour * padded + s]
+                    far[owner] += weight * distances[part, s]
+                n = 0
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def learn(
+    rays, targets, backgrounds, exposures, shares, table, cells, size, first_across, layers, across, bits, grid, step,
+    is_endless, near, work, places, slopes, counts, by_layers, losses, colours, left, by_shown, numbers,
+):  # fmt: skip
+    """The loss's derivatives by the layers and by the features of all samples, of rays as `render` takes them.
+
+    The loss is the sum of shares (R,) times squared differences between targets (R, 3) and what is seen: the colour
+    on backgrounds (R, 3), turned and shaded as exposures (R, 13), a matrix (3, 4) and a factor, say. across are layers
+    turned over. places (PARTS, N, 3) and slopes (PARTS, N, E) get counts (PARTS,) samples each; by_layers
+    (PARTS, all weights) is added to. Written are colours (R, 3), with the background, left (R,), by_shown (R, 3),
+    derivatives by what is seen, and numbers (R,) of samples. A part without room leaves out its last rays: their
+    numbers are -1.
+    """
+    origins, ways, phases = rays
+    many = len(origins)
+    first, second, third, fourth, last = layers
+    second_across, third_across, fourth_across, last_across = across
+    for part in prange(PARTS):
+        features, at, distances, lengths, hidden, held_all, owners, basis = work
+        room = features[part], at[part], distances[part], lengths[part], hidden[part]
+        held, owner_of = held_all[part], owners[part]
+        E = features.shape[2]
+        H, W = len(first) // E, len(last) // 4
+        ends = np.cumsum(np.array([len(first), len(second), len(third), len(fourth), len(last)]))
+        found = by_layers[part]
+        n, done, loss, most = 0, 0, 0.0, places.shape[1]
+        for ray in range(part, many, PARTS):
+            if done + n + ROOM > most:
+                numbers[ray] = -1
+                count = 0
+            else:
+                count = _gather(
+                    origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
+                    first_across, second, room, n,
+                )  # fmt: skip
+                numbers[ray] = count
+            owner_of[n : n + count] = ray
+            n += count
+            if count == 0:  # nothing is seen but the background
+                left[ray] = 1
+                for colour in range(3):
+                    colours[ray, colour], by_shown[ray, colour] = backgrounds[ray, colour], 0
+                    if numbers[ray] == 0:
+                        off = backgrounds[ray, colour] - targets[ray, colour]
+                        loss += shares[ray] * off * off
+            if n == 0 or (n < GROUP and ray + PARTS < many):
+                continue
+            padded, h, k, c, d, o = _forward(
+                features[part], lengths[part], n, owner_of, ways, layers, held, basis[part]
+            )
+            thin, dense = o + 4 * padded, o + 5 * padded
+            b = o + 6 * padded  # derivatives by features, hidden, known, layers and colours follow each other
+            by_h, by_k = b + E * padded, b + (E + H) * padded
+            by_c = by_k + KNOWN * padded
+            by_d = by_c + (d - c)
+            by_o = by_d + W * padded
+            held[by_o : by_o + 4 * padded] = 0
+            begin = 0
+            while begin < n:
+                owner, s = owner_of[begin], begin
+                red, green, blue, through = 0.0, 0.0, 0.0, 1.0
+                while s < n and owner_of[s] == owner:
+                    rest = through * held[thin + s]
+                    weight = through - rest
+                    red += weight * held[o + s]
+                    green += weight * held[o + padded + s]
+                    blue += weight * held[o + 2 * padded + s]
+                    distances[part, s] = weight  # they are not needed any more
+                    held[thin + s] = rest
+                    through = rest
+                    s += 1
+                end = s
+                ground = backgrounds[owner]
+                red += through * ground[0]
+                green += through * ground[1]
+                blue += through * ground[2]
+                colours[owner, 0], colours[owner, 1], colours[owner, 2], left[owner] = red, green, blue, through
+                m, share = exposures[owner], shares[owner]
+                by_red, by_green, by_blue = 0.0, 0.0, 0.0
+                for colour in range(3):
+                    r = 4 * colour
+                    shown = m[12] * (m[r] * red + m[r + 1] * green + m[r + 2] * blue + m[r + 3])
+                    off = shown - targets[owner, colour]
+                    loss += share * off * off
+                    slope = 2 * share * off
+                    by_shown[owner, colour] = slope
+                    by_red += slope * m[12] * m[r]
+                    by_green += slope * m[12] * m[r + 1]
+                    by_blue += slope * m[12] * m[r + 2]
+                beyond = through * (by_red * ground[0] + by_green * ground[1] + by_blue * ground[2])
+                for s in range(end - 1, begin - 1, -1):
+                    weight = distances[part, s]
+                    r, g, e = held[o + s], held[o + padded + s], held[o + 2 * padded + s]
+                    here = by_red * r + by_green * g + by_blue * e
+                    held[by_o + s] = weight * by_red * r * (1 - r)
+                    held[by_o + padded + s] = weight * by_green * g * (1 - g)
+                    held[by_o + 2 * padded + s] = weight * by_blue * e * (1 - e)
+                    thick = (held[thin + s] * here - beyond) * lengths[part, s]
+                    distances[part, s] = thick * held[dense + s]
+                    beyond += weight * here
+                begin = end
+            by_weights(held, by_o, 4, d, W, padded, found[ends[3] : ends[4]])
+            forward(last_across, W, 4, held, by_o, by_d, padded, False)
+            cut_off(held, d, by_d, W * padded)
+            if len(fourth):
+                by_weights(held, by_d, W, c, W, padded, found[ends[2] : ends[3]])
+                forward(fourth_across, W, W, held, by_d, by_c, padded, False)
+                cut_off(held, c, by_c, W * padded)
+            by_weights(held, by_c, W, k, 2 * KNOWN, padded, found[ends[1] : ends[2]])
+            forward(third_across, KNOWN, W, held, by_c, by_k, padded, False)
+            for s in range(n):
+                if held[k + s] < THICKEST:
+                    held[by_k + s] += distances[part, s]
+            by_weights(held, by_k, KNOWN, h, H, padded, found[ends[0] : ends[1]])
+            forward(second_across, H, KNOWN, held, by_k, by_h, padded, False)
+            cut_off(held, h, by_h, H * padded)
+            by_weights(held, by_h, H, 0, E, padded, found[: ends[0]])
+            forward(first_across, E, H, held, by_h, b, padded, False)
+            for s in range(n):
+                for axis in range(3):
+                    places[part, done + s, axis] = at[part, s, axis]
+            for s in range(0, padded, 8):
+                for e in range(0, E, 8):
+                    turn_over(held, b + e * padded + s, padded, slopes[part], (done + s) * E + e, E)
+            done += n
+            n = 0
+        counts[part], losses[part] = done, loss
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def thicken(cells_of, shifts, values, decay, step, is_endless, grid, table, cells, size, first_across, second):
+    """Refreshes values (G^3,) at cells (N,): the optical thickness of a step at a place of each, or what was, decayed.
+
+    shifts (N, 3) in 0..1 are the places in their cells.
+    """
+    for n in prange(len(cells_of)):
+        features, hidden = (
+            np.empty(4 * len(cells), np.float32),
+            np.empty(len(first_across) // (4 * len(cells)), np.float32),
+        )
+        cell = cells_of[n]
+        u = (cell % grid + shifts[n, 0]) / grid
+        v = (cell // grid % grid + shifts[n, 1]) / grid
+        w = (cell // (grid * grid) + shifts[n, 2]) / grid
+        encode(u, v, w, table, cells, size, features)
+        length = step
+        if is_endless:
+            most = max(abs(4 * u - 2), abs(4 * v - 2), abs(4 * w - 2))
+            if most > 1:
+                length = step / (2 - most) ** 2
+        found = _dense(_logit(features, hidden, first_across, second)) * length
+        values[cell] = max(values[cell] * decay, np.float32(found))
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def densities(places, table, cells, size, first_across, second, found):
+    """The density (N,) at places (N, 3) in 0..1 of the grid."""
+    for n in prange(len(places)):
+        features, hidden = (
+            np.empty(4 * len(cells), np.float32),
+            np.empty(len(first_across) // (4 * len(cells)), np.float32),
+        )
+        encode(places[n, 0], places[n, 1], places[n, 2], table, cells, size, features)
+        found[n] = _dense(_logit(features, hidden, first_across, second))
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def step_of_adam(values, first, second, slopes, step_size, first_share, second_share, tiny, decay):
+    """A step of Adam where a slope is not 0, after which it is; numbers stay as they are elsewhere.
+
+    first_share and second_share are 1 - 0.9^steps and 1 - 0.99^steps; decay: of the values, a step.
+    """
+    for n in prange(len(values)):
+        slope = slopes[n]
+        if slope != 0:
+            first[n] += np.float32(0.1) * (slope - first[n])
+            second[n] += np.float32(0.01) * (slope * slope - second[n])
+            spread = np.sqrt(second[n] / second_share) + tiny
+            values[n] = values[n] * (1 - decay) - step_size * (first[n] / first_share) / spread
+            slopes[n] = 0

@@ -1,0 +1,142 @@
+"""Rays on their way through a grid that knows where there may be something, compiled.
+
+Places are numbers of a cube: of the scene's box, -1 to 1, or, where space has no end, of what `contract` in
+graphics/rays.py makes of it, -2 to 2; in both cases a grid of G x G x G cells covers it, one bit a cell, x fastest.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+FARTHEST = 64.0  # times the box's half side, beyond which nothing is looked for
+SKIPPED = 2.0  # steps over a cell without anything, where space is contracted: less than half a cell
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def place(x, y, z, is_endless):
+    """The place in 0..1 of the grid, and what a step is to be multiplied by there."""
+    if not is_endless:
+        return 0.5 * x + 0.5, 0.5 * y + 0.5, 0.5 * z + 0.5, 1.0
+    most = max(abs(x), abs(y), abs(z))
+    if most <= 1:
+        return 0.25 * x + 0.5, 0.25 * y + 0.5, 0.25 * z + 0.5, 1.0
+    share = 0.25 * (2 - 1 / most) / most
+    return share * x + 0.5, share * y + 0.5, share * z + 0.5, most * most
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def _way_out(u, cell, across):
+    """How far the next cell begins, by a coordinate u of the grid, in its cell; `across` is the way through one."""
+    return (cell + 1 - u) * across if across > 0 else (cell - u) * across
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def _through(side, way):
+    return side / way if abs(way) > 1e-9 else 1e9
+
+
+@njit(cache=True, fastmath=True)
+def next_place(origin, way, t, end, step, is_endless, bits, grid):
+    """Distance of the next step in a cell with something, its place in 0..1, and its length; `end` or more if none."""
+    ox, oy, oz = float(origin[0]), float(origin[1]), float(origin[2])
+    dx, dy, dz = float(way[0]), float(way[1]), float(way[2])
+    side = (4.0 if is_endless else 2.0) / grid
+    across, down, along = _through(side, dx), _through(side, dy), _through(side, dz)
+    u, v, w, length, rate = 0.0, 0.0, 0.0, step, 1 / step
+    while t < end:
+        u, v, w, stretch = place(ox + t * dx, oy + t * dy, oz + t * dz, is_endless)
+        length = step * stretch
+        i = min(max(int(u * grid), 0), grid - 1)
+        j = min(max(int(v * grid), 0), grid - 1)
+        k = min(max(int(w * grid), 0), grid - 1)
+        cell = i + grid * (j + grid * k)
+        if (bits[cell >> 3] >> (cell & 7)) & 1:
+            break
+        if stretch == 1.0:
+            out = min(_way_out(u * grid, i, across), _way_out(v * grid, j, down), _way_out(w * grid, k, along))
+            t += max(1.0, math.ceil(out * rate)) * step
+        else:
+            t += SKIPPED * length
+    return t, u, v, w, length
+
+
+@njit(cache=True, fastmath=True)
+def span(origin, way, is_endless, near):
+    """Where a ray enters and leaves what is looked at; nothing if it ends before it begins."""
+    if is_endless:
+        return near, FARTHEST
+    first, last = near, 1e9
+    for axis in range(3):
+        way_there = way[axis] if abs(way[axis]) > 1e-9 else 1e-9
+        one, other = (-1 - origin[axis]) / way_there, (1 - origin[axis]) / way_there
+        first, last = max(first, min(one, other)), min(last, max(one, other))
+    return first, last
+
+
+@njit(cache=True, parallel=True)
+def to_bits(values, least, possible, bits):
+    """bits of cells whose value is above `least`, of those that are possible at all."""
+    for byte in prange(len(bits)):
+        found = 0
+        for bit in range(8):
+            cell = 8 * byte + bit
+            if possible[cell] and values[cell] > least:
+                found |= 1 << bit
+        bits[byte] = found
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def carve(places, cameras, sizes, starts, clear, reach, least, near, found):
+    """Which places (N, 3) of the cameras' world may hold something: seen by `least` cameras, and clear in none.
+
+    cameras (C, 16): rotation, translation, focal lengths and principal point; sizes (C, 2) of pictures, which follow
+    each other in `clear` from starts (C,) on: 1 where a pixel, and all around it, is transparent, or empty if none are
+    known to be. A place counts as seen from depth `near` on. reach: how far a place reaches, as a part of its depth
+    times the focal length, beyond the picture's border.
+    """
+    for n in prange(len(places)):
+        x, y, z = places[n]
+        seen, is_clear = 0, False
+        for number in range(len(cameras)):
+            r = cameras[number]
+            depth = r[6] * x + r[7] * y + r[8] * z + r[11]
+            if depth < near:
+                continue
+            column = (r[0] * x + r[1] * y + r[2] * z + r[9]) / depth * r[12] + r[14]
+            row = (r[3] * x + r[4] * y + r[5] * z + r[10]) / depth * r[13] + r[15]
+            width, height = sizes[number]
+            margin = reach / depth * r[12]
+            if not (-margin < column < width + margin and -margin < row < height + margin):
+                continue
+            seen += 1
+            if len(clear):
+                i, j = min(max(int(column), 0), width - 1), min(max(int(row), 0), height - 1)
+                if clear[starts[number] + j * width + i]:
+                    is_clear = True
+                    break
+            elif seen >= least:
+                break
+        found[n] = seen >= least and not is_clear
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def rays_of_pixels(pixels, starts, sizes, cameras, views, origins, ways):
+    """Views (R,), origins and unit directions (R, 3) of pixels (R,), numbered through all pictures from starts on."""
+    for n in prange(len(pixels)):
+        view = np.searchsorted(starts, pixels[n], side="right") - 1
+        r, left = cameras[view], pixels[n] - starts[view]
+        width = sizes[view, 0]
+        x = (left % width + 0.5 - r[14]) / r[12]
+        y = (left // width + 0.5 - r[15]) / r[13]
+        length = math.sqrt(x * x + y * y + 1)
+        views[n] = view
+        for axis in range(3):
+            ways[n, axis] = (r[axis] * x + r[3 + axis] * y + r[6 + axis]) / length
+            origins[n, axis] = -(r[axis] * r[9] + r[3 + axis] * r[10] + r[6 + axis] * r[11])
+
+
+def packed(camera):
+    """A camera as the numbers (16,) that these kernels take."""
+    inner = [camera.fx, camera.fy, camera.cx, camera.cy]
+    return np.concatenate([camera.rotation.ravel(), camera.translation, inner])

@@ -1,0 +1,78 @@
+"""Words to mix: subjects, actions and styles, found in captions; and prompts from what users give."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from maquette.families.captions import words_of
+from maquette.settings import UserError
+
+COMMON = 60  # words that are looked at
+LOOKED = 6000  # captions that are
+LEAST, MOST = 0.01, 0.6  # parts of the captions that a word stands in
+TOGETHER = 0.25  # of what chance would give: words that stand together more rarely exclude each other
+GROUP = 6  # words of a list, at most
+KINDS = ("subjects", "actions", "styles")
+
+
+def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Lists of words that exclude each other in captions, the fullest ones: `subjects`, `actions`, `styles`.
+
+    Words such as red and blue hardly ever stand in one caption, so they answer one question. Actions are the list with
+    most words in -ing; subjects that whose words stand last. A list may be empty.
+    """
+    bags = [words_of(text) for text in texts[:LOOKED]]
+    counts = Counter(word for bag in bags for word in set(bag) if word.isalpha() and len(word) > 2)
+    known = [word for word, count in counts.most_common(COMMON) if LEAST <= count / max(len(bags), 1) <= MOST]
+    if not known:
+        return {kind: [] for kind in KINDS}
+    places = {word: place for place, word in enumerate(known)}
+    has = np.zeros((len(bags), len(known)), np.float32)
+    for row, bag in enumerate(bags):
+        has[row, [places[word] for word in set(bag) if word in places]] = 1
+    share = has.mean(0)
+    excludes = (has.T @ has) / len(bags) < TOGETHER * np.outer(share, share)
+    groups: list[list[int]] = []
+    for word in range(len(known)):
+        fitting = [group for group in groups if all(excludes[word, other] for other in group)]
+        if fitting:
+            max(fitting, key=len).append(word)
+        else:
+            groups.append([word])
+    groups = sorted((g for g in groups if len(g) > 1), key=lambda g: -float(share[g].sum()))[:4]
+    named = [[known[word] for word in group] for group in groups]
+    return {kind: group[:GROUP] for kind, group in zip(KINDS, as_kinds(named, bags), strict=True)}
+
+
+def as_kinds(groups: list[list[str]], bags: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Of some groups of words that which are subjects, actions and styles."""
+    rest = list(groups)
+    acting = max(rest, key=lambda group: sum(word.endswith("ing") for word in group), default=[])
+    actions = acting if any(word.endswith("ing") for word in acting) else []
+    rest = [group for group in rest if group is not actions]
+    last = {word for bag in bags for word in bag[-1:]}
+    subjects = max(rest, key=lambda group: late(group, bags) + len(last & set(group)) / len(group), default=[])
+    rest = [group for group in rest if group is not subjects]
+    return [subjects, actions, rest[0] if rest else []]
+
+
+def late(group: Sequence[str], bags: Sequence[Sequence[str]]) -> float:
+    """How near the end of captions words stand on average, 0..1."""
+    found = [place / len(bag) for bag in bags[:2000] for place, word in enumerate(bag, 1) if word in set(group)]
+    return float(np.mean(found)) if found else 0.0
+
+
+def prompts_of(texts: Iterable[str]) -> list[str]:
+    """Each line of texts as a prompt of its own; refused where there is none."""
+    found = []
+    for text in texts:
+        lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+        if not lines:
+            raise UserError("The prompt is empty; say what is to be seen, as in: a red circle jumping")
+        found += lines
+    return found
+
+
+def listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

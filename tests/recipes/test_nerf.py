@@ -1,0 +1,253 @@
+"""The recipe nerf: from views to a field, its scores and report, what it makes of bad input, and what leaves it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import maquette
+from maquette.checkpoints import load_model
+from maquette.cli import main
+from maquette.data.scenes.plyfiles import read_header, read_numbers
+from maquette.data.scenes.reading import read_scene
+from maquette.data.scenes.splatfiles import read_splats
+from maquette.data.sets.turntable import distance, write_turntable
+from maquette.families.fields import along, field_drawer, largest_part, surface_of
+from maquette.families.scenes import prepare
+from maquette.graphics.cameras import camera_from
+from maquette.graphics.rays import rays_of
+from maquette.methods.exposure import Exposures
+from maquette.models import HashField
+from maquette.recipes.nerf.data import Pixels, box_of, thinned
+from maquette.settings import UserError
+from maquette.viewing import Live
+
+SMALL = ["--preset", "small", "--seed", "3"]
+
+
+@pytest.fixture(scope="module")
+def clay(tmp_path_factory):
+    """A folder of 16 views of the clay hare, 64 x 64, with its points."""
+    folder = tmp_path_factory.mktemp("clay") / "turntable"
+    write_turntable(folder, size=64, count=16, points=500)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(clay, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["run", "nerf", "--data", str(clay), *SMALL, "--steps", "300", "--out", str(folder)]) == 0
+    return folder
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text(encoding="utf-8"))
+
+
+def test_it_learns_more_than_the_nearest_view_shows(trained):
+    scores = read(trained, "scores.json")
+    assert scores["scores"]["psnr"] > scores["baselines"]["nearest training view"]["psnr"] + 3
+    assert scores["scores"]["samples_per_second"] > 1000
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < lines[0]["loss"] / 3
+    assert lines[-1]["occupied"] < lines[0]["occupied"] / 2, "it should know where nothing is"
+    assert lines[-1]["valid_psnr"] == pytest.approx(scores["scores"]["psnr"], abs=1.5), "a few pixels stand for all"
+
+
+def test_the_report_shows_what_was_promised(trained):
+    page = (trained / "report.html").read_text(encoding="utf-8")
+    for words in (
+        "How the field was learned",
+        "What the course asks of photographs",
+        "What telling places by frequencies",
+        "Views that training never saw",
+        "How far away things are",
+        "What rays meet",
+        "Density, cut through the middle",
+        "Around the scene",
+    ):
+        assert words in page, words
+    assert (trained / "report.html").stat().st_size < 3e6
+
+
+def test_the_saved_field_is_drawn_as_the_plain_one_says(trained):
+    model = load_model(trained)
+    assert isinstance(model, HashField)
+    camera = camera_from(maquette.open(trained).processing["cameras"][2]).resized(24, 24)
+    drawn = field_drawer(model)(camera)
+    placed = camera.within(model.origin, model.unit)
+    origins, ways = rays_of(placed)
+    inner = (origins - torch.tensor(model.middle)) / model.half
+    with torch.no_grad():
+        colours, left, _ = model.trace(inner, ways, torch.tensor(model.background))[0]
+    picture = drawn.picture.transpose(1, 2, 0).reshape(-1, 3)
+    off = np.abs(picture - colours.numpy()).max(1)
+    assert np.median(off) < 2e-3 and np.quantile(off, 0.95) < 0.05
+    assert np.median(np.abs(drawn.remainder.ravel() - left.numpy())) < 2e-3
+    distances, density, colours, weights, through = along(model, placed, (12, 12))
+    assert len(distances) == len(density) == len(weights) == len(through) and colours.shape == (len(distances), 3)
+    assert weights.sum() <= 1 + 1e-5 and (np.diff(through) <= 1e-6).all()
+
+
+def test_the_surface_is_the_hares(trained, tmp_path):
+    """Of a short training on small views: within some per cent of its size; a benchmark measures a long one."""
+    out = tmp_path / "hare.ply"
+    assert main(["predict", str(trained), "--use", "mesh", "--cells", "96", "--out", str(out)]) == 0
+    with open(out, "rb") as file:
+        header = read_header(out, file)
+        points = read_numbers(out, file, header, "vertex", ["x", "y", "z"], "f8")
+        assert header.elements["face"].count > 1000
+    near = np.abs(distance(points.astype(np.float32)))
+    assert np.median(near) < 0.05 * 1.57
+
+
+def test_points_and_splats_leave_it_and_a_run_of_splat_starts_from_it(trained, clay, tmp_path, capsys):
+    run = maquette.open(trained)
+    points = run.use("points", count=500)
+    assert 100 < len(points.vertices) <= 500 and points.colours.min() >= 0 and points.colours.max() <= 1
+    assert np.median(np.abs(distance(points.vertices.astype(np.float32)))) < 0.08
+    assert main(["predict", str(trained), "--use", "splats", "--count", "400", "--out", str(tmp_path / "s.ply")]) == 0
+    assert 50 < len(read_splats(tmp_path / "s.ply")) <= 400
+    flags = ["--preset", "small", "--steps", "5", "--gaussians", "900", "--init", str(trained)]
+    assert main(["run", "splat", "--data", str(clay), *flags, "--out", str(tmp_path / "splat")]) == 0
+    assert read(tmp_path / "splat", "settings.json")["needs"]["init"]["recipe"] == "nerf"
+
+
+def test_it_is_seen_while_it_trains_and_afterwards(trained):
+    live = Live(trained)
+    assert "weights" in live.told and len(live.cameras) == 14
+    assert live.draw(live.cameras[0]).picture.shape == (3, 64, 64)
+    (trained / "model.json").rename(trained / "hidden.json")
+    try:
+        going_on = Live(trained)
+        assert (going_on.model.table == live.model.table).all() and (going_on.model.bits == live.model.bits).all()
+    finally:
+        (trained / "hidden.json").rename(trained / "model.json")
+
+
+def test_frequencies_learn_as_well_slowly(clay, tmp_path):
+    flags = ["--encoding", "frequencies", "--steps", "60", "--rays", "256", "--width", "32", "--longest", "24"]
+    out = tmp_path / "run"
+    assert (
+        main(["run", "nerf", "--data", str(clay), *SMALL, *flags, "--learning-rate", "0.003", "--out", str(out)]) == 0
+    )
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert maquette.open(out).predict(frames=1, width=20, height=20)[0].shape == (20, 20, 3)
+
+
+def seen(clay, **changes):
+    return replace(prepare(read_scene(clay, longest=32)), **changes)
+
+
+def test_transparent_pictures_say_where_nothing_is(clay):
+    """A ball that all views show opaque is where it may be, and hardly anywhere else."""
+    placed = seen(clay)
+    train = []
+    for view in placed.train:
+        rays = rays_of(view.camera)
+        spot = torch.from_numpy(np.median(placed.points, axis=0)).float()
+        away = torch.linalg.cross(rays[1], spot - rays[0]).norm(dim=1)
+        alpha = (away < 0.3).float().view(view.camera.height, view.camera.width).numpy()
+        train.append(replace(view, alpha=alpha))
+    box = box_of(train, placed.points)
+    assert not box.is_endless and 0.3 <= box.half < 0.7
+    np.testing.assert_allclose(box.middle, np.median(placed.points, axis=0), atol=0.15)
+    assert 0.05 < box.possible.mean() < 0.6
+    with pytest.raises(UserError, match="No place is seen"):
+        box_of([replace(view, alpha=np.zeros_like(view.alpha)) for view in train], placed.points)
+
+
+def test_cameras_at_one_place_are_refused(clay):
+    placed = seen(clay)
+    one = placed.train[0].camera
+    with pytest.raises(UserError, match="one place"):
+        box_of([replace(view, camera=one) for view in placed.train], placed.points)
+
+
+def test_rays_are_drawn_with_what_their_pixels_show(clay):
+    placed = seen(clay)
+    pixels = Pixels(placed.train)
+    behind = np.array([1.0, 1, 1], np.float32)
+    looked = pixels.drawn(np.random.default_rng(0), 50, behind)
+    for ray in range(50):
+        view = placed.train[looked.views[ray]]
+        column, row = (looked.places[ray] * [view.camera.width, view.camera.height]).astype(int)
+        np.testing.assert_allclose(looked.targets[ray], view.truth[:, row, column], atol=1e-6)
+        origin, way = rays_of(view.camera, torch.tensor([[column, row]]))
+        np.testing.assert_allclose(looked.ways[ray], way[0], atol=1e-5)
+        np.testing.assert_allclose(looked.origins[ray], origin[0], atol=1e-5)
+    halves = [pixels.drawn(np.random.default_rng(0), 50, behind, rank, 2) for rank in (0, 1)]
+    assert sum(len(half.views) for half in halves) == 50
+    np.testing.assert_array_equal(halves[1].targets, looked.targets[1::2])
+    clear = [replace(view, alpha=np.full(view.truth.shape[1:], 0.4, np.float32)) for view in placed.train]
+    shown = Pixels(clear).drawn(np.random.default_rng(0), 50, behind)
+    np.testing.assert_allclose(shown.targets, looked.targets + 0.6 * (shown.behind - behind), atol=2e-3)
+
+
+def test_a_thinned_view_sees_the_same_places(clay):
+    view = seen(clay).test[0]
+    few = thinned(view, 5)
+    ways, whole = rays_of(few.camera)[1], rays_of(view.camera)[1].view(view.camera.height, view.camera.width, 3)
+    np.testing.assert_allclose(ways.view(*few.truth.shape[1:], 3), whole[2::5, 2::5], atol=1e-5)
+    np.testing.assert_array_equal(few.truth, view.truth[:, 2::5, 2::5])
+
+
+def test_exposures_of_rays_have_the_derivatives_that_they_should():
+    chance = np.random.default_rng(0)
+    exposures = Exposures(3)
+    exposures.matrices += chance.normal(0, 0.1, exposures.matrices.shape).astype(np.float32)
+    exposures.shadings += chance.normal(0, 0.1, exposures.shadings.shape).astype(np.float32)
+    views, places, colours = chance.integers(0, 3, 20), chance.random((20, 2)), chance.random((20, 3))
+    slopes = chance.normal(size=(20, 3))
+
+    def loss():
+        matrix = exposures.of_rays(views, places).astype(float)
+        turned = np.einsum("rij,rj->ri", matrix[:, :12].reshape(-1, 3, 4), np.column_stack([colours, np.ones(20)]))
+        return float((matrix[:, 12:] * turned * slopes).sum())
+
+    by_matrix, by_shading = exposures.slopes_of_rays(views, places, colours, slopes)
+    for values, found, place in (
+        (exposures.matrices, by_matrix, (1, 0, 3)),
+        (exposures.matrices, by_matrix, (2, 1, 1)),
+        (exposures.shadings, by_shading, (0, 2, 1)),
+    ):
+        before, losses = values[place], []
+        for way in (0.05, -0.05):
+            values[place] = before + way
+            losses.append(loss())
+        values[place] = before
+        assert found[place] == pytest.approx((losses[0] - losses[1]) / 0.1, rel=1e-3, abs=1e-4)
+
+
+def test_an_empty_field_has_no_surface():
+    model = HashField(levels=2, rows=8, finest=16, coarsest=4, grid=16)
+    with pytest.raises(UserError, match="The field is empty"):
+        surface_of(model, {}, cells=16, threshold=None, largest=True)
+
+
+def test_the_largest_part_is_kept():
+    corners = np.arange(21.0).reshape(7, 3)
+    triangles = np.array([[0, 1, 2], [3, 4, 5], [4, 5, 6]])
+    kept, faces, _ = largest_part(corners, triangles, corners)
+    np.testing.assert_array_equal(kept, corners[3:])
+    np.testing.assert_array_equal(faces, [[0, 1, 2], [1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--levels", "3"], "levels"),
+        (["--width", "30"], "width"),
+        (["--data", "nothing_there"], "no file or folder"),
+        (["--encoding", "fourier"], "encoding"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(clay, tmp_path, capsys, flags, words):
+    data = [] if "--data" in flags else ["--data", str(clay)]
+    with pytest.raises(SystemExit) as left:
+        raise SystemExit(main(["run", "nerf", *data, *flags, "--out", str(tmp_path / "run")]))
+    assert left.value.code == 2
+    assert words in capsys.readouterr().err and not (tmp_path / "run").exists()

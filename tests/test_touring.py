@@ -1,0 +1,64 @@
+"""How a tour shares out its time."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maquette import touring
+from maquette.entries import Entry, Need
+from maquette.touring import LEAST, made_before, training_time
+
+
+def systems(costs: list[tuple[int, int]]) -> dict[str, Entry]:
+    return {f"system{n}": Entry("", "table", "", a + b, "tables", {}, fixed=b) for n, (a, b) in enumerate(costs)}
+
+
+@given(
+    costs=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 60)), min_size=1, max_size=30),
+    minutes=st.floats(1, 200),
+)
+def test_all_is_shared_out_and_no_more(costs, minutes):
+    entries = systems(costs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(touring, "RECIPES", entries)
+        names, left, given_ = list(entries), 60 * minutes, []
+        for place, name in enumerate(names):
+            entry = entries[name]
+            seconds = training_time(names[place:], left)
+            given_.append(seconds)
+            left -= entry.fixed + (entry.seconds - entry.fixed if seconds is None else seconds)
+    wanted = sum(a for a, _ in costs)
+    spare = 60 * minutes - sum(b for _, b in costs)
+    if wanted <= spare:
+        assert given_ == [None] * len(costs)
+    elif spare > LEAST * len(costs):
+        assert -1e-6 < left < 1e-6
+    assert all(seconds is None or LEAST <= seconds < a for seconds, (a, _) in zip(given_, costs, strict=True))
+
+
+def test_short_ones_have_all_and_long_ones_the_same(monkeypatch):
+    entries = systems([(5, 10), (200, 10), (100, 10), (20, 10)])
+    monkeypatch.setattr(touring, "RECIPES", entries)
+    names = list(entries)
+    assert training_time(names, 145) is None
+    assert [training_time(names[place:], left) for place, left in ((1, 130), (2, 80), (3, 30))] == [40, 40, None]
+
+
+def test_runs_of_the_tour_are_used_where_they_are_of_the_kind(monkeypatch, tmp_path):
+    needs = {
+        "rules": Need("eliza", "train"),
+        "plain": Need("recurrent", "train", kind={"network": "rnn"}),
+        "long_memory": Need("recurrent", "train", kind={"network": "lstm"}),
+        "transformer": Need("gpt", "train"),
+        "init": Need("gpt"),
+    }
+    monkeypatch.setattr(touring, "RECIPES", {"talk": Entry("", "text", "", 9, "language", {}, needs)})
+    for name, settings in {"eliza": {}, "recurrent": {"network": "lstm"}, "gpt": {}}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "settings.json").write_text(json.dumps({"settings": settings}))
+        if name != "gpt":  # not finished
+            (tmp_path / name / "scores.json").write_text("{}")
+    found = ["--rules", str(tmp_path / "eliza"), "--long-memory", str(tmp_path / "recurrent")]
+    assert made_before("talk", tmp_path) == found
