@@ -82,15 +82,19 @@ class Trials:
     def __init__(self) -> None:
         self.rows: list[list[Any]] = []
         self.before: list[str] = []
+        self.looks = self.tries = 0  # how often losses were logged, and something was tried
 
-    def is_due(self, progress: float) -> bool:
-        return progress * TRIALS >= len(self.rows) + 1
+    def is_look_due(self, progress: float) -> bool:
+        return progress * MOMENTS >= self.looks + 1
+
+    def is_try_due(self, progress: float) -> bool:
+        return progress * TRIALS >= self.tries + 1
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "before": self.before}
+        return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rows, self.before = [list(row) for row in state["rows"]], list(state["before"])
+        vars(self).update(state)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +233,6 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
     held = material.watched.spread(WATCHED)
     watched, tried = (frame.sources(held.sources), frame.targets(held.targets)), material.watched.spread(TRIED)
     judged = material.test.spread(settings.judged)
-    interval = max(1, steps // MOMENTS)
     model.train()
     for step in run.loop(steps):
         is_pretraining = gaps is not None and step.progress < share
@@ -243,12 +246,14 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
         if average:
             average.update(step.number)
         (gap_total if is_pretraining else total).add(loss, shown.total)
-        if step.every(interval):
+        if trials.is_look_due(step.progress) or step.is_last:
+            trials.looks += 1
             if is_pretraining:
                 run.log(step, gap_loss=gap_total.mean())
             else:
                 run.log(step, loss=total.mean(), valid_loss=held_out_loss(network, *watched, frame.ends))
-        if (trials.is_due(step.progress) or step.is_last) and run.is_main:
+        if (trials.is_try_due(step.progress) or step.is_last) and run.is_main:
+            trials.tries += 1
             said = written_by(network, frame, tried.sources, 1)
             found = rouge_of(tried.targets, said)
             trials.rows.append([step.number, *(found[kind].mean() for kind in KINDS[:3]), said[0]])
