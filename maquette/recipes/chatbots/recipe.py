@@ -116,7 +116,7 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
     run.fact("A question is put as", repr(manner.before + "..." + manner.between))
     run.fact("An answer ends with", repr(manner.stop))
     run.table("What is asked for", pd.DataFrame([[f.cue, f.word] for f in facts], columns=["after", "the word"]))
-    processing = {"manner": list(manner), "words": words, "fillers": [list(filler) for filler in fillers]}
+    processing = {"manner": list(manner), "known": words, "fillers": [list(filler) for filler in fillers]}
     return Prepared(data.split, test, facts, fillers, paragraph, questions, processing)
 
 
@@ -152,7 +152,7 @@ def score(model: None, prepared: Prepared, fitted: Fitted, settings: Settings, r
         factors[name] = tokens / (math.log(2) * size)
         rows[name]["bits_per_byte"] = voice.bits_per_byte(prepared.test)
     report.show_learning(run.needed, factors, run)
-    words = prepared.processing["words"]
+    words = prepared.processing["known"]
     with run.section("predict"):
         distances, gains = report.measure_memory(voices, prepared.facts, prepared.fillers, run)
         for name, gain in gains.items():
