@@ -163,7 +163,8 @@ def score(model: None, prepared: Prepared, fitted: Fitted, settings: Settings, r
         conversation = Conversation(script, voices, manner, TalkOptions(seed=settings.seed))
         talk = [(line, conversation.replies(line)) for line in (prepared.paragraph, *prepared.questions)]
         report.show_talk(talk, words, run)
-        report.show_made_up(voices, prepared.questions[0], prepared.paragraph, manner, set(words["text"]), run)
+        if prepared.paragraph == PARAGRAPH:
+            report.show_made_up(voices, QUESTIONS[0], PARAGRAPH, manner, set(words["text"]), run)
         report.show_four(run.needed, rows, run)
     for name, voice in voices.items():
         rows[name][SPEED] = speed(voice, manner.before + prepared.questions[0] + manner.between)

@@ -175,6 +175,9 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
             reply = eliza.reply(line)
             if reply.source == "memory" and (telling - others) & set(words_of(reply.text)):
                 rows.append([min(start + A_LINE, len(filler.words)), line, reply.text])
+    if not rows:
+        run.say("ELIZA never came back to the paragraph: its MEMORY kept nothing of it, or was not asked for it.")
+        return 0
     rows.sort(key=lambda row: row[0])
     run.table(
         "When ELIZA comes back to the paragraph",
@@ -182,7 +185,7 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
         "Its MEMORY keeps sentences with one keyword, and says the oldest when no other keyword is heard and its "
         "counter stands at 4. Nothing fades; but each is said once, then it is gone.",
     )
-    return max((int(row[0]) for row in rows), default=0)
+    return int(rows[-1][0])
 
 
 def measure_memory(
