@@ -21,6 +21,7 @@ from maquette.models.recurrent import Recurrent, State
 from maquette.trained import Trained
 
 MOST_NUMBERS = 1 << 25  # logits that are held at once
+CUT = " ..."  # ends what was cut short
 LEAST = 0.01  # bits that count as a gain
 LEAD = 32  # tokens, at least, that are read before anything is told
 
@@ -75,7 +76,7 @@ class Voice:
         for piece in written(self.model, self.tokenizer, self.known(prompt), options, []):
             said += piece[0]
             if len(said) > letters:
-                said = said[:letters].rsplit(" ", 1)[0] + " ..."
+                said = said[:letters].rsplit(" ", 1)[0] + CUT
                 break
         return Said(" ".join(said.split()), time.perf_counter() - began)
 

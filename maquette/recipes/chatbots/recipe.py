@@ -68,9 +68,9 @@ def frame(settings: Settings) -> Framing:
         inputs="a line of a conversation",
         outputs="the answers of ELIZA, an RNN, an LSTM and a GPT",
         score="bits_per_byte",
-        headline="Bits a byte: {rnn|bits_per_byte} for the RNN, {lstm|bits_per_byte} for the LSTM, {bits_per_byte} for "
-        "the GPT. What they were told they remember over {rnn|remembered_words}, {lstm|remembered_words} and "
-        "{remembered_words}, ELIZA over {eliza|remembered_words}.",
+        headline="Bits a byte: RNN {rnn|bits_per_byte}, LSTM {lstm|bits_per_byte}, GPT {bits_per_byte}. Words over which "
+        "they remember what they were told: RNN {rnn|remembered_words}, LSTM {lstm|remembered_words}, GPT "
+        "{remembered_words}, ELIZA {eliza|remembered_words}.",
     )
 
 
@@ -169,7 +169,7 @@ def score(model: None, prepared: Prepared, fitted: Fitted, settings: Settings, r
     for name, voice in voices.items():
         rows[name][SPEED] = speed(voice, manner.before + prepared.questions[0] + manner.between)
     rows["eliza"][SPEED] = report.speed_of_rules(script, prepared.questions)
-    units = {"bits_per_byte": "bits", "remembered_words": "words", SPEED: "letters/s"}
+    units = {SPEED: "letters/s"}
     youngest = rows.pop("gpt")
     return Scores(youngest, {**rows, "gzip": {"bits_per_byte": gzip_bits(prepared.split)}}, units)
 
