@@ -68,8 +68,8 @@ def frame(settings: Settings) -> Framing:
         inputs="a line of a conversation",
         outputs="the answers of ELIZA, an RNN, an LSTM and a GPT",
         score="bits_per_byte",
-        headline="Bits a byte: RNN {rnn|bits_per_byte}, LSTM {lstm|bits_per_byte}, GPT {bits_per_byte}. Words over which "
-        "they remember what they were told: RNN {rnn|remembered_words}, LSTM {lstm|remembered_words}, GPT "
+        headline="Bits a byte: RNN {rnn|bits_per_byte}, LSTM {lstm|bits_per_byte}, GPT {bits_per_byte}. Words over "
+        "which they remember what they were told: RNN {rnn|remembered_words}, LSTM {lstm|remembered_words}, GPT "
         "{remembered_words}, ELIZA {eliza|remembered_words}.",
     )
 

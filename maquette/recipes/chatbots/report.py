@@ -116,9 +116,7 @@ def show_talk(talk: list[tuple[str, dict[str, Said]]], words: dict[str, list[str
     for number, (line, block) in enumerate(drawings(talk, words)):
         if number:
             run.block({**block, "title": line, "caption": block["caption"] if number == 1 else ""}, block["name"])
-    run.table(
-        "Where their words are from", pd.DataFrame(counted(talk, words)), "The parts of all words of its answers."
-    )
+    run.table("Where their words are from", pd.DataFrame(counted(talk, words)), "Parts of all words.")
 
 
 def counted(talk: list[tuple[str, dict[str, Said]]], words: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -274,9 +272,7 @@ def show_four(needed: dict[str, Trained], rows: dict[str, dict[str, float]], run
                 "remembers, words": rows[name]["remembered_words"],
             }
         )
-    run.table(
-        "The four", pd.DataFrame(told), "How fast each writes stands among the scores; this model is the GPT there."
-    )
+    run.table("The four", pd.DataFrame(told), "Among the scores, this model is the GPT.")
 
 
 def speed_of_rules(script: Script, questions: list[str]) -> float:
