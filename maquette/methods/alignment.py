@@ -21,9 +21,10 @@ class Lexicon:
     def __init__(self, sources: Sequence[Sequence[str]], targets: Sequence[Sequence[str]], rounds: int = 5):
         self.sources: dict[str, int] = {NULL: 0}
         self.targets: dict[str, int] = {}
-        lines, columns, places, count = [], [], [], 0
+        lines, columns, places, count, size = [], [], [], 0, 0
         for source, target in zip(sources, targets, strict=True):
-            if sum(map(len, lines)) + (len(source) + 1) * len(target) > MOST:
+            size += (len(source) + 1) * len(target)
+            if size > MOST:
                 break
             read = [0, *(self.sources.setdefault(word, len(self.sources)) for word in source)]
             said = [self.targets.setdefault(word, len(self.targets)) for word in target]
