@@ -206,7 +206,7 @@ def optimizers_for(model: EncoderDecoder, kind: str, rate: float) -> Together:
     rest = [weight for weight in model.parameters() if id(weight) not in known]
     return Together(
         Muon(matrices, rate),
-        AdamW([model.embedding.weight], 0.25 * rate, betas=(0.9, 0.99)),
+        AdamW([model.embedding.weight], 0.6 * rate, betas=(0.9, 0.99)),
         AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)),
     )
 
