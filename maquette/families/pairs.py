@@ -76,7 +76,7 @@ def collect_pairs(
     data: str | None, source: str | None, target: str | None, run: Run, *, default: str, sides: Sides | None = None
 ) -> Pairs:
     """The pairs at `data`, or in the two files that `source` and `target` name; the set `default` without either."""
-    if data is None and source and target and (Path(source).exists() or Path(target).exists()):
+    if data is None and any(each and (Path(each).suffix or Path(each).exists()) for each in (source, target)):
         pairs = open_pairs(None, source, target, sides)
         found = Found(pairs.path, "path")
     else:
