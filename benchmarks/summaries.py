@@ -27,7 +27,7 @@ def beside_trainer(folder: Path) -> list[Row]:
     run_process([*MAQUETTE, *first])
     small = folder / "small"
     run_process([*MAQUETTE, "export", str(folder / "first"), "--format", "huggingface", "--out", str(small)])
-    how = ["--init", str(small), "--steps", str(STEPS), "--learning-rate", str(RATE), "--prefix", ""]
+    how = ["--init", str(small), "--steps", str(STEPS), "--learning-rate", str(RATE)]
     ours = run_process([*MAQUETTE, "run", "summarise", *sizes, *how, "--out", str(folder / "tuned")])
     scores = json.loads((folder / "tuned" / "scores.json").read_text())["scores"]
     peer = ["benchmarks.peers.seq2seq_trainer", str(small), str(STEPS), str(RATE), str(JUDGED), str(folder / "peer")]

@@ -250,7 +250,7 @@ def written_folder(
         write_gpt2(model, tokenizer, folder)
         return read_gpt2(folder)[0], (torch.arange(min(model.vocabulary, model.context))[None],)
     assert isinstance(tokenizer, Subwords)
-    write_seq2seq(model, Framed(tokenizer, known["before"], known["after"]), folder)
+    write_seq2seq(model, Framed(tokenizer, known["before"], known["after"], known["prefix"]), folder)
     tokens = torch.arange(min(model.vocabulary, model.context, 64))[None]
     return read_seq2seq(folder)[0], (tokens, tokens[:, :12])
 

@@ -31,11 +31,15 @@ UNUSED = ("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weigh
 
 
 class Framed(NamedTuple):
-    """A tokenizer with the tokens that stand before and after every text, as the network was trained with."""
+    """A tokenizer with the tokens that stand before and after every text, as the network was trained with.
+
+    `prefix` are the words by which the network is told to summarise, as config.json of T5 has them.
+    """
 
     tokenizer: Subwords
     before: list[int]
     after: list[int]
+    prefix: str = ""
 
 
 class Kind(NamedTuple):
@@ -73,7 +77,14 @@ def read_seq2seq(folder: Path) -> tuple[T5 | Bart, Framed]:
             f"The tokenizer of {folder} has {len(framed.tokenizer.vocabulary):,} tokens, its network only "
             f"{model.vocabulary:,}; they are not of one model."
         )
-    return model.eval(), framed
+    return model.eval(), framed._replace(prefix=prefix_of(config))
+
+
+def prefix_of(config: dict[str, Any]) -> str:
+    found: Any = config
+    for name in ("task_specific_params", "summarization", "prefix"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def of_t5(config: dict[str, Any], given: dict[str, Tensor]) -> dict[str, Any]:
@@ -236,6 +247,7 @@ def write_seq2seq(model: T5 | Bart, framed: Framed, folder: Path) -> None:
             "torch_dtype": "float32",
             **special,
             **config,
+            **({"task_specific_params": {"summarization": {"prefix": framed.prefix}}} if framed.prefix else {}),
         },
     )
     first = {} if model.first is None else {"forced_bos_token_id": model.first}

@@ -12,20 +12,30 @@ from maquette.methods.beam import NEVER, Steered
 class Guided(Steered):
     """Steps through a network: the token `first` comes first, those in `never` not at all, no run of `no_repeat` twice.
 
-    Runs may reach back to the token that starts all; 0 allows any.
+    Runs may reach back to the token that starts all; 0 allows any. `end` does not come before `fewest` others have.
     """
 
     def __init__(
-        self, model: object, cache: object, *, first: int | None = None, never: Sequence[int] = (), no_repeat: int = 0
+        self,
+        model: object,
+        cache: object,
+        *,
+        first: int | None = None,
+        never: Sequence[int] = (),
+        no_repeat: int = 0,
+        end: int = 0,
+        fewest: int = 0,
     ):
         super().__init__(model, cache)
-        self.first, self.never, self.no_repeat = first, list(never), no_repeat
+        self.first, self.never, self.no_repeat, self.end, self.fewest = first, list(never), no_repeat, end, fewest
         self.history: Tensor | None = None
 
     def go_on(self, tokens: Tensor) -> Tensor:
         logits = super().go_on(tokens).float().clone()
         is_first = self.history is None
         self.history = tokens[:, None] if self.history is None else torch.cat([self.history, tokens[:, None]], 1)
+        if self.history.shape[1] <= self.fewest:
+            logits[:, self.end] = NEVER
         if self.never:
             logits[:, self.never] = NEVER
         if is_first and self.first is not None:

@@ -11,11 +11,11 @@ def corrupted(
     """A text (N,) with gaps, and what filled them, int32 both; of all texts of a length they are equally long.
 
     Gap k is marked by the token highest - k, in the text and before what filled it: "a b c d e" may become
-    "a <0> d e" and "<0> b c". The text never begins with a gap.
+    "a <0> d e" and "<0> b c". The text never begins with a gap; unlike T5's, it need not end with one.
     """
     taken, spans = sizes(len(tokens), share, mean)
-    gaps, kept = parted(taken, spans, g), parted(len(tokens) - taken, spans, g)
-    ends = np.cumsum(np.stack([kept, gaps], 1))  # where each kept stretch and each gap ends
+    gaps, kept = parted(taken, spans, g), parted(len(tokens) - taken + 1, spans + 1, g)
+    ends = np.cumsum(np.stack([kept[:-1], gaps], 1))  # where each kept stretch and each gap ends
     text: list[np.ndarray] = []
     filled: list[np.ndarray] = []
     start = 0
@@ -25,6 +25,7 @@ def corrupted(
         text += [tokens[start:middle], mark]
         filled += [mark, tokens[middle:end]]
         start = end
+    text.append(tokens[start:])
     return np.concatenate(text).astype(np.int32), np.concatenate(filled).astype(np.int32)
 
 

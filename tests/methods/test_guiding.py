@@ -40,6 +40,20 @@ def test_first_and_never():
     assert outputs(first=4, never=[3, 2], batch=2) == [[4, 4, 4, 4, 4]] * 2
 
 
+def test_it_does_not_end_too_soon():
+    class Brief(Fixed):
+        def read(self, tokens, cache):
+            logits = super().read(tokens, cache).clone()
+            logits[:, END] = 9.0
+            return logits
+
+    for fewest in (0, 1, 3):
+        for beams in (1, 2):
+            steps = Guided(Brief(), Cache(), end=END, fewest=fewest)
+            found = searched(steps, batch=2, beams=beams, start=1, end=END, most=[5, 5])
+            assert [each[0].tokens for each in found] == [[3] * fewest] * 2
+
+
 def test_no_run_twice():
     assert outputs(no_repeat=1) == [[3, 2, 4, 5, END][:4]]  # 1 was there from the start
     (said,) = outputs(no_repeat=2, most=12)

@@ -1,7 +1,7 @@
 """What a summariser reads and writes: networks to start from, texts as tokens, texts with gaps, plain summaries."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from maquette.measures.rouge import in_lines, words_of
 from maquette.methods.guiding import Guided
 from maquette.methods.spans import corrupted
 from maquette.models.encoder_decoder import Seq2Seq
-from maquette.models.t5 import T5
 from maquette.runs import Run
 from maquette.settings import UserError
 from maquette.training import Batches
@@ -33,7 +32,6 @@ SIDES = Sides(
 )
 MARKS = 100  # tokens beyond the vocabulary that mark gaps, as T5 has them
 READ_AT_ONCE = 1 << 15  # places of texts, of all beams, that are held at once when summaries are written
-PREFIX = "summarize: "  # what T5 was taught to be told
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,12 @@ class Frame:
         return decoded(self.tokenizer, [token for token in tokens if token not in around])
 
     def guided(self, model: Seq2Seq, no_repeat: int) -> "partial[Guided]":
-        """Steps through the network that write neither padding nor marks of gaps."""
+        """Steps through the network that write something, and neither padding nor marks of gaps."""
         never = [*range(len(self.tokenizer.vocabulary), model.vocabulary)]
         if self.ends.pad != self.ends.end:
             never.append(self.ends.pad)
-        return partial(Guided, first=self.first, never=never, no_repeat=no_repeat)
+        fewest = len(self.before) + 1
+        return partial(Guided, first=self.first, never=never, no_repeat=no_repeat, end=self.ends.end, fewest=fewest)
 
     def state(self) -> dict[str, Any]:
         """Plain values from which `frame_of` makes it again."""
@@ -99,9 +98,7 @@ def frame_of(processing: dict[str, Any]) -> Frame:
     return Frame(load_tokenizer(processing["tokenizer"]), Ends(*processing["ends"]), **values)
 
 
-def beginning(
-    init: str | None, run: Run, *, context: int, longest: int, prefix: str | None
-) -> tuple[Seq2Seq, Frame] | None:
+def beginning(init: str | None, run: Run, *, context: int, longest: int) -> tuple[Seq2Seq, Frame] | None:
     """Network and frame to start from, of a run or of a folder of Hugging Face's; None if `init` names none."""
     if init is None:
         return None
@@ -110,19 +107,17 @@ def beginning(
         model, known = other.model, other.processing
         if "ends" in known:
             frame = frame_of(known)
-            told = frame.prefix if prefix is None else prefix
         else:
-            frame, told = Frame(load_tokenizer(known["tokenizer"]), Ends(model.start, model.end, model.end), 0, 0), ""
+            frame = Frame(load_tokenizer(known["tokenizer"]), Ends(model.start, model.end, model.end), 0, 0)
     else:
         folder = Path(init).expanduser()
         if not folder.is_dir():
             raise UserError(f"--init {init}: there is no such folder.")
         model, framed = read_seq2seq(folder)
+        tokenizer, before, after, prefix = framed
         ends = Ends(model.start, model.end, model.pad)
-        frame = Frame(framed.tokenizer, ends, 0, 0, "", framed.before, framed.after, model.first)
-        told = (PREFIX if isinstance(model, T5) else "") if prefix is None else prefix
-    sizes = {"context": min(context, model.context), "longest": min(longest, model.context), "prefix": told}
-    return model, Frame(**{**vars(frame), **sizes})
+        frame = Frame(tokenizer, ends, 0, 0, prefix, before, after, model.first)
+    return model, replace(frame, context=min(context, model.context), longest=min(longest, model.context))
 
 
 def texts_at(path: str) -> list[str]:

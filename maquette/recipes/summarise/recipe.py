@@ -26,6 +26,7 @@ from maquette.measures.rouge import KINDS, f_measures, in_lines, with_interval
 from maquette.methods.optimizers import AdamW, Muon, Together
 from maquette.methods.spans import sizes
 from maquette.models.encoder_decoder import Seq2Seq
+from maquette.models.gpt import heads_for
 from maquette.models.lora import add_lora, fold_lora
 from maquette.models.t5 import T5
 from maquette.recipes.summarise import report
@@ -53,8 +54,9 @@ STRETCH = 256  # tokens of a text with gaps
 MOMENTS, TRIALS = 12, 4  # times that losses are logged, and that something is summarised while it learns
 WATCHED, TRIED = 100, 24  # pairs of the curve of the loss, and of that of ROUGE
 WARM = 0.02  # part of training in which the steps grow, of a network that begins at random
-RATES = {"muon": 0.02, "adamw": 5e-5}
-OUT_OF_NOTHING = 1e-3  # the rate for AdamW where nothing is given
+RATE, DECAY, OWN_RATE = 2e-5, 0.01, 0.02  # of AdamW where a network is given, as the course has it; of Muon else
+WIDTH_A_LAYER = 64  # numbers a token that each layer of `depth` stands for
+BEAMS = 4
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,19 @@ class Trials:
     def __init__(self) -> None:
         self.rows: list[list[Any]] = []
         self.before: list[str] = []
+        self.looks = self.tries = 0  # how often losses were logged, and something was tried
 
-    def is_due(self, progress: float) -> bool:
-        return progress * TRIALS >= len(self.rows) + 1
+    def is_look_due(self, progress: float) -> bool:
+        return progress * MOMENTS >= self.looks + 1
+
+    def is_try_due(self, progress: float) -> bool:
+        return progress * TRIALS >= self.tries + 1
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "before": self.before}
+        return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rows, self.before = [list(row) for row in state["rows"]], list(state["before"])
+        vars(self).update(state)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,17 +127,17 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
     material = split_pairs(pairs, settings.test_share, settings.seed)
     for note in material.notes:
         run.say(note)
-    found = beginning(settings.init, run, context=settings.context, longest=settings.longest, prefix=settings.prefix)
+    found = beginning(settings.init, run, context=settings.context, longest=settings.longest)
     text = np.empty(0, np.int32)
     if found:
         given, frame = found
         run.say(f"Network and tokenizer are those of {settings.init}.")
     else:
-        tokenizer = shared_subwords(material, settings.tokenizer, settings.vocabulary)
+        tokenizer = shared_subwords(material, "bpe", settings.vocabulary)
         assert tokenizer.end is not None
         ends = Ends(tokenizer.end, tokenizer.end, tokenizer.end)
-        sizes = settings.context, settings.longest, settings.prefix or ""
-        given, frame = None, Frame(tokenizer, ends, *sizes, [], [tokenizer.end])
+        given = None
+        frame = Frame(tokenizer, ends, settings.context, settings.longest, after=[tokenizer.end])
     if frame.prefix:
         run.say(f"Before each text stands {frame.prefix!r}.")
     train = material.train
@@ -164,45 +170,34 @@ def tell_lengths(side: str, texts: list[np.ndarray], most: int, setting: str, ru
 
 
 def build(prepared: Prepared, settings: Settings) -> Seq2Seq:
-    model = prepared.given
-    if model is None:
-        if settings.width % settings.heads:
-            raise UserError(f"--heads {settings.heads} does not part the width {settings.width} into equal pieces.")
-        ends = prepared.frame.ends
-        model = T5(
-            vocabulary=len(prepared.frame.tokenizer.vocabulary) + MARKS,
-            width=settings.width,
-            size=settings.width // settings.heads,
-            wide=2 * settings.width,
-            encoder_depth=settings.depth,
-            decoder_depth=settings.depth,
-            heads=settings.heads,
-            activation="gelu_new",
-            is_gated=True,
-            start=ends.start,
-            pad=ends.pad,
-            end=ends.end,
-        )
-    if settings.dropout is not None:
-        with_dropout(model, settings.dropout)
-    return model
+    if prepared.given is not None:
+        return prepared.given
+    ends, width = prepared.frame.ends, WIDTH_A_LAYER * settings.depth
+    heads = heads_for(width)
+    return T5(
+        vocabulary=len(prepared.frame.tokenizer.vocabulary) + MARKS,
+        width=width,
+        size=width // heads,
+        wide=2 * width,
+        encoder_depth=settings.depth,
+        decoder_depth=settings.depth,
+        heads=heads,
+        activation="gelu_new",
+        is_gated=True,
+        start=ends.start,
+        pad=ends.pad,
+        end=ends.end,
+    )
 
 
-def with_dropout(model: Seq2Seq, share: float) -> None:
-    """Let all parts of a network that leave numbers out leave out so many."""
-    for module in model.modules():
-        if hasattr(module, "dropout"):
-            module.dropout = share
-
-
-def optimizer_for(model: Seq2Seq, kind: str, rate: float, decay: float) -> Together:
-    """AdamW, which shrinks all but biases and norms, or Muon for the matrices within the blocks."""
+def optimizer_for(model: Seq2Seq, is_given: bool, rate: float) -> Together:
+    """AdamW, which shrinks all but biases and norms; for a new network Muon takes the matrices within the blocks."""
     learning = [weight for weight in model.parameters() if weight.requires_grad]
-    decays = [decay if weight.dim() > 1 else 0.0 for weight in learning]
-    if kind == "adamw":
+    if is_given:
+        decays = [DECAY if weight.dim() > 1 else 0.0 for weight in learning]
         return Together(AdamW(learning, rate, weight_decay=decays))
     blocks = (weight for side in (model.encoder, model.decoder) for weight in side.parameters())
-    matrices = [weight for weight in blocks if weight.dim() > 1 and weight.requires_grad]
+    matrices = [weight for weight in blocks if weight.dim() > 1]
     known = {id(weight) for weight in matrices}
     rest = [weight for weight in learning if id(weight) not in known]
     return Together(Muon(matrices, rate), AdamW(rest, 0.1 * rate, betas=(0.9, 0.98)))
@@ -220,14 +215,13 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
     gaps = gaps_for(prepared, batches.lengths, settings.batch_size, model.vocabulary - 1, run) if share else None
     choose_threads(model, int(batches.lengths.sum(1).mean() * settings.batch_size))
     steps = round((settings.steps or settings.epochs * len(batches)) / (1 - share))
-    kind = settings.optimizer or ("adamw" if is_given else "muon")
-    rate = settings.learning_rate or (OUT_OF_NOTHING if kind == "adamw" and not is_given else RATES[kind])
+    rate = settings.learning_rate or (RATE if is_given else OWN_RATE)
     run.fact("Steps", "by time" if settings.seconds else steps)
     if share:
         run.fact("Of these in pretraining", f"{share:.0%}")
     run.fact("Learning rate", rate)
-    run.fact("Optimizer", "Muon for matrices, AdamW for the rest" if kind == "muon" else "AdamW")
-    optimizer = optimizer_for(model, kind, rate, settings.weight_decay)
+    run.fact("Optimizer", f"AdamW, weight decay {DECAY}" if is_given else "Muon for matrices, AdamW for the rest")
+    optimizer = optimizer_for(model, is_given, rate)
     total, gap_total, trials = Total(run.device), Total(run.device), Trials()
     run.keep(model=model, optimizer=optimizer, batches=batches, total=total, trials=trials)
     if gaps:
@@ -239,28 +233,29 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
     held = material.watched.spread(WATCHED)
     watched, tried = (frame.sources(held.sources), frame.targets(held.targets)), material.watched.spread(TRIED)
     judged = material.test.spread(settings.judged)
-    interval = max(1, steps // MOMENTS)
     model.train()
     for step in run.loop(steps):
         is_pretraining = gaps is not None and step.progress < share
         if not is_pretraining and not trials.before and (is_given or share) and run.is_main:
-            trials.before = written_by(network, frame, judged.sources, settings.beams)
+            trials.before = written_by(network, frame, judged.sources, BEAMS)
         shown = gaps if gaps and is_pretraining else batches
         batch = next(shown)
         optimizer.scale(pace(step.progress, share, is_given))
         loss = loss_of(model, batch) * shown.weight
-        update(optimizer, loss, 1.0 if kind == "adamw" else None)
+        update(optimizer, loss, 1.0 if is_given else None)
         if average:
             average.update(step.number)
         (gap_total if is_pretraining else total).add(loss, shown.total)
-        if step.every(interval):
+        if trials.is_look_due(step.progress) or step.is_last:
+            trials.looks += 1
             if is_pretraining:
                 run.log(step, gap_loss=gap_total.mean())
             else:
                 run.log(step, loss=total.mean(), valid_loss=held_out_loss(network, *watched, frame.ends))
-        if (trials.is_due(step.progress) or step.is_last) and run.is_main:
+        if (trials.is_try_due(step.progress) or step.is_last) and run.is_main:
+            trials.tries += 1
             said = written_by(network, frame, tried.sources, 1)
-            found = rouge_of(tried.targets, said, settings.stem)
+            found = rouge_of(tried.targets, said)
             trials.rows.append([step.number, *(found[kind].mean() for kind in KINDS[:3]), said[0]])
     if average:
         average.restore()
@@ -290,17 +285,17 @@ def written_by(model: Seq2Seq, frame: Frame, texts: Sequence[str], beams: int) -
     return summaries(model, frame, texts, beams=beams)
 
 
-def rouge_of(true: Sequence[str], made: Sequence[str], stem: bool) -> dict[str, np.ndarray]:
+def rouge_of(true: Sequence[str], made: Sequence[str]) -> dict[str, np.ndarray]:
     """ROUGE of each summary, of 100, with a newline after each sentence, as rougeLsum is usually computed."""
     pairs = ((in_lines(a), in_lines(b)) for a, b in zip(true, made, strict=True))
-    return {kind: 100 * values for kind, values in f_measures(pairs, stem).items()}
+    return {kind: 100 * values for kind, values in f_measures(pairs, stem=True).items()}
 
 
 def score(model: Seq2Seq, prepared: Prepared, fitted: Learnt, settings: Settings, run: Run) -> Scores:
     frame, test = prepared.frame, prepared.material.test
     judged = test.spread(settings.judged)
     loss = held_out_loss(model, frame.sources(test.sources), frame.targets(test.targets), frame.ends)
-    made = written_by(model, frame, judged.sources, settings.beams)
+    made = written_by(model, frame, judged.sources, BEAMS)
     curves = {"gap_loss": "pretraining", "loss": "fine-tuning", "valid_loss": "held out"}
     known = {name for record in run.metrics() for name in record}
     run.picture(
@@ -315,7 +310,7 @@ def score(model: Seq2Seq, prepared: Prepared, fitted: Learnt, settings: Settings
     others = plain_summaries(prepared.material.train, judged.sources)
     if fitted.trials.before:
         others["before fine-tuning"] = fitted.trials.before
-    found = {name: rouge_of(judged.targets, texts, settings.stem) for name, texts in {"": made, **others}.items()}
+    found = {name: rouge_of(judged.targets, texts) for name, texts in {"": made, **others}.items()}
     values: dict[str, float] = {}
     for kind, each in found[""].items():
         values[kind], values[f"{kind}_low"], values[f"{kind}_high"] = with_interval(each, settings.seed)
@@ -325,7 +320,7 @@ def score(model: Seq2Seq, prepared: Prepared, fitted: Learnt, settings: Settings
     }
     run.say(
         f"ROUGE as rouge-score has it, F-measures of {len(judged)} texts, times 100, "
-        f"{'with' if settings.stem else 'without'} stemming; beam {settings.beams}; intervals of 95 %."
+        f"with stems; beam {BEAMS}; intervals of 95 %."
     )
     report.show_scores(found, settings.seed, run)
     report.show_trials(fitted.trials.rows, prepared.material.watched.spread(TRIED), run)

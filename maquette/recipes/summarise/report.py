@@ -93,26 +93,32 @@ def show_examples(
     judged: Part, made: Sequence[str], others: Mapping[str, Sequence[str]], scores: Mapping[str, np.ndarray], run: Run
 ) -> None:
     """Texts with summaries by people and by the network, before and after; the best, ordinary and worst by ROUGE-L."""
-    order = np.argsort(-scores["rougeL"], kind="stable")
-    middle = len(order) // 2
-    chosen = [*order[:SHOWN], *order[middle : middle + SHOWN], *order[-SHOWN:]]
-    rows = list(dict.fromkeys(int(row) for row in chosen))
-    columns: dict[str, list[Any]] = {
-        "text": [shortened(judged.sources[row]) for row in rows],
-        "people": [judged.targets[row] for row in rows],
-        "this network": [made[row] for row in rows],
-    }
-    if "before fine-tuning" in others:
-        columns["before fine-tuning"] = [others["before fine-tuning"][row] for row in rows]
-    columns["rougeL"] = [round(float(scores["rougeL"][row]), 1) for row in rows]
-    run.table(
-        "Texts and summaries",
-        pd.DataFrame(columns),
-        f"The {SHOWN} best by ROUGE-L, {SHOWN} from the middle and the {SHOWN} worst, of the test part.",
-    )
+    order = np.argsort(-scores["rougeL"], kind="stable").tolist()
+    middle = max(0, len(order) // 2 - SHOWN // 2)
+    shown: set[int] = set()
+    for words, rows in (
+        ("The best", order[:SHOWN]),
+        ("From the middle", order[middle : middle + SHOWN]),
+        ("The worst", order[-SHOWN:]),
+    ):
+        for row in rows:
+            if row in shown:
+                continue
+            shown.add(row)
+            said = [
+                ("text", shortened(judged.sources[row])),
+                ("people", judged.targets[row]),
+                ("this network", made[row]),
+            ]
+            if "before fine-tuning" in others:
+                said.append(("before fine-tuning", others["before fine-tuning"][row]))
+            run.table(
+                f"{words} by ROUGE-L: {scores['rougeL'][row]:.1f}", pd.DataFrame(said, columns=["whose", "words"])
+            )
 
 
 def shortened(text: str) -> str:
+    text = " / ".join(text.splitlines())
     return text if len(text) <= LONGEST else f"{text[:LONGEST].rsplit(' ', 1)[0]} …"
 
 

@@ -1,6 +1,6 @@
 """Settings of the summariser, and what summarising can be told."""
 
-from typing import Any, Literal
+from typing import Any
 
 from maquette.settings import Options, option
 from maquette.settings import Settings as BaseSettings
@@ -14,27 +14,18 @@ class Settings(BaseSettings):
     )
     text: str | None = option(None, "text to pretrain on, without --init; that of the training pairs if not set")
     pretraining: float = option(0.3, "part of training that goes into that; 0: none", ge=0, le=0.95)
-    tokenizer: Literal["bpe", "unigram"] = option("bpe", "how text becomes tokens, without --init")
-    vocabulary: int = option(4000, "most tokens that the tokenizer learns", "tokens", ge=8, le=1_000_000)
-    depth: int = option(2, "layers of the encoder, and of the decoder, without --init", ge=1, le=96)
-    width: int = option(128, "numbers a token, without --init", ge=8, multiple_of=4, le=8192)
-    heads: int = option(4, "attention heads a layer, without --init", ge=1, le=256)
-    dropout: float | None = option(None, "part of the numbers that training leaves out", ge=0, lt=1)
+    vocabulary: int = option(
+        4000, "most tokens that the tokenizer learns, without --init", "tokens", ge=8, le=1_000_000
+    )
+    depth: int = option(2, "layers of encoder and decoder, which also set the width, without --init", ge=1, le=96)
     context: int = option(256, "most tokens of a text; what is longer is cut", "tokens", ge=8, le=16384)
     longest: int = option(64, "most tokens of a summary", "tokens", ge=2, le=4096)
-    prefix: str | None = option(None, 'what stands before each text; "summarize: " for a folder of T5 if not set')
     lora: int = option(0, "rank of low-rank changes that learn in place of the weights; 0: all weights learn", ge=0)
     epochs: int = option(3, "times that the pairs are seen", ge=1)
     steps: int | None = option(None, "steps of fine-tuning, instead of epochs", ge=1)
     batch_size: int = option(16, "pairs a step", "pairs", ge=1)
-    learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.00005 for adamw", gt=0)
-    weight_decay: float = option(0.01, "part of the step by which weights shrink; for adamw", ge=0, lt=1)
-    optimizer: Literal["muon", "adamw"] | None = option(
-        None, "momentum made orthogonal, or AdamW, which is taken with --init"
-    )
-    beams: int = option(4, "summaries that beam search follows, for the scores", ge=1, le=256)
+    learning_rate: float | None = option(None, "size of the steps; 0.00002 with --init, 0.02 without", gt=0)
     judged: int = option(500, "test pairs that the scores are made of", "pairs", ge=2)
-    stem: bool = option(True, "ROUGE compares the stems of words")
     test_share: float = option(0.1, "part of the pairs kept for the scores, where the files do not say", gt=0, lt=0.9)
 
 
@@ -42,25 +33,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {
         "vocabulary": 512,
         "depth": 1,
-        "width": 32,
-        "heads": 2,
         "context": 96,
         "longest": 32,
         "steps": 30,
         "batch_size": 8,
-        "beams": 2,
         "judged": 20,
     },
-    "course": {
-        "batch_size": 16,
-        "learning_rate": 2e-5,
-        "weight_decay": 0.01,
-        "epochs": 1,
-        "optimizer": "adamw",
-        "context": 1024,
-        "longest": 128,
-    },
-    "full": {"vocabulary": 16000, "depth": 6, "width": 512, "heads": 8, "dropout": 0.1, "context": 1024, "epochs": 30},
+    "course": {"batch_size": 16, "epochs": 1, "context": 1024, "longest": 128},
+    "full": {"vocabulary": 16000, "depth": 8, "context": 1024, "longest": 128, "epochs": 30, "batch_size": 64},
 }
 
 
