@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maquette.recipes import CHAPTERS, RECIPES, load_settings
 from maquette.report import write_gallery
-from maquette.settings import UserError, nearest
+from maquette.settings import UserError, flag, nearest
 
 LEAST = 5.0  # seconds of training, however many systems share the time
 BRIEF = "brief"  # the preset for little time, of recipes whose judging else takes longer than learning
@@ -42,6 +42,9 @@ def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
                 command += ["--seconds", f"{seconds:.0f}"]
                 if BRIEF in load_settings(name).PRESETS:
                     command += ["--preset", BRIEF]
+            for setting, need in RECIPES[name].needs.items():
+                if need.otherwise == "train" and (out / need.recipe / "scores.json").exists():
+                    command += [flag(setting), str(out / need.recipe)]  # the tour has made one
         print(f"[{count}/{len(names)}] maquette {shlex.join(command)}", flush=True)
         code, sentence = run_beside(command)
         if code == 130:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from maquette.families.diffusing import Drawn, level_of
 from maquette.families.generating import Noise
-from maquette.methods.diffusion import Chain, dpm, karras_levels
+from maquette.methods.diffusion import Chain, dpm, karras_levels, scaling
 from maquette.methods.optimizers import AdamW
 from maquette.models.clip import CLIP
 from maquette.models.prior import EmbeddingPrior
@@ -68,11 +68,11 @@ def unit(embeddings: Tensor) -> Tensor:
 
 
 def expects(prior: EmbeddingPrior) -> Expects:
-    """The embeddings that a prior expects behind noisy ones."""
+    """The embeddings that a prior expects behind noisy ones, which it mixes with what the network gives."""
 
     def expected(noisy: Tensor, sigma: Tensor, said: Said) -> Tensor:
-        scaled = noisy / (1 + sigma.square()).sqrt()[:, None]
-        return prior(scaled, level_of(sigma), said.embedding, said.states)
+        skip, out, into = (each.reshape(-1, 1) for each in scaling("karras", sigma, 1.0))
+        return skip * noisy + out * prior(into * noisy, level_of(sigma), said.embedding, said.states)
 
     return expected
 

@@ -107,7 +107,7 @@ def test_pictures_of_a_seed_are_the_same_in_any_company(painter, monkeypatch):
 
 
 def test_embeddings_turn_along_the_arc():
-    ends = unit(torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0)))
+    ends = [unit(each) for each in torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0))]
     assert torch.allclose(turned(*ends, 0.0), ends[0], atol=1e-6)
     assert torch.allclose(turned(*ends, 1.0), ends[1], atol=1e-6)
     middle = turned(*ends, 0.5)
