@@ -113,6 +113,8 @@ def collect(settings: Settings, run: Run) -> Collected:
     run.fact("CLIP", "trained first" if settings.clip is None else settings.clip)
     if (clip.source.get("sha256") or "") != (run.source.get("sha256") or ""):
         run.warn(f"The clip run {clip.folder} has learnt from other data: it may know little of these pictures.")
+    elif settings.most_pictures not in (None, theirs["most_pictures"]) and "test" not in captions.parts:
+        run.warn("The clip run took others of the pictures: it may have seen some that are kept for the scores here.")
     return Collected(captions, clip)
 
 
