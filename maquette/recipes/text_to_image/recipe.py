@@ -20,7 +20,7 @@ from maquette.families.classifiers import Chance
 from maquette.families.diffusing import MOVES, Condition, Diffuser, chain_of, train_denoiser
 from maquette.families.generating import Growth, Pictures, to_unit
 from maquette.families.painting import left_of, painter_of
-from maquette.families.priors import PriorTraining, Said, even, said_by
+from maquette.families.priors import POOLED, PriorTraining, Said, even, said_by
 from maquette.figures.training import losses
 from maquette.models.clip import CLIP
 from maquette.models.denoising_unet import DenoisingUNet, shuffle_for
@@ -163,7 +163,7 @@ def build(prepared: Prepared, settings: Settings) -> Networks:
         width=settings.width,
         blocks=settings.blocks,
         shuffle=shuffle_for(size),
-        vector=moves + clip.numbers + clip.text_width,
+        vector=moves + clip.numbers + POOLED * clip.text_width,
         tokens=clip.text_width,
         draft=DRAFT,
         fine=FINE,

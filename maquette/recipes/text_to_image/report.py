@@ -48,7 +48,7 @@ def show_idea(settings: Settings, run: Run) -> None:
             "z_t and z_i are what CLIP makes of words and of a picture. The prior draws z_i for words, the decoder "
             f"draws the picture x. While it learns it is told both in {both} parts, z_i in {embedding}, the words in "
             f"{text} and nothing in {nothing}, so that it can draw from each of them, and be guided by the difference. "
-            "The words go in twice: pooled to one vector, and token by token, which the decoder looks at by cross "
+            "The words go in twice: as one vector, and token by token, which the decoder looks at by cross "
             "attention."
         )
         run.say(
