@@ -20,7 +20,7 @@ from maquette.families.classifiers import Chance
 from maquette.families.diffusing import MOVES, Condition, Diffuser, chain_of, train_denoiser
 from maquette.families.generating import Growth, Pictures, to_unit
 from maquette.families.painting import left_of, painter_of
-from maquette.families.priors import PriorTraining, Said, even, said_by
+from maquette.families.priors import POOLED, PriorTraining, Said, even, said_by
 from maquette.figures.training import losses
 from maquette.models.clip import CLIP
 from maquette.models.denoising_unet import DenoisingUNet, shuffle_for
@@ -113,6 +113,8 @@ def collect(settings: Settings, run: Run) -> Collected:
     run.fact("CLIP", "trained first" if settings.clip is None else settings.clip)
     if (clip.source.get("sha256") or "") != (run.source.get("sha256") or ""):
         run.warn(f"The clip run {clip.folder} has learnt from other data: it may know little of these pictures.")
+    elif settings.most_pictures not in (None, theirs["most_pictures"]) and "test" not in captions.parts:
+        run.warn("The clip run took others of the pictures: it may have seen some that are kept for the scores here.")
     return Collected(captions, clip)
 
 
@@ -161,7 +163,7 @@ def build(prepared: Prepared, settings: Settings) -> Networks:
         width=settings.width,
         blocks=settings.blocks,
         shuffle=shuffle_for(size),
-        vector=moves + clip.numbers + clip.text_width,
+        vector=moves + clip.numbers + POOLED * clip.text_width,
         tokens=clip.text_width,
         draft=DRAFT,
         fine=FINE,
