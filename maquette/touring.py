@@ -43,13 +43,7 @@ def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
                 command += ["--seconds", f"{seconds:.0f}"]
                 if BRIEF in load_settings(name).PRESETS:
                     command += ["--preset", BRIEF]
-<<<<<<< HEAD
             command += made_before(name, out)
-=======
-            for setting, need in RECIPES[name].needs.items():
-                if need.otherwise == "train" and (out / need.recipe / "scores.json").exists():
-                    command += [flag(setting), str(out / need.recipe)]  # the tour has made one
->>>>>>> text_to_image
         print(f"[{count}/{len(names)}] maquette {shlex.join(command)}", flush=True)
         code, sentence = run_beside(command)
         if code == 130:
