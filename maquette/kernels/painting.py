@@ -171,7 +171,7 @@ class Learner:
                 "layers_second": self.by_layers,
             }.items()
         }
-        self.values = np.full(numbers.grid**3, np.float32(10 * OCCUPIED))  # of cells, before anything is known
+        self.values = np.full(numbers.grid**3, np.float32(1.1 * OCCUPIED))  # of cells, before anything is known
         self.values[~possible] = 0
         self.steps = 0
         self.order = balanced(len(numbers.cells))
