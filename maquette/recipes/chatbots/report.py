@@ -162,7 +162,7 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
 
     rules: words of its script, which tell nothing.
     """
-    rows = []
+    rows: list[tuple[int, str, str]] = []
     telling = set(words_of(paragraph)) - rules
     for filler in fillers:
         eliza = Eliza(script)
@@ -174,7 +174,7 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
             others |= set(words_of(line))
             reply = eliza.reply(line)
             if reply.source == "memory" and (telling - others) & set(words_of(reply.text)):
-                rows.append([min(start + A_LINE, len(filler.words)), line, reply.text])
+                rows.append((min(start + A_LINE, len(filler.words)), line, reply.text))
     if not rows:
         run.say("ELIZA never came back to the paragraph: its MEMORY kept nothing of it, or was not asked for it.")
         return 0
@@ -185,7 +185,7 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
         "Its MEMORY keeps sentences with one keyword, and says the oldest when no other keyword is heard and its "
         "counter stands at 4. Nothing fades; but each is said once, then it is gone.",
     )
-    return int(rows[-1][0])
+    return rows[-1][0]
 
 
 def measure_memory(
@@ -194,10 +194,10 @@ def measure_memory(
     """Distances, and for each network the bits (D, F) by which words are likelier for having been told."""
     farthest = len(fillers[0].words)
     distances = distances_up_to(farthest)
+    told, cues, words = ([fact[place] for fact in facts] for place in range(3))
     gains = {}
     for name, voice in voices.items():
-        parts = [list(each) for each in zip(*facts, strict=True)]
-        made = [gained(voice, *parts, each.lead, each.words, distances) for each in fillers]
+        made = [gained(voice, told, cues, words, each.lead, each.words, distances) for each in fillers]
         mean = np.mean(made, axis=0)
         gains[name] = mean[:, ~np.isnan(mean).any(0)]
         if gains[name].shape[1] < len(facts):
