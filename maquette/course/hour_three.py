@@ -112,7 +112,7 @@ RECIPES = {
         "maquette.recipes.translate",
         "pairs",
         "a Transformer that reads a sentence in one language and writes it in another",
-        300,
+        700,
         "language",
         {
             "translate": Use(

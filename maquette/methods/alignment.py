@@ -21,7 +21,10 @@ class Lexicon:
     def __init__(self, sources: Sequence[Sequence[str]], targets: Sequence[Sequence[str]], rounds: int = 5):
         self.sources: dict[str, int] = {NULL: 0}
         self.targets: dict[str, int] = {}
-        read, said, reach, size = [], [], [], 0
+        read: list[int] = []
+        said: list[int] = []
+        reach: list[tuple[int, int]] = []  # of each word of the target, where its sentence begins in `read`, how long
+        size = 0
         for source, target in zip(sources, targets, strict=True):
             size += (len(source) + 1) * len(target)
             if size > MOST:

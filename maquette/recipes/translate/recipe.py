@@ -206,7 +206,7 @@ def optimizers_for(model: EncoderDecoder, kind: str, rate: float) -> Together:
     rest = [weight for weight in model.parameters() if id(weight) not in known]
     return Together(
         Muon(matrices, rate),
-        AdamW([model.embedding.weight], 0.6 * rate, betas=(0.9, 0.99)),
+        AdamW(model.embedding.parameters(), 0.6 * rate, betas=(0.9, 0.99)),
         AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)),
     )
 
@@ -227,6 +227,8 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
     optimizer, average = optimizers_for(model, settings.optimizer, rate), Average(model)
     total, trials = Total(run.device), Trials()
     run.keep(model=model, optimizer=optimizer, average=average, batches=batches, total=total, trials=trials)
+    network = average.network
+    assert isinstance(network, EncoderDecoder)
     watched = prepared.tokens(prepared.material.watched.spread(WATCHED))
     tried = prepared.material.watched.spread(TRIED)
     model.train()
@@ -241,10 +243,9 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
         average.update(step.number)
         total.add(loss, batches.total)
         if trials.is_moment(step.progress) or step.is_last:
-            network = average.network
             run.log(step, loss=total.mean(), valid_loss=held_out_loss(network, *watched, prepared.ends))
         if (trials.is_due(step.progress) or step.is_last) and run.is_main:
-            found, outputs = translated(average.network, prepared, tried, beams=1)
+            found, outputs = translated(network, prepared, tried, beams=1)
             trials.rows.append([step.number, found.bleu, found.chrf, outputs[0]])
     average.restore()
     model.eval()
