@@ -34,7 +34,7 @@ from maquette.steps import Fitted, Framing, Scores
 from maquette.trained import Trained, read_settings
 from maquette.training import Batches
 
-SEEN = 120_000  # pictures that the decoder looks at, unless `epochs` is set
+SEEN = 110_000  # pictures that the decoder looks at, unless `epochs` is set
 FEW = 5000  # training pictures below which some are moved
 VALIDATED = 64  # validation pictures whose noise is told while training goes on
 GROWN, MOMENTS = 16, 12  # samples of the film of training, and how often they are made
