@@ -20,7 +20,7 @@ def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
     """Lists of words that exclude each other in captions, the fullest ones: `subjects`, `actions`, `styles`.
 
     Words such as red and blue hardly ever stand in one caption, so they answer one question. Actions are the list with
-    most words in -ing; subjects that whose words stand last. A list may be empty.
+    most words in -ing; subjects that whose words have plurals, or stand last. A list may be empty.
     """
     bags = [words_of(text) for text in texts[:LOOKED]]
     counts = Counter(word for bag in bags for word in set(bag) if word.isalpha() and len(word) > 2)
@@ -51,10 +51,15 @@ def as_kinds(groups: list[list[str]], bags: Sequence[Sequence[str]]) -> list[lis
     acting = max(rest, key=lambda group: sum(word.endswith("ing") for word in group), default=[])
     actions = acting if any(word.endswith("ing") for word in acting) else []
     rest = [group for group in rest if group is not actions]
-    last = {word for bag in bags for word in bag[-1:]}
-    subjects = max(rest, key=lambda group: late(group, bags) + len(last & set(group)) / len(group), default=[])
+    known = {word for bag in bags for word in bag}
+    subjects = max(rest, key=lambda group: (plurals(group, known), late(group, bags)), default=[])
     rest = [group for group in rest if group is not subjects]
     return [subjects, actions, rest[0] if rest else []]
+
+
+def plurals(group: Sequence[str], known: set[str]) -> float:
+    """The part of some words that the captions have in the plural as well: things have one."""
+    return float(np.mean([bool({f"{word}s", f"{word}es"} & known) for word in group]))
 
 
 def late(group: Sequence[str], bags: Sequence[Sequence[str]]) -> float:

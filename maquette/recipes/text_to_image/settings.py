@@ -103,7 +103,7 @@ OPTIONS: dict[str, type[Options]] = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"most_pictures": 1500, "epochs": 2, "width": 16, "batch_size": 32, "judged": 16},
+    "small": {"most_pictures": 1500, "epochs": 1, "width": 16, "batch_size": 32, "judged": 8},
     "brief": {"judged": 48},
     "course": {
         "told": "45,45,5,5",
