@@ -1,7 +1,7 @@
 """Words to mix: subjects, actions and styles, found in captions; and prompts from what users give."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 
@@ -14,9 +14,11 @@ LEAST, MOST = 0.01, 0.6  # parts of the captions that a word stands in
 TOGETHER = 0.6  # of what chance would give: words that stand together more rarely exclude each other
 ALIKE = 0.3  # cosine of the counts of their neighbours, from which words fill the same place
 GROUP = 6  # words of a list, at most
-SMALL = frozenset(
-    "the and with for from into near over under through while are has who its his her their this that down behind".split()
-)  # words that join others, and are no answer to what is to be drawn
+# words that join others, and are no answer to what is to be drawn
+SMALL = frozenset((
+    "the", "and", "with", "for", "from", "into", "near", "over", "under", "through", "while", "are",
+    "has", "who", "its", "his", "her", "their", "this", "that", "down", "behind",
+))  # fmt: skip
 KINDS = ("subjects", "actions", "styles")
 
 
@@ -49,10 +51,13 @@ def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
             groups.append([word])
     groups = sorted((g for g in groups if len(g) > 1), key=lambda g: -float(share[g].sum()))[:4]
     named = [[known[word] for word in group] for group in groups]
-    named = [
-        [word for word in group if not {word[:-1], word[:-2]} & set(group)] for group in named
-    ]  # no plurals beside
+    named = [list(dict.fromkeys(single_of(word, counts) for word in group)) for group in named]
     return {kind: group[:GROUP] for kind, group in zip(KINDS, as_kinds(named, bags), strict=True)}
+
+
+def single_of(word: str, known: Container[str]) -> str:
+    """The word without the ending of a plural, if that is a word as well."""
+    return next((each for each in (word[:-1], word[:-2]) if word.endswith("s") and each in known), word)
 
 
 def neighbours(bags: Sequence[Sequence[str]], places: dict[str, int]) -> np.ndarray:
