@@ -34,7 +34,7 @@ from maquette.steps import Fitted, Framing, Scores
 from maquette.trained import Trained, read_settings
 from maquette.training import Batches
 
-SEEN = 120_000  # pictures that the decoder looks at, unless `epochs` is set
+SEEN = 110_000  # pictures that the decoder looks at, unless `epochs` is set
 FEW = 5000  # training pictures below which some are moved
 VALIDATED = 64  # validation pictures whose noise is told while training goes on
 GROWN, MOMENTS = 16, 12  # samples of the film of training, and how often they are made
@@ -44,6 +44,7 @@ DRAFT = 24  # channels of the draft that the decoder makes of what it is told
 FINE = 12  # channels of the decoder at the full resolution
 PRIOR_RATE = 0.002
 GUIDANCE = 2.0
+STEPS, FEW_STEPS = 18, 8  # of the way back; few where little is judged
 
 Networks = dict[str, DenoisingUNet | EmbeddingPrior]
 
@@ -143,7 +144,7 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
         "schedule": "cosine" if settings.levels == "cosine" else "linear",
         "spread": round(float(to_unit(parts.train.pictures[:5000]).std()), 4),
         "solver": "ddim" if follows_chain else "dpm",
-        "steps": 50 if follows_chain else 18,
+        "steps": 50 if follows_chain else FEW_STEPS if settings.judged < report.BRIEF else STEPS,
         "guidance": GUIDANCE,
         "is_moved": part_moved(len(parts.train), settings) > 0,
         "mixed": mixed_words([text for texts in parts.train.texts for text in texts[:1]]),

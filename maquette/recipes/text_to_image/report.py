@@ -187,7 +187,7 @@ def show_prompts(made: Tensor, prompts: Prompts, right: np.ndarray | None, run: 
 
 def show_pictures(painter: Painter, parts: CaptionParts, verdict: Verdict, count: int, seed: int, run: Run) -> None:
     is_brief = count < BRIEF
-    show_guidance(painter, parts, verdict, 8 if is_brief else 48, seed, run)
+    show_guidance(painter, parts, verdict, 4 if is_brief else 48, seed, run)
     show_way(painter, parts, 4 if is_brief else FILMED, seed, run)
     show_variations(painter, parts, seed, run)
     show_ways_between(painter, parts, seed, run)
