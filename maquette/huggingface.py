@@ -5,6 +5,7 @@ GPT-2 is read whole and written; of others, such as BERT, the table of embedding
 Nothing here needs `transformers`, and no pickle is ever opened.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -160,10 +161,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 class TokenTable(NamedTuple):
-    """The embeddings of a network's tokens (V, width), and the tokenizer that numbers them."""
+    """The embeddings of a network's tokens (V, width), the tokenizer that numbers them, and its token for all else."""
 
     vectors: Tensor
     tokenizer: Subwords
+    unknown: int | None
 
 
 def read_table(folder: Path) -> TokenTable:
@@ -183,7 +185,8 @@ def read_table(folder: Path) -> TokenTable:
             f"{folder} has {len(tokenizer.vocabulary):,} tokens, and {found[0][1]} the shape {tuple(vectors.shape)}; "
             "they are not of one model."
         )
-    return TokenTable(vectors, tokenizer)
+    word = json.loads(tokenizer.definition)["model"].get("unk_token")
+    return TokenTable(vectors, tokenizer, tokenizer.vocabulary.index(word) if word in tokenizer.vocabulary else None)
 
 
 def read_wordpiece(folder: Path) -> Subwords:

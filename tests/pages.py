@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from maquette import families, media, recipes, serving
+from maquette.course import hour_two
 from maquette.data.sets import catalogue, standins
 from maquette.recipes import RECIPES
 
@@ -51,7 +52,7 @@ def put_in_place(folder: Path) -> Iterator[list[str]]:
         exec(parts["maquette/media/__init__.py"], made)
         patch.setattr(media, "MEDIA", made["MEDIA"])
         patch.setattr(serving, "MEDIA", made["MEDIA"])
-        entries = eval("{" + lines + "}", dict(vars(recipes)))
+        entries = eval("{" + lines + "}", dict(vars(hour_two)))
         for name, entry in entries.items():
             patch.setitem(RECIPES, name, entry)
         yield list(entries)

@@ -12,7 +12,7 @@ from maquette.recipes import RECIPES
 
 ROOT = Path(__file__).parents[1] / "maquette"
 LEVELS = [
-    {"settings", "flags", "steps", "files", "entries", "recipes"},  # of recipes only the table
+    {"settings", "flags", "steps", "files", "entries", "course", "recipes"},  # of recipes only the table
     {"models", "methods", "graphics", "kernels", "data", "measures", "pacing", "devices"},
     {
         "figures",

@@ -21,6 +21,7 @@ from maquette.models.recurrent import Recurrent, State
 from maquette.trained import Trained
 
 MOST_NUMBERS = 1 << 25  # logits that are held at once
+CUT = " ..."  # ends what was cut short
 LEAST = 0.01  # bits that count as a gain
 LEAD = 32  # tokens, at least, that are read before anything is told
 
@@ -41,9 +42,14 @@ class Voice:
 
     def known(self, text: str) -> str:
         """The text without what the vocabulary cannot write."""
-        for part in unknown_parts(self.tokenizer, text):
-            text = text.replace(part, "")
-        return text
+        if self.tokenizer.unknown is None:
+            return text
+        kept, end = [], 0
+        for token, (start, after) in zip(self.tokenizer.encode(text), self.tokenizer.offsets(text), strict=True):
+            if token == self.tokenizer.unknown:
+                kept.append(text[end:start])
+                end = after
+        return "".join([*kept, text[end:]])
 
     def encode(self, text: str) -> list[int]:
         found: list[int] = self.tokenizer.encode(self.known(text)).tolist()
@@ -70,17 +76,17 @@ class Voice:
         for piece in written(self.model, self.tokenizer, self.known(prompt), options, []):
             said += piece[0]
             if len(said) > letters:
-                said = said[:letters].rsplit(" ", 1)[0] + " ..."
+                said = said[:letters].rsplit(" ", 1)[0] + CUT
                 break
         return Said(" ".join(said.split()), time.perf_counter() - began)
 
     @torch.inference_mode()
     def bits(self, before: str, text: str) -> float | None:
         """-log2 of the probability of a text after another one; nothing where the vocabulary cannot write it."""
-        if unknown_parts(self.tokenizer, text):
+        first = self.encode(before)
+        if unknown_parts(self.tokenizer, text) or not first:
             return None
         reader = reader_of(self.model)
-        first = self.encode(before)
         reader.hear(torch.tensor([first[:-1]]))
         return float(reader.bits([0], [first[-1:]], [self.encode(text)])[0])
 
@@ -175,8 +181,8 @@ def gained(
     begin = np.resize(voice.encode(lead), longest).tolist()
     reader = reader_of(model)
     reader.hear(torch.tensor([*[begin[: longest - len(each)] + each for each in tokens], begin]))
-    can = [place for place, word in enumerate(words) if not unknown_parts(voice.tokenizer, word)]
-    asked = [(voice.encode("\n" + cues[place]), voice.encode(" " + words[place])) for place in can]
+    asked = [(voice.encode("\n" + cue), voice.encode(" " + word)) for cue, word in zip(cues, words, strict=True)]
+    can = [place for place, word in enumerate(words) if asked[place][0] and not unknown_parts(voice.tokenizer, word)]
     made = np.full((len(distances), len(told)), np.nan)
     if not can:
         return made
@@ -185,7 +191,7 @@ def gained(
     for number, distance in enumerate(distances):
         piece = voice.encode(" " + "".join(between[before:distance]).rstrip())
         reader.hear(torch.tensor(piece).expand(len(told) + 1, -1).long())
-        bits = reader.bits(rows, [cue for cue, _ in asked] * 2, [word for _, word in asked] * 2)
+        bits = reader.bits(rows, [asked[place][0] for place in can] * 2, [asked[place][1] for place in can] * 2)
         made[number, can] = bits[len(can) :] - bits[: len(can)]
         before = distance
     return made

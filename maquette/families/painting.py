@@ -13,7 +13,7 @@ from torch import Tensor
 from maquette.families.captions import Wording, embed_pictures, load_wording
 from maquette.families.diffusing import Condition, Diffuser
 from maquette.families.generating import AT_ONCE, Noise, from_unit, slerp
-from maquette.families.priors import Said, drawn_embeddings, even, said_by, unit
+from maquette.families.priors import POOLED, Said, drawn_embeddings, even, said_by, unit
 from maquette.methods.diffusion import Stage, heun, karras_levels
 from maquette.models.clip import CLIP
 from maquette.models.denoising_unet import DenoisingUNet
@@ -26,13 +26,13 @@ PARTS = ("both", "the embedding", "the text", "nothing")  # what a decoder may b
 
 
 def condition_of(said: Said | None, embeddings: Tensor | None, numbers: int, width: int) -> Condition:
-    """What the decoder is told: picture embeddings (N, D) of mean square 1 and pooled texts (N, W), 0 for none, and
-    tokens; D is `numbers`, W is `width`."""
+    """What the decoder is told: picture embeddings (N, D) of mean square 1 and pooled texts (N, 2 W), 0 for none, and
+    tokens (N, T, W); D is `numbers`, W is `width`."""
     one = said.pooled if said is not None else embeddings
     assert one is not None
     count = len(one)
     embedding = one.new_zeros(count, numbers) if embeddings is None else embeddings
-    pooled = one.new_zeros(count, width) if said is None else said.pooled
+    pooled = one.new_zeros(count, POOLED * width) if said is None else said.pooled
     tokens = one.new_zeros(count, 1, width) if said is None else said.states
     return Condition(None, torch.cat([embedding, pooled], 1), tokens)
 
@@ -49,8 +49,12 @@ def left_of(condition: Condition, chance: Tensor, parts: Sequence[float], number
     has_text = ((chance < edges[0]) | ((chance >= edges[1]) & (chance < edges[2]))).float()[:, None]
     vector, tokens = condition.vector, condition.tokens
     assert vector is not None and tokens is not None
-    front = vector[:, : vector.shape[1] - numbers - width]  # how a picture was moved
-    kept = [front, vector[:, -numbers - width : -width] * has_embedding, vector[:, -width:] * has_text]
+    begin, end = vector.shape[1] - numbers - POOLED * width, vector.shape[1] - POOLED * width
+    kept = [
+        vector[:, :begin],
+        vector[:, begin:end] * has_embedding,
+        vector[:, end:] * has_text,
+    ]  # first: how it was moved
     return Condition(None, torch.cat(kept, 1), tokens * has_text[:, :, None])
 
 

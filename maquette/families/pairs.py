@@ -76,7 +76,7 @@ def collect_pairs(
     data: str | None, source: str | None, target: str | None, run: Run, *, default: str, sides: Sides | None = None
 ) -> Pairs:
     """The pairs at `data`, or in the two files that `source` and `target` name; the set `default` without either."""
-    if data is None and source and target and (Path(source).exists() or Path(target).exists()):
+    if data is None and any(each and (Path(each).suffix or Path(each).exists()) for each in (source, target)):
         pairs = open_pairs(None, source, target, sides)
         found = Found(pairs.path, "path")
     else:
@@ -110,7 +110,7 @@ def split_pairs(pairs: Pairs, test_share: float, seed: int) -> Material:
             groups.setdefault(pairs.sources[row], []).append(row)
         order = np.random.default_rng([seed, 21]).permutation(len(groups))
         wanted = min(MOST_TEST, max(1, round(test_share * len(rows["train"]))))
-        listed, drawn = list(groups.values()), set()
+        listed, drawn = list(groups.values()), set[int]()
         for number in order[: len(groups) - 1]:
             if len(drawn) >= wanted:
                 break
@@ -263,8 +263,8 @@ class PairBatches:
         self.sources, self.targets = sources, targets
         self.lengths = np.array([[len(target), len(source)] for source, target in zip(sources, targets, strict=True)])
         self._order = order[np.lexsort(self.lengths[order].T)]
-        sides = ([side[row] for row in self._order] for side in (sources, targets))
-        self.bounds = cut_by_length(*sides, self.tokens)
+        read, said = ([side[row] for row in self._order] for side in (sources, targets))
+        self.bounds = cut_by_length(read, said, self.tokens)
 
     def __len__(self) -> int:
         """Batches in a round."""

@@ -15,6 +15,7 @@ from maquette.families.generating import Noise
 from maquette.methods.diffusion import Chain, dpm, karras_levels
 from maquette.methods.optimizers import AdamW
 from maquette.models.clip import CLIP
+from maquette.models.gpt import rms_norm
 from maquette.models.prior import EmbeddingPrior
 from maquette.runs import Run, Step
 from maquette.training import Average, Batches, Total, flat_then_linear, update
@@ -23,12 +24,17 @@ STEPS = 12  # of the way from noise to an embedding
 TRIED = 2  # embeddings that are drawn, of which the one nearest to the text is taken; section 2.2
 HIGHEST = 20.0  # noise to begin with, beside embeddings of mean square 1
 DROPPED = 0.1  # part of the texts that the prior is not told, for guidance; section 2.2
+POOLED = 2  # times the width of a token that a pooled text has
 LOUDER = 2.5  # times the noise that pictures have in training: the numbers of an embedding tell little of each other
 Expects = Callable[[Tensor, Tensor, "Said"], Tensor]  # of noisy embeddings (N, D), their noise (N,) and texts
 
 
 class Said(NamedTuple):
-    """Texts as CLIP's tower gives them: states (N, T, W), 0 behind the end, pooled (N, W), and embedding (N, D)."""
+    """Texts as CLIP's tower gives them: states (N, T, W), 0 behind the end, pooled (N, 2 W), and embedding (N, D).
+
+    pooled: the state at the end, then the mean of the words as they go in, whatever stands beside them. From the latter
+    words can be put together anew that never stood together.
+    """
 
     states: Tensor
     pooled: Tensor
@@ -50,10 +56,12 @@ class Said(NamedTuple):
 def said_by(clip: CLIP, tokens: Tensor) -> Said:
     """What a text tower makes of tokens (N, T), on its device; a text without any word says nothing."""
     states = clip.texts.states(tokens)
-    pooled = clip.texts.pooled(tokens, states)
-    embedding = even(functional.normalize(clip.texts.linear(pooled), dim=1))
+    last = clip.texts.pooled(tokens, states)
+    embedding = even(functional.normalize(clip.texts.linear(last), dim=1))
     ends = (tokens == 0).int().argmax(1)
     is_read = torch.arange(tokens.shape[1], device=tokens.device) <= ends[:, None]
+    words = rms_norm(clip.texts.embedding(tokens)) * (tokens != 0)[:, :, None]
+    pooled = torch.cat([last, rms_norm(words.sum(1))], 1)
     return Said(states * is_read[:, :, None], pooled, embedding).without(ends == 0)
 
 
@@ -68,7 +76,7 @@ def unit(embeddings: Tensor) -> Tensor:
 
 
 def expects(prior: EmbeddingPrior) -> Expects:
-    """The embeddings that a prior expects behind noisy ones."""
+    """The embeddings that a prior expects behind noisy ones: it gives them themselves, as in the paper."""
 
     def expected(noisy: Tensor, sigma: Tensor, said: Said) -> Tensor:
         scaled = noisy / (1 + sigma.square()).sqrt()[:, None]

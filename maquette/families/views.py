@@ -210,9 +210,12 @@ def show_exposures(exposures: Exposures, train: list[Seen], run: Run) -> None:
     )
 
 
-def show_held_out(draw: Drawer, judge: Judge, scores: ViewScores, run: Run) -> list[Seen]:
-    """Photographs beside renders, of views from the worst to the best, which are returned."""
-    ordered = sorted(judge.test, key=lambda view: scores[view.name]["psnr"])
+def show_held_out(draw: Drawer, judge: Judge, scores: ViewScores, nearest: ViewScores, run: Run) -> list[Seen]:
+    """Photographs beside renders, of views from the hardest to the easiest, which are returned.
+
+    Hard is a view of which the `nearest` photograph tells little: so all runs on the same photographs show the same.
+    """
+    ordered = sorted(judge.test, key=lambda view: nearest.get(view.name, {}).get("psnr", 0.0))
     chosen = [ordered[place] for place in evenly(len(ordered), SHOWN)]
     compared = [judge.compared(draw, view) for view in chosen]
     run.picture(
@@ -224,7 +227,7 @@ def show_held_out(draw: Drawer, judge: Judge, scores: ViewScores, run: Run) -> l
             [scores[view.name]["psnr"] for view in chosen],
         ),
         "Views that training never saw",
-        "From the worst to the best: photograph, render, and how far apart they are."
+        "First those of which the nearest photograph tells least: photograph, render, and how far apart they are."
         + ("" if judge.exposures is None else " Renders are exposed as a photograph from there would be."),
     )
     return chosen

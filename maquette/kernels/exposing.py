@@ -111,3 +111,52 @@ def _gather(shares, by_shading):
         for column in range(by_shading.shape[1]):
             by_shading[above, column] += (1 - part) * shares[y, column]
             by_shading[below, column] += part * shares[y, column]
+
+
+# -- of rays -----------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, inline="always")
+def _corner(place, points):
+    """The point of a shading before a place in 0..1, and how far it is from there to the next one."""
+    at = place * (points - 1)
+    before = min(max(int(at), 0), points - 2)
+    return before, at - before
+
+
+@njit(cache=True, fastmath=True)
+def expose_rays(matrices, shadings, views, places, found):
+    """found (R, 13): the matrix (3, 4) of the view of each ray, and its shading at places (R, 2), across and down."""
+    for ray in range(len(views)):
+        view = views[ray]
+        for row in range(3):
+            for column in range(4):
+                found[ray, 4 * row + column] = matrices[view, row, column]
+        j, x = _corner(places[ray, 0], shadings.shape[2])
+        i, y = _corner(places[ray, 1], shadings.shape[1])
+        above = (1 - x) * shadings[view, i, j] + x * shadings[view, i, j + 1]
+        below = (1 - x) * shadings[view, i + 1, j] + x * shadings[view, i + 1, j + 1]
+        found[ray, 12] = (1 - y) * above + y * below
+
+
+@njit(cache=True, fastmath=True)
+def expose_rays_backward(exposures, views, places, colours, by_shown, by_matrices, by_shadings):
+    """Adds to by_matrices and by_shadings, float64, what by_shown (R, 3), by what exposures make of colours, gives.
+
+    In one thread, so that sums have one order.
+    """
+    for ray in range(len(views)):
+        view, factor, by_factor = views[ray], exposures[ray, 12], 0.0
+        for row in range(3):
+            slope, turned = by_shown[ray, row], exposures[ray, 4 * row + 3]
+            for column in range(3):
+                by_matrices[view, row, column] += factor * slope * colours[ray, column]
+                turned += exposures[ray, 4 * row + column] * colours[ray, column]
+            by_matrices[view, row, 3] += factor * slope
+            by_factor += slope * turned
+        j, x = _corner(places[ray, 0], by_shadings.shape[2])
+        i, y = _corner(places[ray, 1], by_shadings.shape[1])
+        by_shadings[view, i, j] += (1 - y) * (1 - x) * by_factor
+        by_shadings[view, i, j + 1] += (1 - y) * x * by_factor
+        by_shadings[view, i + 1, j] += y * (1 - x) * by_factor
+        by_shadings[view, i + 1, j + 1] += y * x * by_factor

@@ -7,6 +7,7 @@ import numpy as np
 
 from maquette.graphics.cameras import Camera, camera_at
 from maquette.kernels import compile_first
+from maquette.kernels.exposing import expose_rays, expose_rays_backward
 from maquette.kernels.fields import KNOWN, PARTS, ROOM, densities, learn, render, step_of_adam, thicken
 from maquette.kernels.grids import balanced, encode_backward
 from maquette.kernels.marching import packed, rays_of_pixels, to_bits
@@ -170,7 +171,7 @@ class Learner:
                 "layers_second": self.by_layers,
             }.items()
         }
-        self.values = np.full(numbers.grid**3, np.float32(10 * OCCUPIED))  # of cells, before anything is known
+        self.values = np.full(numbers.grid**3, np.float32(1.1 * OCCUPIED))  # of cells, before anything is known
         self.values[~possible] = 0
         self.steps = 0
         self.order = balanced(len(numbers.cells))
@@ -272,6 +273,11 @@ def compile_all() -> None:
     learner.step(0.01)
     learner.look(np.random.default_rng(0), 2)
     density_at(numbers, zero)
+    matrices, shadings, views = np.zeros((1, 3, 4), np.float32), np.ones((1, 2, 2), np.float32), np.zeros(16, np.int64)
+    exposures, places = np.zeros((16, 13), np.float32), np.zeros((16, 2))
+    expose_rays(matrices, shadings, views, places, exposures)
+    slopes = np.zeros(matrices.shape), np.zeros(shadings.shape)
+    expose_rays_backward(exposures, views, places, one, one, *slopes)
     draw(numbers, camera_at(np.array([0.0, -2, 0]), np.zeros(3), np.array([0.0, 0, 1]), width=4, height=4, focal=4), 0)
 
 

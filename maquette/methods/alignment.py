@@ -21,21 +21,23 @@ class Lexicon:
     def __init__(self, sources: Sequence[Sequence[str]], targets: Sequence[Sequence[str]], rounds: int = 5):
         self.sources: dict[str, int] = {NULL: 0}
         self.targets: dict[str, int] = {}
-        lines, columns, places, count = [], [], [], 0
+        read: list[int] = []
+        said: list[int] = []
+        reach: list[tuple[int, int]] = []  # of each word of the target, where its sentence begins in `read`, how long
+        size = 0
         for source, target in zip(sources, targets, strict=True):
-            if sum(map(len, lines)) + (len(source) + 1) * len(target) > MOST:
+            size += (len(source) + 1) * len(target)
+            if size > MOST:
                 break
-            read = [0, *(self.sources.setdefault(word, len(self.sources)) for word in source)]
-            said = [self.targets.setdefault(word, len(self.targets)) for word in target]
-            lines.append(np.tile(read, len(said)))
-            columns.append(np.repeat(said, len(read)))
-            places.append(np.repeat(np.arange(count, count + len(said)), len(read)))
-            count += len(said)
-        self.words = list(self.targets)
-        empty = np.zeros(0, np.int64)
-        keys = np.concatenate(lines or [empty]) * max(1, len(self.targets)) + np.concatenate(columns or [empty])
-        place = np.concatenate(places or [empty])
-        self.keys, pair = np.unique(keys, return_inverse=True)
+            reach += [(len(read), len(source) + 1)] * len(target)
+            read += [0, *(self.sources.setdefault(word, len(self.sources)) for word in source)]
+            said += [self.targets.setdefault(word, len(self.targets)) for word in target]
+        self.words, count = list(self.targets), len(said)
+        starts, lengths = np.array(reach, np.int64).reshape(-1, 2).T
+        place = np.repeat(np.arange(count), lengths)  # of the target's word, for each pair of words
+        within = np.arange(len(place)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        lines, columns = np.array(read, np.int64)[starts[place] + within], np.array(said, np.int64)[place]
+        self.keys, pair = np.unique(lines * max(1, len(self.targets)) + columns, return_inverse=True)
         owner = self.keys // max(1, len(self.targets))
         self.values = 1 / np.bincount(owner, minlength=len(self.sources))[owner]
         self.log_likelihoods = []

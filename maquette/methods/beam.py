@@ -103,10 +103,12 @@ def searching(
         logits = steps.go_on(tokens).float()
         if length <= least:
             logits[:, end] = NEVER
-        ways = (sums.flatten()[:, None] + logits.log_softmax(-1)).view(len(left), -1)
-        vocabulary = logits.shape[-1]
+        likeliest = logits.topk(min(2 * beams, logits.shape[-1]))  # no other token can be among the best of all rows
+        sure = likeliest.values - logits.logsumexp(-1, keepdim=True)
+        ways = (sums.flatten()[:, None] + sure).view(len(left), -1)
         best, places = ways.topk(min(2 * beams, ways.shape[1]))
-        parents, chosen = places // vocabulary, places % vocabulary
+        parents = places // sure.shape[1]
+        chosen = likeliest.indices.view(len(left), -1).gather(1, places)
         order = torch.arange(len(left), device=device)[:, None] * beams
         is_end = chosen == end
         going = (~is_end).long().argsort(dim=1, descending=True, stable=True)[:, :beams]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from maquette.kernels.adam import adam
+from maquette.kernels.exposing import expose_rays, expose_rays_backward
 
 STEP_SIZE = 0.002  # of Adam
 TINY = 1e-12
@@ -41,13 +42,13 @@ class Exposures:
 
     def of_rays(self, views: np.ndarray, places: np.ndarray) -> np.ndarray:
         """The matrix and the shading's factor (R, 13) of rays at places (R, 2) in 0..1, across and down, of views."""
-        factors = (self.shadings.reshape(len(self.shadings), -1)[views] * self._hats(places)).sum(1)
-        return np.column_stack([self.matrices[views].reshape(-1, 12), factors]).astype(np.float32)
+        found = np.empty((len(views), 13), np.float32)
+        expose_rays(self.matrices, self.shadings, views, places, found)
+        return found
 
     def step_by_rays(self, slopes: tuple[np.ndarray, np.ndarray]) -> None:
         """A step of Adam for all photographs, down what `slopes_of_rays` gave."""
-        for view, (by_matrix, by_shading) in enumerate(zip(*slopes, strict=True)):
-            self._move(view, by_matrix, by_shading)
+        self._move(slice(None), *(each.astype(np.float32) for each in slopes))
         self._centre()
 
     def slopes_of_rays(
@@ -58,22 +59,9 @@ class Exposures:
         Rays as `of_rays` takes them have colours (R, 3), and the loss derivatives by_shown (R, 3) by what their
         exposures make of these.
         """
-        exposures, shown = self.of_rays(views, places), np.column_stack([colours, np.ones(len(colours))])
-        by_matrix = (exposures[:, 12:] * by_shown)[:, :, None] * shown[:, None]
-        turned = np.einsum("rij,rj->ri", exposures[:, :12].reshape(-1, 3, 4), shown)
-        by_shading = (turned * by_shown).sum(1, keepdims=True) * self._hats(places)
-        found = np.zeros((len(self.matrices), 12)), np.zeros((len(self.matrices), POINTS**2))
-        np.add.at(found[0], views, by_matrix.reshape(-1, 12))
-        np.add.at(found[1], views, by_shading)
-        return found[0].reshape(-1, 3, 4), found[1].reshape(-1, POINTS, POINTS)
-
-    @staticmethod
-    def _hats(places: np.ndarray) -> np.ndarray:
-        """How much each point of the shading counts at places (R, 2), (R, POINTS^2)."""
-        across, down = (
-            (1 - np.abs(places[:, axis, None] * (POINTS - 1) - np.arange(POINTS))).clip(0) for axis in (0, 1)
-        )
-        return (down[:, :, None] * across[:, None]).reshape(len(places), -1)
+        found = np.zeros(self.matrices.shape), np.zeros(self.shadings.shape)
+        expose_rays_backward(self.of_rays(views, places), views, places, colours, by_shown, *found)
+        return found
 
     def step(self, view: int, by_matrix: np.ndarray, by_shading: np.ndarray) -> None:
         """A step of Adam for one photograph; then all together are brought back to changing nothing on average.
@@ -83,15 +71,17 @@ class Exposures:
         self._move(view, by_matrix, by_shading)
         self._centre()
 
-    def _move(self, view: int, by_matrix: np.ndarray, by_shading: np.ndarray) -> None:
+    def _move(self, view: int | slice, by_matrix: np.ndarray, by_shading: np.ndarray) -> None:
         self.steps[view] += 1
-        squares = (by_shading**2).mean(keepdims=True)
+        is_all = isinstance(view, slice)
+        squares = (by_shading**2).mean((1, 2) if is_all else None, keepdims=True)
+        steps = self.steps[:, None, None] if is_all else self.steps[view]
         for values, first, second, slopes, square in (
             (self.matrices, self.first, self.second, by_matrix, by_matrix**2),
             (self.shadings, self.shadings_first, self.shadings_second, by_shading, squares),
         ):
             values[view], first[view], second[view] = adam(
-                values[view], first[view], second[view], slopes, square, self.step_size, self.steps[view], TINY
+                values[view], first[view], second[view], slopes, square, self.step_size, steps, TINY
             )
 
     def _centre(self) -> None:

@@ -24,7 +24,7 @@ class DenoisingUNet(nn.Module):
     numbers of a token, the places at the bottom also look at tokens, of which those that are 0 say nothing. With
     `draft` the vector is also drawn out to so many channels over the places at the bottom, as a generator begins: where
     all is noise, a network of convolutions told the same everywhere hardly knows what belongs where. With `fine` the
-    answer is put together on so many channels at the full resolution, where the noisy pixels themselves come in again.
+    answer is corrected by so many channels at the full resolution, where the noisy pixels themselves come in again.
     """
 
     waves: Tensor
@@ -72,10 +72,9 @@ class DenoisingUNet(nn.Module):
         self.ups = nn.ModuleList(Up(narrow, wide) for wide, narrow in pairs)
         self.decoders = nn.ModuleList(stack(wide, blocks) for wide in widths[:-1])
         self.last = nn.GroupNorm(groups_of(width), width)
-        self.tail = convolution(width, (fine or channels) * shuffle**2)
-        self.noisy = convolution(channels, fine) if fine else None
-        self.answer = convolution(fine, channels) if fine else None
-        (self.answer or self.tail).weight.data.mul_(0.1)
+        self.tail = convolution(width, (channels + fine) * shuffle**2)
+        self.tail.weight.data[: channels * shuffle**2].mul_(0.1)
+        self.corrects = Corrects(channels, fine) if fine else None
         nn.init.normal_(self.together.weight, std=told**-0.5)
 
     def forward(
@@ -109,9 +108,7 @@ class DenoisingUNet(nn.Module):
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             y = decoder(up(y) + kept.pop(), told)
         y = F.pixel_shuffle(self.tail(F.silu(self.last(y))), self.shuffle)
-        if self.noisy is None or self.answer is None:
-            return y
-        return self.answer(F.silu(y + self.noisy(x)))
+        return y if self.corrects is None else self.corrects(y, x)
 
     def nothing(self, x: Tensor) -> Tensor:
         """The number that stands for no class, for each picture."""
@@ -160,6 +157,20 @@ class Draft(nn.Module):
     def forward(self, vector: Tensor) -> Tensor:
         drawn = self.second(F.silu(self.first(vector)))
         return self.mix(drawn.reshape(-1, self.channels, self.places, self.places))
+
+
+class Corrects(nn.Module):
+    """An answer (N, C + fine, H, W), whose last channels meet the noisy picture (N, C, H, W) and correct the first."""
+
+    def __init__(self, channels: int, fine: int):
+        super().__init__()
+        self.channels = channels
+        self.noisy = convolution(channels, fine)
+        self.answer = convolution(fine, channels)
+        self.answer.weight.data.mul_(0.1)
+
+    def forward(self, y: Tensor, x: Tensor) -> Tensor:
+        return y[:, : self.channels] + self.answer(F.silu(y[:, self.channels :] + self.noisy(x)))
 
 
 class Attention(nn.Module):

@@ -100,7 +100,7 @@ class EncoderDecoder(Seq2Seq):
         self.vocabulary, self.context, self.depth, self.width, self.heads = vocabulary, context, depth, width, heads
         self.wide, self.norm, self.dropout, self.start, self.end = wide or 4 * width, norm, dropout, start, start
         self.embedding = nn.Embedding(vocabulary, width)
-        sizes = {"width": width, "heads": heads, "wide": self.wide, "norm": norm, "dropout": dropout}
+        sizes: dict[str, Any] = {"width": width, "heads": heads, "wide": self.wide, "norm": norm, "dropout": dropout}
         self.encoder = nn.ModuleList([Block(**sizes, is_causal=False) for _ in range(depth)])
         self.decoder = nn.ModuleList([Block(**sizes, is_causal=True) for _ in range(depth)])
         last = nn.LayerNorm if norm == "before" else nn.Identity
@@ -136,15 +136,19 @@ class EncoderDecoder(Seq2Seq):
         return dropped(x, self.dropout) if self.training and self.dropout else x
 
     def new_cache(self, memory: Tensor, mask: Tensor | None, copies: int, places: int) -> DecoderCache:
-        sources = [block.remembered(memory) for block in self.decoder]
+        sources = [block.remembered(memory) for block in self.writers()]
         return DecoderCache(sources, mask, copies, min(places, self.context))
+
+    def writers(self) -> list["Block"]:
+        """The blocks of the decoder."""
+        return [block for block in self.decoder if isinstance(block, Block)]
 
     @torch.no_grad()
     def looks(self, source: Tensor, target: Tensor) -> Tensor:
         """What each place of target (T,) takes from each of source (S,): (depth, H, T, S), rows add up to 1."""
         memory = self.encode(source[None])
         x, found = self.placed(target[None], 0), []
-        for block in self.decoder:
+        for block in self.writers():
             x = block.attend_to_itself(x)
             asked = heads_of(block.ask(block.norm_cross(x) if self.norm == "before" else x), self.heads)
             keys, _ = block.remembered(memory)

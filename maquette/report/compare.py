@@ -17,9 +17,10 @@ from maquette.pages.pictures import inline_svg
 from maquette.report.page import _setting, question
 from maquette.report.words import best_name, direction, is_number, unit_of
 from maquette.settings import UserError
-from maquette.trained import Record, lost_needs, read_record
+from maquette.trained import Record, inside, lost_needs, read_record
 
 MOST_CURVES = 8
+SIDE_BY_SIDE = ("held_out", "view_scores", "depth", "film")  # pictures of scenes, which show the same views in all runs
 
 
 def compare_runs(folders: Sequence[Path], out: Path) -> Path:
@@ -46,6 +47,7 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Path:
             same_rows=_same_rows(runs),
             lost=[line for run in runs for line in lost_needs(run.folder, run.settings.get("needs", {}))],
             curves=_curves(runs, names),
+            pictures=_pictures(runs, names, out) if _same_rows(runs) else [],
             seconds=[
                 duration(sum(v for v in run.scores.get("seconds", {}).values() if is_number(v)) or None) for run in runs
             ],
@@ -53,6 +55,20 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Path:
     )
     write_text(out, page)
     return out
+
+
+def _pictures(runs: list[Record], names: list[str], out: Path) -> list[dict[str, Any]]:
+    """Pictures of the same view of the same data that at least two runs have, each with the way to its file."""
+    found: dict[str, dict[str, Any]] = {}
+    for run, name in zip(runs, names, strict=True):
+        for block in (block for blocks in run.findings.get("sections", {}).values() for block in blocks):
+            if block.get("kind") != "picture" or Path(str(block.get("file"))).stem not in SIDE_BY_SIDE:
+                continue
+            path = inside(run.folder, block["file"])
+            if way := link(path, out):
+                row = found.setdefault(path.stem, {"title": block.get("title", path.stem), "pictures": []})
+                row["pictures"].append({"name": name, "link": way})
+    return [found[name] for name in SIDE_BY_SIDE if name in found and len(found[name]["pictures"]) > 1]
 
 
 def link(target: Path, page: Path) -> str | None:

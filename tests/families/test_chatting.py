@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from maquette.data.text.tokenizers import Characters
+from maquette.data.text.tokenizers import Characters, Words
 from maquette.families.chatting import Voice, gained, remembered
 from maquette.families.language_models import held_out_loss
 from maquette.models.gpt import GPT
@@ -77,6 +77,12 @@ def test_what_is_gained_is_what_the_network_says_with_and_without(network):
 def test_what_cannot_be_written_is_left_out():
     made = gained(voice_of("lstm"), TOLD, CUES, ["cab", "zoo"], LEAD, BETWEEN, [2])
     assert np.isfinite(made[0, 0]) and np.isnan(made[0, 1])
+
+
+def test_words_that_are_not_known_are_left_out_whole():
+    voice = Voice(None, Words(["a", "great", "day", "."]))
+    assert voice.known("eat a great day .").split() == ["a", "great", "day", "."]
+    assert voice_of("lstm").known("a Bad cab!") == "a ad cab"
 
 
 def test_remembered_is_the_farthest_distance_in_a_row_above_its_error():

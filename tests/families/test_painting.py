@@ -30,7 +30,7 @@ def painter():
         vocabulary=wording.size, context=wording.context, size=8, width=4, text_width=16, depth=1, heads=2, numbers=6
     )
     prior = EmbeddingPrior(numbers=6, tokens=16, context=wording.context, width=16, depth=1)
-    decoder = DenoisingUNet(channels=3, size=8, width=8, vector=22, tokens=16, draft=4)
+    decoder = DenoisingUNet(channels=3, size=8, width=8, vector=38, tokens=16, draft=4)
     for network in (clip, prior, decoder):
         for weight in network.parameters():
             if not weight.any():
@@ -40,7 +40,7 @@ def painter():
 
 def test_parts_are_told_as_often_as_they_should_be():
     chance = (torch.arange(1000) + 0.5) / 1000
-    vector = torch.ones(1000, 2 + 3 + 4)
+    vector = torch.ones(1000, 2 + 3 + 8)
     left = left_of(Condition(None, vector, torch.ones(1000, 2, 5)), chance, (0.4, 0.25, 0.25, 0.1), 3, 4)
     embedding, text, tokens = left.vector[:, 2:5].any(1), left.vector[:, 5:].any(1), left.tokens.any(2).any(1)
     assert torch.equal(text, tokens) and left.vector[:, :2].all()  # how it was moved is always told
@@ -107,7 +107,7 @@ def test_pictures_of_a_seed_are_the_same_in_any_company(painter, monkeypatch):
 
 
 def test_embeddings_turn_along_the_arc():
-    ends = unit(torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0)))
+    ends = [unit(each) for each in torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0))]
     assert torch.allclose(turned(*ends, 0.0), ends[0], atol=1e-6)
     assert torch.allclose(turned(*ends, 1.0), ends[1], atol=1e-6)
     middle = turned(*ends, 0.5)
@@ -120,7 +120,7 @@ def test_a_picture_changed_by_no_words_stays_as_it_is():
     class Shrinks(nn.Module):
         """Behind noisy pictures of variance 1/4 around the vector's first number."""
 
-        classes, vector = 0, 22
+        classes, vector = 0, 38
 
         def __init__(self):
             super().__init__()
@@ -132,7 +132,7 @@ def test_a_picture_changed_by_no_words_stays_as_it_is():
     torch.manual_seed(0)
     clip = CLIP(vocabulary=300, context=5, size=8, width=4, text_width=16, depth=1, heads=2, numbers=6).eval()
     painter = Painter(clip, None, Shrinks(), SimpleNamespace(), KNOWN)
-    said = Said(torch.zeros(2, 1, 16), torch.zeros(2, 16), torch.eye(6)[:2])
+    said = Said(torch.zeros(2, 1, 16), torch.zeros(2, 32), torch.eye(6)[:2])
     pictures = torch.rand(2, 3, 8, 8) - 0.5
     same = painter.edited(pictures, said, said._replace(embedding=torch.eye(6)[2:4]), 0.0, steps=60)
     assert torch.allclose(same, pictures, atol=0.03)
@@ -140,4 +140,4 @@ def test_a_picture_changed_by_no_words_stays_as_it_is():
 
 def test_nothing_said_is_zeros():
     told = condition_of(None, torch.ones(2, 3), 3, 4)
-    assert told.vector.tolist() == [[1, 1, 1, 0, 0, 0, 0]] * 2 and not told.tokens.any()
+    assert told.vector.tolist() == [[1] * 3 + [0] * 8] * 2 and not told.tokens.any()

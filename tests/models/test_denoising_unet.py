@@ -53,6 +53,17 @@ def test_what_says_nothing_is_as_if_it_were_not_said():
     assert not torch.allclose(network(x, level, tokens=torch.ones(2, 3, 5)), untold, atol=1e-3)
 
 
+def test_a_vector_is_drawn_out_and_pixels_are_corrected():
+    network = lively(channels=3, size=32, vector=6, draft=4, fine=5)
+    x, level, vector = torch.randn(2, 3, 32, 32), torch.zeros(2), torch.randn(2, 6)
+    given = network(x, level, vector=vector)
+    assert given.shape == x.shape and not torch.allclose(network(x, level, vector=-vector), given, atol=1e-3)
+    drawn = network.drafted(vector)
+    assert drawn.shape == (2, 16, 8, 8) and drawn.std((2, 3)).min() > 1e-3  # other at each place
+    given.square().mean().backward()
+    assert all(weight.grad is not None and torch.isfinite(weight.grad).all() for weight in network.parameters())
+
+
 def test_attention_is_the_softmax_of_products():
     torch.manual_seed(0)
     attention = Attention(8, tokens=3).double()

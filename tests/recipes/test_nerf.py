@@ -17,10 +17,13 @@ from maquette.data.sets.turntable import distance, write_turntable
 from maquette.families.fields import along, field_drawer, largest_part, surface_of
 from maquette.families.scenes import prepare
 from maquette.graphics.cameras import camera_from
+from maquette.graphics.encodings import corner_of
 from maquette.graphics.rays import rays_of
+from maquette.kernels.painting import Learner, Numbers
 from maquette.methods.exposure import Exposures
 from maquette.models import HashField
 from maquette.recipes.nerf.data import Pixels, box_of, thinned
+from maquette.recipes.nerf.recipe import Cells
 from maquette.settings import UserError
 from maquette.viewing import Live
 
@@ -251,3 +254,33 @@ def test_bad_input_is_refused_in_a_sentence(clay, tmp_path, capsys, flags, words
         raise SystemExit(main(["run", "nerf", *data, *flags, "--out", str(tmp_path / "run")]))
     assert left.value.code == 2
     assert words in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_cells_looked_at_by_torch_are_those_of_the_kernels():
+    """A field with a thick ball in its middle: both mark its cells, and hardly any others."""
+    torch.manual_seed(0)
+    model = HashField(levels=2, rows=12, coarsest=8, finest=15, hidden=8, width=8, grid=16, step=0.1)
+    steps = np.linspace(-1, 1, 16)
+    z, y, x = np.meshgrid(steps, steps, steps, indexing="ij")
+    with torch.no_grad():
+        model.table.zero_()
+        corners = corner_of(torch.cartesian_prod(*[torch.arange(16)] * 3), 15, 4096)
+        ball = torch.from_numpy((np.sqrt(x**2 + y**2 + z**2) < 0.5).transpose(2, 1, 0).ravel().astype(np.float32))
+        model.table[1, corners, 0] = 20 * ball - 10
+        model.first.zero_()
+        model.first[0, 4], model.first[1, 4] = 1, -1
+        model.second.zero_()
+        model.second[0, 0], model.second[0, 1] = 1, -1
+    possible = np.ones(16**3, bool)
+    learner, cells = Learner(Numbers.of(model), 16, possible), None
+    for _ in range(12):
+        learner.look(np.random.default_rng(0), 1)
+    by_kernels = model.bits.clone()
+    cells = Cells(model, possible)
+    for _ in range(12):
+        cells.look(np.random.default_rng(1))
+    marked = [np.unpackbits(bits.numpy(), bitorder="little").astype(bool) for bits in (by_kernels, model.bits)]
+    inside = np.sqrt(x**2 + y**2 + z**2).ravel() < 0.35
+    assert marked[0][inside].all() and marked[1][inside].all()
+    assert (marked[0] != marked[1]).mean() < 0.05 and marked[0].mean() < 0.3
+    assert cells.share == pytest.approx(marked[1].mean())

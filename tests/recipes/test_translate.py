@@ -159,4 +159,7 @@ def test_bad_input_is_one_sentence(tmp_path, capsys):
     assert main([*command, "--source", str(one), "--target", str(other)]) == 2
     assert "holds 1 different text to learn from" in capsys.readouterr().err
     assert main([*command, "--source", str(one)]) == 2
+    assert "--source and --target name two files of lines; give both" in capsys.readouterr().err
+    assert main([*command, "--source", str(one), "--target", str(tmp_path / "c.txt")]) == 2
+    assert "c.txt: there is no such file" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

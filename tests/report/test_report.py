@@ -9,6 +9,7 @@ import pytest
 
 from maquette.figures import tables, training
 from maquette.figures.style import save
+from maquette.files import write_json
 from maquette.report import compare_runs, write_gallery, write_report
 from maquette.report.words import verdict
 from maquette.settings import UserError
@@ -421,3 +422,20 @@ def test_gallery_grows(run, tmp_path):
 
 def test_gallery_of_nothing(tmp_path):
     read(write_gallery([], tmp_path / "gallery.html"))
+
+
+def test_scenes_of_the_same_photographs_lie_side_by_side(tmp_path):
+    """Pictures of the same views, linked; not where runs were scored on other data."""
+    for name, digest in (("one", "ab"), ("other", "ab"), ("stranger", "cd")):
+        folder = tmp_path / name
+        (folder / "pictures").mkdir(parents=True)
+        block = {"kind": "picture", "file": "pictures/held_out.svg", "title": "Views", "caption": ""}
+        (folder / "pictures" / "held_out.svg").write_text("<svg/>", encoding="utf-8")
+        known = {"format": 1, "recipe": "splat", "settings": {}, "data": {"sha256": digest}}
+        write_json(folder / "settings.json", known)
+        write_json(folder / "findings.json", {"framing": {}, "sections": {"predict": [block]}})
+        write_json(folder / "scores.json", {"recipe": "splat", "scores": {"psnr": 30.0}, "baselines": {}})
+    page = compare_runs([tmp_path / "one", tmp_path / "other"], tmp_path / "compare.html").read_text(encoding="utf-8")
+    assert "Side by side" in page and "one/pictures/held_out.svg" in page and "other/pictures/held_out.svg" in page
+    page = compare_runs([tmp_path / "one", tmp_path / "stranger"], tmp_path / "no.html").read_text(encoding="utf-8")
+    assert "Side by side" not in page

@@ -61,7 +61,7 @@ PLACES = {"behind": "ruk", "near": "apu", "under": "sub", "above": "tir"}
 NUMBERS = {"two": "dua", "three": "tria", "four": "kara"}
 TIMES = {"today": "hodi", "yesterday": "hieri", "often": "multe"}
 OBJECT, PLACE, PLURAL, PAST, MANY = "n", "sh", "ki", "ta", "mo"  # endings
-PARTS = {"train": 6_000, "val": 200, "test_invented": 500}
+PARTS = {"train": 6_000, "val": 200, "test_invented": 300}
 ENGLISH, INVENTED = "en", "inv"
 
 

@@ -68,9 +68,9 @@ def frame(settings: Settings) -> Framing:
         inputs="a line of a conversation",
         outputs="the answers of ELIZA, an RNN, an LSTM and a GPT",
         score="bits_per_byte",
-        headline="Bits a byte: {rnn|bits_per_byte} for the RNN, {lstm|bits_per_byte} for the LSTM, {bits_per_byte} for "
-        "the GPT. What they were told they remember over {rnn|remembered_words}, {lstm|remembered_words} and "
-        "{remembered_words}, ELIZA over {eliza|remembered_words}.",
+        headline="Bits a byte: RNN {rnn|bits_per_byte}, LSTM {lstm|bits_per_byte}, GPT {bits_per_byte}. Words over "
+        "which they remember what they were told: RNN {rnn|remembered_words}, LSTM {lstm|remembered_words}, GPT "
+        "{remembered_words}, ELIZA {eliza|remembered_words}.",
     )
 
 
@@ -116,7 +116,7 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
     run.fact("A question is put as", repr(manner.before + "..." + manner.between))
     run.fact("An answer ends with", repr(manner.stop))
     run.table("What is asked for", pd.DataFrame([[f.cue, f.word] for f in facts], columns=["after", "the word"]))
-    processing = {"manner": list(manner), "words": words, "fillers": [list(filler) for filler in fillers]}
+    processing = {"manner": list(manner), "known": words, "fillers": [list(filler) for filler in fillers]}
     return Prepared(data.split, test, facts, fillers, paragraph, questions, processing)
 
 
@@ -152,7 +152,7 @@ def score(model: None, prepared: Prepared, fitted: Fitted, settings: Settings, r
         factors[name] = tokens / (math.log(2) * size)
         rows[name]["bits_per_byte"] = voice.bits_per_byte(prepared.test)
     report.show_learning(run.needed, factors, run)
-    words = prepared.processing["words"]
+    words = prepared.processing["known"]
     with run.section("predict"):
         distances, gains = report.measure_memory(voices, prepared.facts, prepared.fillers, run)
         for name, gain in gains.items():
@@ -163,12 +163,13 @@ def score(model: None, prepared: Prepared, fitted: Fitted, settings: Settings, r
         conversation = Conversation(script, voices, manner, TalkOptions(seed=settings.seed))
         talk = [(line, conversation.replies(line)) for line in (prepared.paragraph, *prepared.questions)]
         report.show_talk(talk, words, run)
-        report.show_made_up(voices, prepared.questions[0], prepared.paragraph, manner, set(words["text"]), run)
+        if prepared.paragraph == PARAGRAPH:
+            report.show_made_up(voices, QUESTIONS[0], PARAGRAPH, manner, set(words["text"]), run)
         report.show_four(run.needed, rows, run)
     for name, voice in voices.items():
         rows[name][SPEED] = speed(voice, manner.before + prepared.questions[0] + manner.between)
     rows["eliza"][SPEED] = report.speed_of_rules(script, prepared.questions)
-    units = {"bits_per_byte": "bits", "remembered_words": "words", SPEED: "letters/s"}
+    units = {SPEED: "letters/s"}
     youngest = rows.pop("gpt")
     return Scores(youngest, {**rows, "gzip": {"bits_per_byte": gzip_bits(prepared.split)}}, units)
 

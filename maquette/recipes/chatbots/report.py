@@ -10,7 +10,7 @@ import pandas as pd
 
 from maquette.data.text.tokenizers import WORDS
 from maquette.families.blocks import Block, fact, heading, picture, table
-from maquette.families.chatting import Said, Voice, gained, voice_of
+from maquette.families.chatting import CUT, Said, Voice, gained, voice_of
 from maquette.figures.distances import over_distance
 from maquette.methods.eliza import Eliza
 from maquette.methods.eliza_reading import read_script
@@ -29,9 +29,9 @@ FLAT = 0.1  # bits on either side of 0 that the figure shows at least
 A_LINE = 8  # words of other text that ELIZA hears at a time
 TIMED = 0.05  # seconds for which ELIZA is asked for its speed
 ORIGINS = {
-    "said": "stands in what was said before",
-    "known": "stands in the training text or the script, though not in what was said",
-    "made up": "stands in neither",
+    "said": "said before",
+    "known": "of the text or script",
+    "made up": "in neither",
 }
 
 
@@ -70,7 +70,7 @@ def script_of(trained: Trained) -> Script:
 def origins(answer: str, said: set[str], known: set[str]) -> list[tuple[str, str]]:
     """The words of an answer, each with where it is from."""
     found = []
-    for word in WORDS.findall(answer):
+    for word in WORDS.findall(answer.removesuffix(CUT)):
         small = word.lower()
         is_known = small in known or not word[0].isalpha()
         found.append((word, "said" if small in said else "known" if is_known else "made up"))
@@ -116,7 +116,7 @@ def show_talk(talk: list[tuple[str, dict[str, Said]]], words: dict[str, list[str
     for number, (line, block) in enumerate(drawings(talk, words)):
         if number:
             run.block({**block, "title": line, "caption": block["caption"] if number == 1 else ""}, block["name"])
-    run.table("Where their words are from", pd.DataFrame(counted(talk, words)), "Words of all answers together.")
+    run.table("Where their words are from", pd.DataFrame(counted(talk, words)), "Parts of all words.")
 
 
 def counted(talk: list[tuple[str, dict[str, Said]]], words: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -162,7 +162,7 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
 
     rules: words of its script, which tell nothing.
     """
-    rows = []
+    rows: list[tuple[int, str, str]] = []
     telling = set(words_of(paragraph)) - rules
     for filler in fillers:
         eliza = Eliza(script)
@@ -174,7 +174,10 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
             others |= set(words_of(line))
             reply = eliza.reply(line)
             if reply.source == "memory" and (telling - others) & set(words_of(reply.text)):
-                rows.append([min(start + A_LINE, len(filler.words)), line, reply.text])
+                rows.append((min(start + A_LINE, len(filler.words)), line, reply.text))
+    if not rows:
+        run.say("ELIZA never came back to the paragraph: its MEMORY kept nothing of it, or was not asked for it.")
+        return 0
     rows.sort(key=lambda row: row[0])
     run.table(
         "When ELIZA comes back to the paragraph",
@@ -182,7 +185,7 @@ def show_comeback(script: Script, rules: set[str], paragraph: str, fillers: list
         "Its MEMORY keeps sentences with one keyword, and says the oldest when no other keyword is heard and its "
         "counter stands at 4. Nothing fades; but each is said once, then it is gone.",
     )
-    return max((int(row[0]) for row in rows), default=0)
+    return rows[-1][0]
 
 
 def measure_memory(
@@ -191,10 +194,10 @@ def measure_memory(
     """Distances, and for each network the bits (D, F) by which words are likelier for having been told."""
     farthest = len(fillers[0].words)
     distances = distances_up_to(farthest)
+    told, cues, words = ([fact[place] for fact in facts] for place in range(3))
     gains = {}
     for name, voice in voices.items():
-        parts = [list(each) for each in zip(*facts, strict=True)]
-        made = [gained(voice, *parts, each.lead, each.words, distances) for each in fillers]
+        made = [gained(voice, told, cues, words, each.lead, each.words, distances) for each in fillers]
         mean = np.mean(made, axis=0)
         gains[name] = mean[:, ~np.isnan(mean).any(0)]
         if gains[name].shape[1] < len(facts):
@@ -262,14 +265,14 @@ def show_four(needed: dict[str, Trained], rows: dict[str, dict[str, float]], run
         told.append(
             {
                 "": name,
-                "what it is": "rules" if network is None else f"{trained.recipe}, {type(network).__name__}",
+                "recipe": trained.recipe,
                 "tokens": "words" if network is None else trained.settings["tokenizer"],
                 "weights": count,
                 "bits a byte": rows[name].get("bits_per_byte"),
                 "remembers, words": rows[name]["remembered_words"],
             }
         )
-    run.table("The four", pd.DataFrame(told), "How fast each writes stands among the scores.")
+    run.table("The four", pd.DataFrame(told), "Among the scores, this model is the GPT.")
 
 
 def speed_of_rules(script: Script, questions: list[str]) -> float:

@@ -34,4 +34,4 @@ def explain(trained: Trained, inputs: Iterable[str], options: TalkOptions) -> It
     """The same as a page, with where each word of an answer is from."""
     conversation = Conversation.of(trained, options)
     lines = lines_of(inputs) or [""]
-    yield from compared([(line, conversation.replies(line)) for line in lines], trained.processing["words"])
+    yield from compared([(line, conversation.replies(line)) for line in lines], trained.processing["known"])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import label, maximum_filter
 
 from maquette.families.scenes import Placed
 from maquette.families.views import DEPTH, Seen
@@ -58,12 +58,14 @@ def box_of(train: list[Seen], points: np.ndarray) -> Box:
             raise UserError("No place is seen by two pictures: their cameras look at nothing together.")
         return Box(_three(middle), half, True, NEAR_PART, possible)
     half = FIRST_REACH * float(distances.min())
-    found = seen_places(train, middle, half, COARSE).nonzero()[0]
-    if not len(found):
+    parts, count = label(seen_places(train, middle, half, COARSE).reshape([COARSE] * 3))
+    if not count:
         raise UserError(
             "No place is seen by two pictures and shown by none as transparent: cameras, or transparency, are wrong."
         )
-    cells = np.stack([found % COARSE, found // COARSE % COARSE, found // COARSE**2], 1)
+    # what few cameras see may be left beside the thing itself, which is the largest part
+    largest = np.bincount(parts.ravel())[1:].argmax() + 1
+    cells = np.argwhere(parts == largest)[:, ::-1]
     low, high = cells.min(0), cells.max(0) + 1
     middle = middle + ((low + high) / COARSE - 1) * half
     half = MARGIN * half * float((high - low).max()) / COARSE

@@ -287,7 +287,7 @@ class Cells:
 
     def __init__(self, model: HashField, possible: np.ndarray):
         self.model, self.places = model, np.flatnonzero(possible)
-        self.values = np.where(possible, np.float32(10 * OCCUPIED), np.float32(0))
+        self.values = np.where(possible, np.float32(1.1 * OCCUPIED), np.float32(0))
         self.mark()
 
     @torch.no_grad()

@@ -31,7 +31,7 @@ def show_field(model: Field, draw: Drawer, judge: Judge, scores: ViewScores, nea
         show_exposures(judge.exposures, judge.train, run)
     show_encodings(judge.train[0], run)
     with run.section("predict"):
-        chosen = show_held_out(draw, judge, scores, run)
+        chosen = show_held_out(draw, judge, scores, nearest, run)
         view = chosen[len(chosen) // 2]
         drawn = draw(view.camera)
         picture = drawn.picture.transpose(1, 2, 0).clip(0, 1)

@@ -166,7 +166,7 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
     test, valid, train = order[:tested], order[tested : tested + checked], order[tested + checked :]
     if data.test is not None:
         test = [int(number) for number in run.random("test").permutation(len(data.test))]
-    test = choose_test(source.clean.entries, test[: settings.judged])
+    test = choose_test(source.clean.entries, test)
     run.fact("Training pictures", len(train))
     run.fact("Validation pictures", len(valid))
     run.fact("Test pictures", len(test))

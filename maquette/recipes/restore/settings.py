@@ -39,7 +39,6 @@ class Settings(BaseSettings):
     width: int = option(32, "unet: channels at the highest resolution", ge=8, le=512, multiple_of=8)
     colour: Literal["auto", "grey", "colour"] = option("auto", "one channel or three; auto: grey if all pictures are")
     test: str | None = option(None, "pictures for the scores, a folder or zip; a fifth of the data if not given")
-    judged: int | None = option(None, "most test pictures for the scores; all of them if not set", "pictures", ge=2)
     patch: int = option(64, "side of the patches it learns from", "pixels", ge=16, le=1024)
     batch_size: int = option(8, "patches a step", ge=1)
     steps: int = option(2500, "batches it learns from", ge=1)
@@ -76,6 +75,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 0.001,
         "colour": "colour",
     },
-    "brief": {"width": 16, "judged": 12},
+    "brief": {"width": 16},
     "full": {"width": 96, "patch": 128, "batch_size": 64, "steps": 100_000, "learning_rate": 0.0025},
 }

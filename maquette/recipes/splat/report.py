@@ -17,7 +17,7 @@ def show_scene(model: Gaussians, draw: Drawer, judge: Judge, scores: ViewScores,
     if judge.exposures is not None:
         show_exposures(judge.exposures, judge.train, run)
     with run.section("predict"):
-        chosen = show_held_out(draw, judge, scores, run)
+        chosen = show_held_out(draw, judge, scores, nearest, run)
         show_view(model, draw, chosen[len(chosen) // 2], run)
         show_film(draw, [view.camera for view in judge.test], run)
 

@@ -1,7 +1,7 @@
 """Words to mix: subjects, actions and styles, found in captions; and prompts from what users give."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 
@@ -11,19 +11,27 @@ from maquette.settings import UserError
 COMMON = 60  # words that are looked at
 LOOKED = 6000  # captions that are
 LEAST, MOST = 0.01, 0.6  # parts of the captions that a word stands in
-TOGETHER = 0.25  # of what chance would give: words that stand together more rarely exclude each other
+TOGETHER = 0.6  # of what chance would give: words that stand together more rarely exclude each other
+ALIKE = 0.3  # cosine of the counts of their neighbours, from which words fill the same place
 GROUP = 6  # words of a list, at most
+# words that join others, and are no answer to what is to be drawn
+SMALL = frozenset((
+    "the", "and", "with", "for", "from", "into", "near", "over", "under", "through", "while", "are",
+    "has", "who", "its", "his", "her", "their", "this", "that", "down", "behind",
+))  # fmt: skip
 KINDS = ("subjects", "actions", "styles")
 
 
 def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Lists of words that exclude each other in captions, the fullest ones: `subjects`, `actions`, `styles`.
+    """Lists of words that fill one place in captions, the fullest ones: `subjects`, `actions`, `styles`.
 
-    Words such as red and blue hardly ever stand in one caption, so they answer one question. Actions are the list with
-    most words in -ing; subjects that whose words stand last. A list may be empty.
+    Words such as red and blue have the same neighbours, and hardly ever stand in one caption. Actions are the list with
+    most words in -ing; subjects that whose words have plurals, or stand last. A list may be empty.
     """
     bags = [words_of(text) for text in texts[:LOOKED]]
-    counts = Counter(word for bag in bags for word in set(bag) if word.isalpha() and len(word) > 2)
+    counts = Counter(
+        word for bag in bags for word in set(bag) if word.isalpha() and len(word) > 2 and word not in SMALL
+    )
     known = [word for word, count in counts.most_common(COMMON) if LEAST <= count / max(len(bags), 1) <= MOST]
     if not known:
         return {kind: [] for kind in KINDS}
@@ -32,17 +40,40 @@ def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
     for row, bag in enumerate(bags):
         has[row, [places[word] for word in set(bag) if word in places]] = 1
     share = has.mean(0)
-    excludes = (has.T @ has) / len(bags) < TOGETHER * np.outer(share, share)
+    alike = neighbours(bags, places)
+    fits = ((has.T @ has) / len(bags) < TOGETHER * np.outer(share, share)) & (alike > ALIKE)
     groups: list[list[int]] = []
     for word in range(len(known)):
-        fitting = [group for group in groups if all(excludes[word, other] for other in group)]
+        fitting = [group for group in groups if all(fits[word, other] for other in group)]
         if fitting:
-            max(fitting, key=len).append(word)
+            max(fitting, key=lambda group: float(alike[word, group].mean())).append(word)
         else:
             groups.append([word])
     groups = sorted((g for g in groups if len(g) > 1), key=lambda g: -float(share[g].sum()))[:4]
     named = [[known[word] for word in group] for group in groups]
+    named = [list(dict.fromkeys(single_of(word, counts) for word in group)) for group in named]
     return {kind: group[:GROUP] for kind, group in zip(KINDS, as_kinds(named, bags), strict=True)}
+
+
+def single_of(word: str, known: Container[str]) -> str:
+    """The word without the ending of a plural, if that is a word as well."""
+    return next((each for each in (word[:-1], word[:-2]) if word.endswith("s") and each in known), word)
+
+
+def neighbours(bags: Sequence[Sequence[str]], places: dict[str, int]) -> np.ndarray:
+    """Cosines (W, W) of how often words have which word before and behind them."""
+    columns: dict[tuple[int, str], int] = {}
+    counts: Counter[tuple[int, int]] = Counter()
+    for bag in bags:
+        for before, word, behind in zip(["", *bag], bag, [*bag[1:], ""], strict=False):
+            if word in places:
+                for side, other in enumerate((before, behind)):
+                    counts[places[word], columns.setdefault((side, other), len(columns))] += 1
+    rows = np.zeros((len(places), max(len(columns), 1)), np.float32)
+    for (row, column), count in counts.items():
+        rows[row, column] = count
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows @ rows.T
 
 
 def as_kinds(groups: list[list[str]], bags: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -51,10 +82,15 @@ def as_kinds(groups: list[list[str]], bags: Sequence[Sequence[str]]) -> list[lis
     acting = max(rest, key=lambda group: sum(word.endswith("ing") for word in group), default=[])
     actions = acting if any(word.endswith("ing") for word in acting) else []
     rest = [group for group in rest if group is not actions]
-    last = {word for bag in bags for word in bag[-1:]}
-    subjects = max(rest, key=lambda group: late(group, bags) + len(last & set(group)) / len(group), default=[])
+    known = {word for bag in bags for word in bag}
+    subjects = max(rest, key=lambda group: (plurals(group, known), late(group, bags)), default=[])
     rest = [group for group in rest if group is not subjects]
     return [subjects, actions, rest[0] if rest else []]
+
+
+def plurals(group: Sequence[str], known: set[str]) -> float:
+    """The part of some words that the captions have in the plural as well: things have one."""
+    return float(np.mean([bool({f"{word}s", f"{word}es"} & known) for word in group]))
 
 
 def late(group: Sequence[str], bags: Sequence[Sequence[str]]) -> float:

@@ -20,7 +20,7 @@ from maquette.families.classifiers import Chance
 from maquette.families.diffusing import MOVES, Condition, Diffuser, chain_of, train_denoiser
 from maquette.families.generating import Growth, Pictures, to_unit
 from maquette.families.painting import left_of, painter_of
-from maquette.families.priors import PriorTraining, Said, even, said_by
+from maquette.families.priors import POOLED, PriorTraining, Said, even, said_by
 from maquette.figures.training import losses
 from maquette.models.clip import CLIP
 from maquette.models.denoising_unet import DenoisingUNet, shuffle_for
@@ -34,7 +34,7 @@ from maquette.steps import Fitted, Framing, Scores
 from maquette.trained import Trained, read_settings
 from maquette.training import Batches
 
-SEEN = 120_000  # pictures that the decoder looks at, unless `epochs` is set
+SEEN = 110_000  # pictures that the decoder looks at, unless `epochs` is set
 FEW = 5000  # training pictures below which some are moved
 VALIDATED = 64  # validation pictures whose noise is told while training goes on
 GROWN, MOMENTS = 16, 12  # samples of the film of training, and how often they are made
@@ -44,6 +44,7 @@ DRAFT = 24  # channels of the draft that the decoder makes of what it is told
 FINE = 12  # channels of the decoder at the full resolution
 PRIOR_RATE = 0.002
 GUIDANCE = 2.0
+STEPS, FEW_STEPS = 18, 8  # of the way back; few where little is judged
 
 Networks = dict[str, DenoisingUNet | EmbeddingPrior]
 
@@ -113,6 +114,8 @@ def collect(settings: Settings, run: Run) -> Collected:
     run.fact("CLIP", "trained first" if settings.clip is None else settings.clip)
     if (clip.source.get("sha256") or "") != (run.source.get("sha256") or ""):
         run.warn(f"The clip run {clip.folder} has learnt from other data: it may know little of these pictures.")
+    elif settings.most_pictures not in (None, theirs["most_pictures"]) and "test" not in captions.parts:
+        run.warn("The clip run took others of the pictures: it may have seen some that are kept for the scores here.")
     return Collected(captions, clip)
 
 
@@ -141,7 +144,7 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
         "schedule": "cosine" if settings.levels == "cosine" else "linear",
         "spread": round(float(to_unit(parts.train.pictures[:5000]).std()), 4),
         "solver": "ddim" if follows_chain else "dpm",
-        "steps": 50 if follows_chain else 18,
+        "steps": 50 if follows_chain else FEW_STEPS if settings.judged < report.BRIEF else STEPS,
         "guidance": GUIDANCE,
         "is_moved": part_moved(len(parts.train), settings) > 0,
         "mixed": mixed_words([text for texts in parts.train.texts for text in texts[:1]]),
@@ -161,7 +164,7 @@ def build(prepared: Prepared, settings: Settings) -> Networks:
         width=settings.width,
         blocks=settings.blocks,
         shuffle=shuffle_for(size),
-        vector=moves + clip.numbers + clip.text_width,
+        vector=moves + clip.numbers + POOLED * clip.text_width,
         tokens=clip.text_width,
         draft=DRAFT,
         fine=FINE,

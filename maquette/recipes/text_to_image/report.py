@@ -48,7 +48,7 @@ def show_idea(settings: Settings, run: Run) -> None:
             "z_t and z_i are what CLIP makes of words and of a picture. The prior draws z_i for words, the decoder "
             f"draws the picture x. While it learns it is told both in {both} parts, z_i in {embedding}, the words in "
             f"{text} and nothing in {nothing}, so that it can draw from each of them, and be guided by the difference. "
-            "The words go in twice: pooled to one vector, and token by token, which the decoder looks at by cross "
+            "The words go in twice: as one vector, and token by token, which the decoder looks at by cross "
             "attention."
         )
         run.say(
@@ -187,7 +187,7 @@ def show_prompts(made: Tensor, prompts: Prompts, right: np.ndarray | None, run: 
 
 def show_pictures(painter: Painter, parts: CaptionParts, verdict: Verdict, count: int, seed: int, run: Run) -> None:
     is_brief = count < BRIEF
-    show_guidance(painter, parts, verdict, 8 if is_brief else 48, seed, run)
+    show_guidance(painter, parts, verdict, 4 if is_brief else 48, seed, run)
     show_way(painter, parts, 4 if is_brief else FILMED, seed, run)
     show_variations(painter, parts, seed, run)
     show_ways_between(painter, parts, seed, run)
@@ -262,19 +262,20 @@ def show_ways_between(painter: Painter, parts: CaptionParts, seed: int, run: Run
     prompts = prompts_of(parts.test, 4)
     seen = painter.seen(prompts.pictures)
     meant = painter.embeddings(painter.said(prompts.texts), seed)
-    strips = {}
-    for name, ends, (first, last) in (
-        ("pictures", seen, (0, 1)), ("pictures ", seen, (2, 3)), ("texts", meant, (0, 1)), ("texts ", meant, (2, 3)),
-    ):  # fmt: skip
-        between = torch.cat([turned(ends[first, None], ends[last, None], at) for at in np.linspace(0, 1, SHOWN)])
-        made = painter.painted_from(painter.told(None, between), noise(1, prompts.pictures.shape[1:], seed + 3))
-        strips[name] = beside(pixels_of(made), SHOWN)
+    strips, pairs = {}, [(first, first + 1) for first in (0, 2) if first + 1 < len(prompts)]
+    for name, ends in (("pictures", seen), ("texts", meant)):
+        for first, last in pairs:
+            between = torch.cat([turned(ends[first, None], ends[last, None], at) for at in np.linspace(0, 1, SHOWN)])
+            made = painter.painted_from(painter.told(None, between), noise(1, prompts.pictures.shape[1:], seed + 3))
+            strips[f"{name}, {first + 1} to {last + 1}"] = beside(pixels_of(made), SHOWN)
+    if not strips:
+        return
+    told = "; ".join(f"{number}: {text}" for number, text in enumerate(prompts.texts, 1))
     run.picture(
         "between",
         rows(strips, most_height=1.0),
         "Between pictures, and between texts",
-        "One noise for each row, and embeddings on the arc from one to the other. Their captions: "
-        f"{prompts.texts[0]} - {prompts.texts[1]}; {prompts.texts[2]} - {prompts.texts[3]}.",
+        f"One noise for each row, and embeddings on the arc from one to the other. Their captions: {told}.",
     )
 
 

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     caption: str | None = option(None, "column in which captions stand; found if not given")
     size: int | None = option(None, "side to which pictures are cropped and shrunk; 32", "px", ge=8, le=256)
     most_pictures: int | None = option(None, "use at most so many pictures, drawn at random", ge=20)
-    width: int = option(56, "channels of the decoder at the first resolution, twice as many below", ge=8, le=1024)
+    width: int = option(32, "channels of the decoder at the first resolution, twice as many below", ge=8, le=1024)
     blocks: int = option(1, "blocks of the decoder at each resolution, on the way down and up", ge=1, le=16)
     told: str = option(
         "40,25,25,10", "parts of the training in which both, the embedding, the text, nothing is told, for guidance"
@@ -103,7 +103,8 @@ OPTIONS: dict[str, type[Options]] = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"most_pictures": 1500, "epochs": 2, "width": 16, "batch_size": 32, "judged": 16},
+    "small": {"most_pictures": 1500, "epochs": 1, "width": 16, "batch_size": 32, "judged": 8},
+    "brief": {"judged": 48},
     "course": {
         "told": "45,45,5,5",
         "prediction": "noise",

@@ -47,7 +47,7 @@ from maquette.training import Average, Total, choose_threads, flat_then_linear, 
 SOURCE = "multi30k"
 ROUNDS = 10  # over the training pairs, where the settings leave it open
 SMOOTHING = 0.1  # part of each target that is spread over all tokens
-WARM = 0.03  # part of training in which the learning rate rises, nearly
+WARM = {"muon": 30, "adamw": 300}  # steps in which the learning rate rises, a tenth of all at most
 MOMENTS = 20  # times that the losses are logged
 TRIALS = 8  # times that something is translated while it learns
 WATCHED, TRIED = 200, 100  # pairs of the curve of the loss, and of that of BLEU
@@ -206,7 +206,7 @@ def optimizers_for(model: EncoderDecoder, kind: str, rate: float) -> Together:
     rest = [weight for weight in model.parameters() if id(weight) not in known]
     return Together(
         Muon(matrices, rate),
-        AdamW([model.embedding.weight], 0.25 * rate, betas=(0.9, 0.99)),
+        AdamW(model.embedding.parameters(), 0.6 * rate, betas=(0.9, 0.99)),
         AdamW(rest, 0.1 * rate, betas=(0.9, 0.99)),
     )
 
@@ -223,15 +223,18 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
     run.fact("Batches a round", len(batches))
     run.fact("Learning rate", rate)
     run.fact("Optimizer", "Muon for matrices, AdamW for the rest" if settings.optimizer == "muon" else "AdamW")
+    warm = min(WARM[settings.optimizer], max(1, steps // 10))
     optimizer, average = optimizers_for(model, settings.optimizer, rate), Average(model)
     total, trials = Total(run.device), Trials()
     run.keep(model=model, optimizer=optimizer, average=average, batches=batches, total=total, trials=trials)
+    network = average.network
+    assert isinstance(network, EncoderDecoder)
     watched = prepared.tokens(prepared.material.watched.spread(WATCHED))
     tried = prepared.material.watched.spread(TRIED)
     model.train()
     for step in run.loop(steps):
         batch = next(batches)
-        optimizer.scale(min(flat_then_linear(step.progress), 0.1 + step.progress / WARM))
+        optimizer.scale(flat_then_linear(step.progress) * min(1.0, step.number / warm))
         states = model.decode(batch.inputs, model.encode(batch.source, batch.mask), batch.mask)
         said = batch.targets != IGNORED
         loss = smoothed_cross_entropy(states[said], model.embedding.weight, batch.targets[said], SMOOTHING)
@@ -240,10 +243,9 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
         average.update(step.number)
         total.add(loss, batches.total)
         if trials.is_moment(step.progress) or step.is_last:
-            network = average.network
             run.log(step, loss=total.mean(), valid_loss=held_out_loss(network, *watched, prepared.ends))
         if (trials.is_due(step.progress) or step.is_last) and run.is_main:
-            found, outputs = translated(average.network, prepared, tried, beams=1)
+            found, outputs = translated(network, prepared, tried, beams=1)
             trials.rows.append([step.number, found.bleu, found.chrf, outputs[0]])
     average.restore()
     model.eval()

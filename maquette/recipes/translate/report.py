@@ -93,8 +93,8 @@ def show_by_length(test: Part, outputs: Mapping[str, Sequence[str]], run: Run) -
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, BUCKETS + 1)).astype(int))
     names, counts, scores = [], [], {name: [] for name in outputs}  # type: ignore[var-annotated]
     for place, (low, high) in enumerate(zip(edges, [*edges[1:-1], edges[-1] + 1], strict=False)):
-        rows = np.flatnonzero((lengths >= low) & (lengths < high)) if len(edges) > 1 else np.arange(len(lengths))
-        if not len(rows) or place >= max(1, len(edges) - 1):
+        rows = np.flatnonzero((lengths >= low) & (lengths < high)).tolist()
+        if not rows or place >= max(1, len(edges) - 1):
             continue
         names.append(f"{low}" if high - low == 1 else f"{low} to {high - 1}")
         counts.append(len(rows))

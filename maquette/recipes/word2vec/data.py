@@ -105,7 +105,7 @@ def rows_of(table: TokenTable, words: Sequence[str]) -> Tensor:
     """The embeddings of words (N, width): of a word in pieces their mean; of what cannot be written noughts."""
     made = torch.zeros(len(words), table.vectors.shape[1])
     for place, word in enumerate(words):
-        tokens = [token for token in table.tokenizer.encode(word).tolist() if token != table.tokenizer.unknown]
+        tokens = [token for token in table.tokenizer.encode(word).tolist() if token != table.unknown]
         if tokens:
             made[place] = table.vectors[tokens].mean(0)
     return made
