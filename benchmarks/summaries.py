@@ -22,7 +22,7 @@ def measure() -> list[Row]:
 
 def beside_trainer(folder: Path) -> list[Row]:
     """The same folder, pairs, batch size, steps and rate; all of each program's time, its start and summaries too."""
-    sizes = ["--data", "dialogsum", "--judged", str(JUDGED)]
+    sizes = ["--data", "dialogsum", "--judged", str(JUDGED), "--batch-size", "16", "--context", "256"]
     first = ["run", "summarise", *sizes, "--seconds", str(PRETRAINED), "--out", str(folder / "first")]
     run_process([*MAQUETTE, *first])
     small = folder / "small"

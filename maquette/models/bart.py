@@ -150,7 +150,7 @@ class Block(nn.Module):
         self,
         x: Tensor,
         hidden: Tensor | None,
-        memory: Tensor | None = None,
+        memory: Any = None,
         cache: DecoderCache | None = None,
         layer: int = 0,
     ) -> Tensor:
@@ -163,7 +163,7 @@ class Block(nn.Module):
             bias, is_causal = later_hidden(x.shape[1], source[0].shape[2], x), False
         x = self.norm(x + self.drop(self.itself(x, source, bias, is_causal)))
         if self.is_decoder:
-            source = self.across.source(memory) if memory is not None else cache.sources[layer]
+            source = cache.sources[layer] if cache else self.across.source(memory)
             x = self.across_norm(x + self.drop(self.across(x, source, hidden)))
         wide = ACTIVATIONS[self.activation](self.widen(x))
         return self.wide_norm(x + self.drop(self.narrow(wide)))

@@ -159,7 +159,7 @@ class Block(nn.Module):
         self,
         x: Tensor,
         bias: Tensor,
-        memory: Tensor | None = None,
+        memory: Any = None,
         hidden: Tensor | None = None,
         cache: DecoderCache | None = None,
         layer: int = 0,
@@ -171,7 +171,7 @@ class Block(nn.Module):
             source = cache.extend(layer, *source)
         x = x + self.drop(self.itself(normed, source, bias))
         if memory is not None or cache:
-            source = self.across.source(memory) if memory is not None else cache.sources[layer]
+            source = cache.sources[layer] if cache else self.across.source(memory)
             x = x + self.drop(self.across(self.across_norm(x), source, hidden))
         normed = self.wide_norm(x)
         wide = ACTIVATIONS[self.activation](self.widen(normed))
