@@ -25,7 +25,7 @@ from maquette.runs import Run
 BUCKETS = 4  # of length
 SHOWN = 5  # sentences of a table
 DRAWN = 3  # sentences whose alignment is drawn
-LONGEST = 16  # words of those
+WORTH, LONGEST = 8, 16  # words of those, if there are such
 TIMED_ROWS, TIMED = 4, 3  # texts side by side, and times that each is measured
 CONTINUED = "##"  # begins tokens of WordPiece that go on with a word
 
@@ -164,8 +164,9 @@ def show_alignments(
     model: EncoderDecoder, tokenizer: Tokenizer, test: Part, outputs: Sequence[str], lexicon: Lexicon, run: Run
 ) -> None:
     """Which word of the source each word that was written looks at, for some held-out texts."""
-    chosen = [row for row in range(len(test)) if outputs[row] and 4 <= len(words_of(test.sources[row])) <= LONGEST]
-    for place, row in enumerate(chosen[:DRAWN]):
+    chosen = [row for row in range(len(test)) if outputs[row] and len(words_of(test.sources[row])) <= LONGEST]
+    long = [row for row in chosen if len(words_of(test.sources[row])) >= WORTH]
+    for place, row in enumerate((long or chosen)[:DRAWN]):
         (source,) = encoded(tokenizer, [test.sources[row]], model.context - 1)
         (target,) = encoded(tokenizer, [outputs[row]], model.context - 1)
         read, across = grouped(tokenizer, source.tolist())
