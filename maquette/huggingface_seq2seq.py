@@ -1,4 +1,4 @@
-"""Folders of T5, BART and Marian as Hugging Face's `transformers` reads and writes them; it is not needed for that."""
+"""Folders of T5, BART and Marian as Hugging Face's `transformers` has them; it is not needed for that."""
 
 import json
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """BART and Marian, exactly; Lewis et al. 2020 and Junczys-Dowmunt et al. 2018, named as Hugging Face names weights."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,8 @@ class Bart(Seq2Seq):
         return self.decoder(x, hiding(cache.mask if cache else mask, x), memory, cache)
 
     def new_cache(self, memory: Tensor, mask: Tensor | None, copies: int, places: int) -> DecoderCache:
-        sources = [block.across.source(memory) for block in self.decoder.blocks]
+        blocks: Any = self.decoder.blocks
+        sources = [block.across.source(memory) for block in blocks]
         return DecoderCache(sources, mask, copies, min(places, self.context))
 
     @property
@@ -162,7 +163,7 @@ class Block(nn.Module):
             bias, is_causal = later_hidden(x.shape[1], source[0].shape[2], x), False
         x = self.norm(x + self.drop(self.itself(x, source, bias, is_causal)))
         if self.is_decoder:
-            source = cache.sources[layer] if cache else self.across.source(memory)
+            source = self.across.source(memory) if memory is not None else cache.sources[layer]
             x = self.across_norm(x + self.drop(self.across(x, source, hidden)))
         wide = ACTIVATIONS[self.activation](self.widen(x))
         return self.wide_norm(x + self.drop(self.narrow(wide)))

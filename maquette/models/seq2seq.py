@@ -4,6 +4,8 @@ B sequences, S tokens of a source, T of what is written, K ways to go on with ea
 numbers a head.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -70,7 +72,7 @@ def gelu_new(x: Tensor) -> Tensor:
     return functional.gelu(x, approximate="tanh")
 
 
-ACTIVATIONS = {  # by the names that Hugging Face gives them
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {  # by the names that Hugging Face gives them
     "relu": functional.relu,
     "gelu": functional.gelu,
     "gelu_new": gelu_new,

@@ -1,6 +1,7 @@
 """T5 and its version 1.1, exactly; Raffel et al. 2020, with the weights' names that Hugging Face gives them."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +100,8 @@ class T5(Seq2Seq):
         return self.drop(self.decoder_norm(x))
 
     def new_cache(self, memory: Tensor, mask: Tensor | None, copies: int, places: int) -> DecoderCache:
-        return DecoderCache([block.across.source(memory) for block in self.decoder], mask, copies, places)
+        blocks: Any = self.decoder
+        return DecoderCache([block.across.source(memory) for block in blocks], mask, copies, places)
 
     def logits(self, states: Tensor) -> Tensor:
         weight = self.embedding.weight if self.head is None else self.head.weight
@@ -168,8 +170,8 @@ class Block(nn.Module):
         if cache:
             source = cache.extend(layer, *source)
         x = x + self.drop(self.itself(normed, source, bias))
-        if cache or memory is not None:
-            source = cache.sources[layer] if cache else self.across.source(memory)
+        if memory is not None or cache:
+            source = self.across.source(memory) if memory is not None else cache.sources[layer]
             x = x + self.drop(self.across(self.across_norm(x), source, hidden))
         normed = self.wide_norm(x)
         wide = ACTIVATIONS[self.activation](self.widen(normed))

@@ -11,8 +11,9 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 import maquette
 from maquette.cli import main
 from maquette.data.sets.dialogues import dialogue
+from maquette.data.text.pairs import open_pairs
 from maquette.families.pairs import Ends, Part
-from maquette.recipes.summarise.data import Frame, Gaps, frame_of, lines_of, plain_summaries
+from maquette.recipes.summarise.data import SIDES, Frame, Gaps, frame_of, lines_of, plain_summaries
 from maquette.recipes.summarise.recipe import pace
 from maquette.serving import open as open_run
 
@@ -129,9 +130,13 @@ def test_a_run_of_translate_is_gone_on_with(small_runs, tmp_path, talks):
         (["--init", "nowhere"], "--init nowhere: there is no such folder"),
         (["--text", "nowhere.txt"], "--text nowhere.txt: there is no such file"),
         (["--input", "body"], "--input body"),
+        (["--init", "OTHER"], "a model of the kind 'gpt2'; what can be read are t5, bart, marian"),
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, capsys, talks, flags, words):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text('{"model_type": "gpt2"}', encoding="utf-8")
+    flags = [str(tmp_path / "other") if word == "OTHER" else word for word in flags]
     path = tmp_path / "talks.jsonl"
     rows = [json.dumps({"dialogue": talk, "summary": summary}) for talk, summary in talks[:30]]
     path.write_text("\n".join(rows), encoding="utf-8")
@@ -140,6 +145,19 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, talks, flags, words):
     )
     said = capsys.readouterr().err
     assert words in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("names", "flags"),
+    [(("article", "highlights"), ()), (("topic", "talk", "gist"), ("talk", "gist")), (("body", "title"), ())],
+)
+def test_columns_of_a_table(tmp_path, names, flags):
+    path = tmp_path / "pairs.csv"
+    rows = [",".join(f"{name} {number}" for name in names) for number in range(3)]
+    path.write_text("\n".join([",".join(names), *rows]), encoding="utf-8")
+    pairs = open_pairs(path, *(flags or (None, None)), SIDES)
+    assert pairs.names == names[-2:]
+    assert pairs.targets == [f"{names[-1]} {number}" for number in range(3)]
 
 
 def test_plain_summaries():

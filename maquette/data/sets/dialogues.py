@@ -46,7 +46,7 @@ PARTS = {"train": 3_000, "test": 300}
 
 
 def pick(g: np.random.Generator, among: Sequence[str]) -> str:
-    return among[g.integers(len(among))]
+    return among[int(g.integers(len(among)))]
 
 
 def dialogue(g: np.random.Generator) -> tuple[str, str]:
@@ -94,10 +94,10 @@ def dialogue(g: np.random.Generator) -> tuple[str, str]:
 
 def write_dialogues(folder: Path) -> None:
     """Files of JSON lines for training and for testing; no dialogue is in both."""
-    g, seen = np.random.default_rng(5), set()
+    g, seen = np.random.default_rng(5), set[str]()
     folder.mkdir(parents=True, exist_ok=True)
     for part, count in PARTS.items():
-        rows = []
+        rows: list[str] = []
         while len(rows) < count:
             talk, summary = dialogue(g)
             if talk not in seen:

@@ -196,7 +196,8 @@ def optimizer_for(model: Seq2Seq, is_given: bool, rate: float) -> Together:
     if is_given:
         decays = [DECAY if weight.dim() > 1 else 0.0 for weight in learning]
         return Together(AdamW(learning, rate, weight_decay=decays))
-    blocks = (weight for side in (model.encoder, model.decoder) for weight in side.parameters())
+    sides: Any = (model.encoder, model.decoder)
+    blocks = [weight for side in sides for weight in side.parameters()]
     matrices = [weight for weight in blocks if weight.dim() > 1]
     known = {id(weight) for weight in matrices}
     rest = [weight for weight in learning if id(weight) not in known]
@@ -229,7 +230,7 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
     average = None if is_given else Average(model)
     if average:
         run.keep(average=average)
-    network = average.network if average else model
+    network: Any = average.network if average else model
     held = material.watched.spread(WATCHED)
     watched, tried = (frame.sources(held.sources), frame.targets(held.targets)), material.watched.spread(TRIED)
     judged = material.test.spread(settings.judged)
