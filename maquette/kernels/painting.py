@@ -14,6 +14,7 @@ from maquette.kernels.marching import packed, rays_of_pixels, to_bits
 
 BETAS = 0.9, 0.99
 TINY = 1e-15  # in Adam's root: derivatives of features are small
+TABLE = 8.0  # times as large are the steps of the table: a feature is touched by few samples, and has far to go
 DECAY = 1e-6  # of the networks' weights, a step
 OCCUPIED, OF_MEAN = 0.01, 0.5  # optical thickness of a step above which a cell is looked at; or of the mean, if less
 THINNER = 0.7  # what a cell is multiplied by when it is looked at again
@@ -211,7 +212,7 @@ class Learner:
         shares = [np.float32(1 - beta**self.steps) for beta in BETAS]
         size, tiny = np.float32(step_size), np.float32(TINY)
         step_of_adam(
-            numbers.table, moments["table_first"], moments["table_second"], self.by_table, size, *shares, tiny,
+            numbers.table, moments["table_first"], moments["table_second"], self.by_table, np.float32(TABLE) * size, *shares, tiny,
             np.float32(0),
         )  # fmt: skip
         flat = np.concatenate(numbers.layers)
