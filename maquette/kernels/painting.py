@@ -49,7 +49,7 @@ class Numbers:
             field.is_endless,
             field.near,
             np.array(field.middle),
-            field.half,
+            field.reach,
         )
 
     @property
@@ -212,8 +212,8 @@ class Learner:
         shares = [np.float32(1 - beta**self.steps) for beta in BETAS]
         size, tiny = np.float32(step_size), np.float32(TINY)
         step_of_adam(
-            numbers.table, moments["table_first"], moments["table_second"], self.by_table, np.float32(TABLE) * size, *shares, tiny,
-            np.float32(0),
+            numbers.table, moments["table_first"], moments["table_second"], self.by_table, np.float32(TABLE) * size,
+            *shares, tiny, np.float32(0),
         )  # fmt: skip
         flat = np.concatenate(numbers.layers)
         step_of_adam(

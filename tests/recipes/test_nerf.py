@@ -82,7 +82,7 @@ def test_the_saved_field_is_drawn_as_the_plain_one_says(trained):
     drawn = field_drawer(model)(camera)
     placed = camera.within(model.origin, model.unit)
     origins, ways = rays_of(placed)
-    inner = (origins - torch.tensor(model.middle)) / model.half
+    inner = (origins - torch.tensor(model.middle)) / model.reach
     with torch.no_grad():
         colours, left, _ = model.trace(inner, ways, torch.tensor(model.background))[0]
     picture = drawn.picture.transpose(1, 2, 0).reshape(-1, 3)

@@ -87,7 +87,7 @@ def build(prepared: Prepared, settings: Settings) -> Field:
 def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     """The field's class and arguments."""
     place = {name: placed.processing[name] for name in ("background", "origin", "unit")}
-    where = {"middle": box.middle, "half": box.half, "is_endless": box.is_endless, "near": box.near, **place}
+    where = {"middle": box.middle, "reach": box.half, "is_endless": box.is_endless, "near": box.near, **place}
     if settings.encoding == "frequencies":
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
@@ -256,7 +256,7 @@ class PlainTraining:
         run, model, rays = self.run, self.model, self.settings.rays
         chance = np.random.default_rng([run.settings.seed, 20, step.number])
         looked = self.pixels.drawn(chance, rays, self.background, run.rank, run.processes)
-        inner = ((looked.origins - np.array(model.middle)) / model.half).astype(np.float32)
+        inner = ((looked.origins - np.array(model.middle)) / model.reach).astype(np.float32)
         shifts = chance.random((rays, self.shifts), np.float32)[run.rank :: run.processes]
         given = (torch.from_numpy(each).to(run.device) for each in (inner, looked.ways, looked.behind, shifts))
         targets, shares = (torch.from_numpy(each).to(run.device) for each in (looked.targets, looked.shares))
