@@ -17,7 +17,7 @@ from maquette.graphics.harmonics import basis
 from maquette.graphics.radiance import composite, finer, stratified, weights_of
 from maquette.graphics.rays import box_crossing, contract
 from maquette.kernels.fields import KNOWN, THICKEST
-from maquette.kernels.marching import FARTHEST
+from maquette.kernels.marching import FARTHEST, bytes_of
 
 Three = tuple[float, float, float]
 FEATURES = 4  # a corner: 16 bytes
@@ -112,7 +112,7 @@ class HashField(_Field):
         self.third = _layer(width, 2 * KNOWN)
         self.fourth = _layer(width, width) if layers == 2 else nn.Parameter(torch.empty(0, 0))
         self.last = _layer(4, width)
-        self.register_buffer("bits", torch.full((grid**3 // 8,), 255, dtype=torch.uint8))
+        self.register_buffer("bits", torch.full((bytes_of(grid),), 255, dtype=torch.uint8))
 
     def known(self, places: Tensor) -> Tensor:
         """(N, 16): the density's logarithm and what else is known of places (N, 3) of the cube."""

@@ -13,6 +13,7 @@ from maquette.graphics.encodings import hash_encode
 from maquette.graphics.rays import rays_of
 from maquette.kernels.fields import step_of_adam
 from maquette.kernels.grids import balanced, encode_backward, encode_many
+from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import Learner, Numbers, draw
 from maquette.models import HashField
 
@@ -31,7 +32,7 @@ def field(is_endless=False, layers=1, levels=4, seed=0):
     with torch.no_grad():
         made.table.uniform_(-1, 1)
         chance = np.random.default_rng(seed)
-        made.bits.copy_(torch.from_numpy(chance.integers(0, 256, made.bits.shape, dtype=np.uint8)))
+        made.bits[:512] = torch.from_numpy(chance.integers(0, 256, 512, dtype=np.uint8))  # of 16^3 cells
     return made
 
 
@@ -223,3 +224,19 @@ def test_a_step_of_adam_is_the_written_one_where_there_are_slopes():
     np.testing.assert_allclose(first, np.where(still, before[1], mean), rtol=1e-5)
     np.testing.assert_allclose(second, np.where(still, before[2], spread), rtol=1e-5)
     assert not slopes.any()
+
+
+def test_blocks_are_those_of_their_cells_and_passing_over_them_changes_nothing():
+    made, chance = field(), np.random.default_rng(4)
+    values = (chance.random(16**3) < 0.02).astype(np.float32)
+    numbers = Numbers.of(made)
+    to_bits(values, np.float32(0.5), np.ones(16**3, bool), 16, numbers.bits)
+    cells = np.unpackbits(numbers.bits[:512], bitorder="little").astype(bool)
+    np.testing.assert_array_equal(cells, values > 0.5)
+    blocks = cells.reshape(4, 4, 4, 4, 4, 4).any((1, 3, 5)).ravel()
+    np.testing.assert_array_equal(np.unpackbits(numbers.bits[512:], bitorder="little").astype(bool), blocks)
+    by_blocks = draw(numbers, CAMERA, (0, 0, 0))
+    numbers.bits[512:] = 255
+    by_cells = draw(numbers, CAMERA, (0, 0, 0))
+    assert np.median(np.abs(by_blocks.picture - by_cells.picture)) < 1e-5 and (by_blocks.remainder < 1).any()
+    assert np.quantile(np.abs(by_blocks.picture - by_cells.picture), 0.98) < 1e-3

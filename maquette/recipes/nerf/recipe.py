@@ -16,6 +16,7 @@ from maquette.families.fields import field_drawer_within, field_of
 from maquette.families.scenes import Placed, collect_scene, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, means_of, score_nearest
 from maquette.graphics.rays import expand
+from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import OCCUPIED, OF_MEAN, THINNER, Learner, Numbers
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.methods.optimizers import AdamW
@@ -307,12 +308,13 @@ class Cells:
 
     def mark(self) -> None:
         least = min(OCCUPIED, OF_MEAN * float(self.values[self.places].mean(dtype=np.float64)))
-        self.model.bits.copy_(torch.from_numpy(np.packbits(self.values > least, bitorder="little")))
+        to_bits(self.values, np.float32(least), self.values > 0, self.model.grid, bits := self.model.bits.cpu().numpy())
+        self.model.bits.copy_(torch.from_numpy(bits))
 
     @property
     def share(self) -> float:
         """The part of the grid that rays look at."""
-        return float(np.bitwise_count(self.model.bits.cpu().numpy()).sum()) / len(self.values)
+        return float(np.bitwise_count(self.model.bits.cpu().numpy()[: len(self.values) // 8]).sum()) / len(self.values)
 
     def state_dict(self) -> dict[str, Any]:
         return {"values": self.values}
