@@ -16,6 +16,7 @@ from maquette.families.fields import field_drawer_within, field_of
 from maquette.families.scenes import Placed, collect_scene, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, means_of, score_nearest
 from maquette.graphics.rays import expand
+from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import OCCUPIED, OF_MEAN, THINNER, Learner, Numbers
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.methods.optimizers import AdamW
@@ -87,7 +88,7 @@ def build(prepared: Prepared, settings: Settings) -> Field:
 def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     """The field's class and arguments."""
     place = {name: placed.processing[name] for name in ("background", "origin", "unit")}
-    where = {"middle": box.middle, "half": box.half, "is_endless": box.is_endless, "near": box.near, **place}
+    where = {"middle": box.middle, "reach": box.half, "is_endless": box.is_endless, "near": box.near, **place}
     if settings.encoding == "frequencies":
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
@@ -256,7 +257,7 @@ class PlainTraining:
         run, model, rays = self.run, self.model, self.settings.rays
         chance = np.random.default_rng([run.settings.seed, 20, step.number])
         looked = self.pixels.drawn(chance, rays, self.background, run.rank, run.processes)
-        inner = ((looked.origins - np.array(model.middle)) / model.half).astype(np.float32)
+        inner = ((looked.origins - np.array(model.middle)) / model.reach).astype(np.float32)
         shifts = chance.random((rays, self.shifts), np.float32)[run.rank :: run.processes]
         given = (torch.from_numpy(each).to(run.device) for each in (inner, looked.ways, looked.behind, shifts))
         targets, shares = (torch.from_numpy(each).to(run.device) for each in (looked.targets, looked.shares))
@@ -307,12 +308,13 @@ class Cells:
 
     def mark(self) -> None:
         least = min(OCCUPIED, OF_MEAN * float(self.values[self.places].mean(dtype=np.float64)))
-        self.model.bits.copy_(torch.from_numpy(np.packbits(self.values > least, bitorder="little")))
+        to_bits(self.values, np.float32(least), self.values > 0, self.model.grid, bits := self.model.bits.cpu().numpy())
+        self.model.bits.copy_(torch.from_numpy(bits))
 
     @property
     def share(self) -> float:
         """The part of the grid that rays look at."""
-        return float(np.bitwise_count(self.model.bits.cpu().numpy()).sum()) / len(self.values)
+        return float(np.bitwise_count(self.model.bits.cpu().numpy()[: len(self.values) // 8]).sum()) / len(self.values)
 
     def state_dict(self) -> dict[str, Any]:
         return {"values": self.values}
