@@ -33,6 +33,7 @@ STEP = 2 * 3**0.5 / 512  # of rays, in half sides of the box
 SETTLES_FROM, SMALLEST = 0.3, 0.01  # part of training from which steps become smaller; part of them that is left
 COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along rays are so many times as long
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
+ON_A_RAY = 64  # places of a ray, where their number is the same for all
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
 FIRST_RAYS, MOST_RAYS = 1024, 2**16
@@ -92,7 +93,7 @@ def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     if settings.encoding == "frequencies":
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
-    chosen = {name: getattr(settings, name) for name in ("levels", "rows", "hidden", "width", "layers")}
+    chosen = {name: getattr(settings, name) for name in ("levels", "rows", "width", "layers")}
     sizes = {"finest": finest, "coarsest": min(16, finest), "step": STEP, "grid": GRID}
     return {"encoding": "hash", "arguments": {**chosen, **sizes, **where}}
 
@@ -254,7 +255,7 @@ class PlainTraining:
             run.keep(cells=self.cells)
 
     def step(self, step: Step) -> float:
-        run, model, rays = self.run, self.model, self.settings.rays
+        run, model, rays = self.run, self.model, max(1, self.settings.samples // ON_A_RAY)
         chance = np.random.default_rng([run.settings.seed, 20, step.number])
         looked = self.pixels.drawn(chance, rays, self.background, run.rank, run.processes)
         inner = ((looked.origins - np.array(model.middle)) / model.reach).astype(np.float32)

@@ -18,14 +18,12 @@ class Settings(SceneSettings):
     finest: int | None = option(
         None, "cells along a side at the finest level; as fine as the photographs' pixels if not set", ge=8, le=8192
     )
-    hidden: int = option(16, "units between features and density", ge=8, le=64, multiple_of=8)
     width: int = option(
         64, "units of layers between density and colour; with frequencies, of all layers", ge=8, le=512, multiple_of=8
     )
     layers: Literal[1, 2] = option(1, "between density and colour")
     steps: int = option(6000, "steps of training", ge=1)
     samples: int = option(16_384, "places along rays that a step looks at, about", ge=256, le=2**22)
-    rays: int = option(1024, "of a step, with frequencies", ge=1)
     learning_rate: float = option(0.01, "size of the steps, at first", gt=0)
 
 
