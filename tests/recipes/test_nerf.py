@@ -131,7 +131,7 @@ def test_it_is_seen_while_it_trains_and_afterwards(trained):
 
 
 def test_frequencies_learn_as_well_slowly(clay, tmp_path):
-    flags = ["--encoding", "frequencies", "--steps", "60", "--rays", "256", "--width", "32", "--longest", "24"]
+    flags = ["--encoding", "frequencies", "--steps", "60", "--samples", "16384", "--width", "32", "--longest", "24"]
     out = tmp_path / "run"
     assert (
         main(["run", "nerf", "--data", str(clay), *SMALL, *flags, "--learning-rate", "0.003", "--out", str(out)]) == 0

@@ -33,10 +33,10 @@ STEP = 2 * 3**0.5 / 512  # of rays, in half sides of the box
 SETTLES_FROM, SMALLEST = 0.3, 0.01  # part of training from which steps become smaller; part of them that is left
 COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along rays are so many times as long
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
-ON_A_RAY = 64  # places of a ray, where their number is the same for all
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
 FIRST_RAYS, MOST_RAYS = 1024, 2**16
+ON_A_RAY = 64  # places of a ray, where their number is the same for all
 LAST_OF_PAPER = 0.1  # part of the step size that is left at the end, of the paper's network
 
 SLOW = (
