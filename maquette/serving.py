@@ -145,6 +145,10 @@ def choose_use(recipe: str, given: list[Any], out: Path | None = None) -> str:
     """The first use that takes such inputs and can be written to `out`; the first of all if none does."""
     uses = RECIPES[recipe].uses
     fitting = [name for name, use in uses.items() if fits(use, given)] or list(uses)
+    taken = {name for use in uses.values() for name in use.takes}
+    sure = sorted(taken - set(ANY))  # a path may be taken for a text as well
+    kinds = {next((name for name in sure if medium(name).accepts(each)), "text") for each in given}
+    fitting = [name for name in fitting if set(uses[name].takes) == kinds] or fitting
     ending = "" if out is None else out.suffix.lower()
     wanted = "page" if ending in PAGES else "table" if ending in TABLES else ""
     fitting = [name for name in fitting if uses[name].gives == wanted] or fitting

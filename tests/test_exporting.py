@@ -144,7 +144,7 @@ def of_field(run) -> Exported:
     inner, ways = torch.rand(50, 3) * 3 - 1.5, torch.nn.functional.normalize(torch.randn(50, 3), dim=1)
     density, colour = field(inner, ways)
     places = field.to_source(inner.numpy()).astype(np.float32)
-    size = field.half * field.unit
+    size = field.reach * field.unit
     return {"places": places, "directions": ways.numpy()}, {"density": density.numpy() / size, "colour": colour.numpy()}
 
 

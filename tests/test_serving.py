@@ -49,6 +49,10 @@ def new(tmp_path) -> Path:
         ("splat", [], None, "film"),
         ("splat", ["cameras.json"], None, "view"),
         ("restore", ["hello"], None, "restore"),
+        ("text_to_image", ["a red circle"], "picture.png", "draw"),
+        ("text_to_image", ["picture.png"], None, "vary"),
+        ("text_to_image", ["picture.png", "a red circle", "a blue circle"], None, "edit"),
+        ("text_to_image", [], "page.html", "mix"),
     ],
 )
 def test_the_use_is_chosen_by_what_is_given_and_where_it_goes(recipe, given, out, use):

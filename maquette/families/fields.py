@@ -29,7 +29,7 @@ AT_ONCE = 4096  # rays that go through a field together, where torch draws it
 PLACES = 2**17  # whose densities or colours are asked for together
 STOPPING = 0.01  # part of the cube's side within which half the light is stopped, where a surface is taken to be
 POINT_CAMERAS = 24  # that points are looked for with, at most
-SEEN = 0.9  # of the light that a point stops
+SEEN = 0.5  # of the light that a point stops
 TORN = 0.04  # part of the depth by which neighbours of a point may be apart
 
 
@@ -53,14 +53,14 @@ def traced(model: Field, camera: Camera, background: Sequence[float]) -> Painted
     """What a camera of the placed world sees, by the plain version, on the model's device."""
     device = next(model.parameters()).device
     origins, ways = rays_of(camera)
-    inner = (origins - torch.tensor(model.middle)) / model.half
+    inner = (origins - torch.tensor(model.middle)) / model.reach
     behind = torch.tensor(background).float().to(device)
     parts = [
         model.trace(some.to(device), way.to(device), behind)[-1]
         for some, way in zip(inner.split(AT_ONCE), ways.split(AT_ONCE), strict=True)
     ]
     colours, left, depth = (torch.cat([part[place] for part in parts]).cpu() for place in range(3))
-    along = depth * model.half * (ways @ torch.from_numpy(camera.direction).float())
+    along = depth * model.reach * (ways @ torch.from_numpy(camera.direction).float())
     size = camera.height, camera.width
     picture = np.ascontiguousarray(colours.view(*size, 3).permute(2, 0, 1).numpy())
     return Painted(picture, left.view(size).numpy(), along.view(size).numpy())
@@ -74,11 +74,11 @@ def along(model: Field, camera: Camera, pixel: tuple[int, int]) -> tuple[np.ndar
     light gets to each sample, (S,).
     """
     origins, ways = rays_of(camera, torch.tensor([pixel]))
-    inner = (origins - torch.tensor(model.middle)) / model.half
+    inner = (origins - torch.tensor(model.middle)) / model.reach
     distances, lengths, density, colour = model.samples(inner, ways)
     weights, through = weights_of(density, lengths)
     used = (density[0] > 0) & (through[0, :-1] > LEFT)
-    size = model.half * model.unit
+    size = model.reach * model.unit
     parts = (distances[0] * size, density[0] / size, colour[0], weights[0], through[0, :-1])
     return tuple(part[used].numpy() for part in parts)
 
@@ -117,7 +117,7 @@ def threshold_of(model: Field, threshold: float | None) -> float:
     """A density of the source's unit as one of the cube's numbers; `STOPPING` tells what it is if None."""
     if threshold is None:
         return math.log(2) / (2 * STOPPING)
-    return threshold * model.unit * model.half
+    return threshold * model.unit * model.reach
 
 
 def volume_of(model: Field, cells: int) -> np.ndarray:
@@ -140,8 +140,8 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
     most = float(volume.max())
     if most <= level:
         raise UserError(
-            f"The field is empty: nowhere is it denser than {level / (model.unit * model.half):.3g} in the scene's "
-            f"unit, the most is {most / (model.unit * model.half):.3g}; train longer, or give a smaller --threshold."
+            f"The field is empty: nowhere is it denser than {level / (model.unit * model.reach):.3g} in the scene's "
+            f"unit, the most is {most / (model.unit * model.reach):.3g}; train longer, or give a smaller --threshold."
         )
     logs = np.log(np.pad(np.maximum(volume, least), 1, constant_values=least))  # closed at the cube's faces
     corners, triangles, normals, _ = marching_cubes(logs, math.log(level), gradient_direction="ascent")
@@ -149,13 +149,13 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
         corners, triangles, normals = largest_part(corners, triangles, normals)
     places = (corners - 1) / cells * 2 - 1
     colours = colours_at(model, places, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
-    stopped = math.log(2) / level * model.half * model.unit
+    stopped = math.log(2) / level * model.reach * model.unit
     return Mesh(
         model.to_source(places),
         colours,
         triangles.astype(np.int32),
         up_of(processing),
-        f"{len(triangles):,} triangles where the density is {level / (model.unit * model.half):.4g} in the scene's "
+        f"{len(triangles):,} triangles where the density is {level / (model.unit * model.reach):.4g} in the scene's "
         f"unit: half of the light is stopped within {stopped:.3g}.",
     )
 
@@ -178,10 +178,10 @@ def colours_at(model: Field, places: np.ndarray, ways: np.ndarray) -> np.ndarray
     return torch.cat([model(place, way)[1] for place, way in zip(*given, strict=True)]).numpy()
 
 
-def up_of(processing: dict[str, Any]) -> np.ndarray | None:
+def up_of(processing: dict[str, Any]) -> list[float] | None:
     """What is up for the cameras of the training views."""
     cameras = photographers(processing)
-    return common_up(cameras) if cameras else None
+    return common_up(cameras).tolist() if cameras else None
 
 
 # -- points ------------------------------------------------------------------------------------------------------------

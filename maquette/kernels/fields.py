@@ -15,7 +15,7 @@ from numba import njit, prange
 
 from maquette.kernels.grids import encode
 from maquette.kernels.harmonics import harmonic_basis
-from maquette.kernels.lanes import exponential, filled, lesser, load, store, sum_of
+from maquette.kernels.lanes import bits_of, chosen, exponential, filled, lesser, load, root, store, sum_of
 from maquette.kernels.marching import next_place, span
 from maquette.kernels.pairs import turn_over
 from maquette.kernels.products import by_weights, cut_off, forward, of_one
@@ -26,6 +26,7 @@ THICK = -math.log(LEFT)
 GROUP, LONGEST = 256, 256  # samples that go through the network together, at least, and those of one ray at most
 ROOM = GROUP + LONGEST + 16
 THICKEST = np.float32(12)  # logarithm of the density
+BLOCK = 4096  # weights that a thread moves at a time
 PARTS = 16  # into which rays are cut: as many threads can work, and what comes out does not depend on how many do
 
 
@@ -323,13 +324,23 @@ def densities(places, table, cells, size, first_across, second, found):
 def step_of_adam(values, first, second, slopes, step_size, first_share, second_share, tiny, decay):
     """A step of Adam where a slope is not 0, after which it is; numbers stay as they are elsewhere.
 
-    first_share and second_share are 1 - 0.9^steps and 1 - 0.99^steps; decay: of the values, a step.
+    first_share and second_share are 1 - 0.9^steps and 1 - 0.99^steps; decay: of the values, a step. There are a
+    multiple of 8 of them.
     """
-    for n in prange(len(values)):
-        slope = slopes[n]
-        if slope != 0:
-            first[n] += np.float32(0.1) * (slope - first[n])
-            second[n] += np.float32(0.01) * (slope * slope - second[n])
-            spread = np.sqrt(second[n] / second_share) + tiny
-            values[n] = values[n] * (1 - decay) - step_size * (first[n] / first_share) / spread
-            slopes[n] = 0
+    nothing, size, kept = filled(np.float32(0)), step_size / first_share, np.float32(1) - decay
+    for block in prange(-(-len(values) // BLOCK)):
+        for n in range(block * BLOCK, min((block + 1) * BLOCK, len(values)), 8):
+            slope = load(slopes, n)
+            square = slope * slope
+            is_moved = square > nothing
+            if not bits_of(is_moved):
+                continue
+            mean, spread = load(first, n), load(second, n)
+            mean = chosen(is_moved, mean + np.float32(0.1) * (slope - mean), mean)
+            spread = chosen(is_moved, spread + np.float32(0.01) * (square - spread), spread)
+            store(first, n, mean)
+            store(second, n, spread)
+            value = load(values, n)
+            moved = value * kept - mean * size / (root(spread / filled(second_share)) + tiny)
+            store(values, n, chosen(is_moved, moved, value))
+            store(slopes, n, nothing)

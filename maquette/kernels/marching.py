@@ -1,7 +1,8 @@
 """Rays on their way through a grid that knows where there may be something, compiled.
 
 Places are numbers of a cube: of the scene's box, -1 to 1, or, where space has no end, of what `contract` in
-graphics/rays.py makes of it, -2 to 2; in both cases a grid of G x G x G cells covers it, one bit a cell, x fastest.
+graphics/rays.py makes of it, -2 to 2; in both cases a grid of G x G x G cells covers it, one bit a cell, x fastest;
+behind these follow the bits of blocks of 4 x 4 x 4 cells, which are passed over at once.
 """
 
 import math
@@ -44,6 +45,7 @@ def next_place(origin, way, t, end, step, is_endless, bits, grid):
     side = (4.0 if is_endless else 2.0) / grid
     across, down, along = _through(side, dx), _through(side, dy), _through(side, dz)
     u, v, w, length, rate = 0.0, 0.0, 0.0, step, 1 / step
+    wide, base = grid >> 2, grid * grid * grid >> 3
     while t < end:
         u, v, w, stretch = place(ox + t * dx, oy + t * dy, oz + t * dz, is_endless)
         length = step * stretch
@@ -54,7 +56,12 @@ def next_place(origin, way, t, end, step, is_endless, bits, grid):
         if (bits[cell >> 3] >> (cell & 7)) & 1:
             break
         if stretch == 1.0:
-            out = min(_way_out(u * grid, i, across), _way_out(v * grid, j, down), _way_out(w * grid, k, along))
+            block = (i >> 2) + wide * ((j >> 2) + wide * (k >> 2))
+            if (bits[base + (block >> 3)] >> (block & 7)) & 1:
+                out = min(_way_out(u * grid, i, across), _way_out(v * grid, j, down), _way_out(w * grid, k, along))
+            else:
+                x, y = _way_out(u * wide, i >> 2, 4 * across), _way_out(v * wide, j >> 2, 4 * down)
+                out = min(x, y, _way_out(w * wide, k >> 2, 4 * along))
             t += max(1.0, math.ceil(out * rate)) * step
         else:
             t += SKIPPED * length
@@ -74,16 +81,33 @@ def span(origin, way, is_endless, near):
     return first, last
 
 
+def bytes_of(grid):
+    """How many bytes the bits of a grid take, those of its blocks with them."""
+    return grid**3 // 8 + (grid // 4) ** 3 // 8
+
+
 @njit(cache=True, parallel=True)
-def to_bits(values, least, possible, bits):
-    """bits of cells whose value is above `least`, of those that are possible at all."""
-    for byte in prange(len(bits)):
+def to_bits(values, least, possible, grid, bits):
+    """bits of cells whose value is above `least`, of those that are possible at all, and of their blocks."""
+    base, wide = grid**3 // 8, grid // 4
+    for byte in prange(base):
         found = 0
         for bit in range(8):
             cell = 8 * byte + bit
             if possible[cell] and values[cell] > least:
                 found |= 1 << bit
         bits[byte] = found
+    for byte in prange(wide**3 // 8):
+        found = 0
+        for bit in range(8):
+            block = 8 * byte + bit
+            first = 4 * (block % wide + grid * (block // wide % wide + grid * (block // wide**2)))
+            for row in range(16):
+                cell = first + grid * (row % 4 + grid * (row // 4))  # four cells, half a byte
+                if (bits[cell >> 3] >> (cell & 7)) & 15:
+                    found |= 1 << bit
+                    break
+        bits[base + byte] = found
 
 
 @njit(cache=True, fastmath=True, parallel=True)

@@ -10,10 +10,11 @@ from maquette.kernels import compile_first
 from maquette.kernels.exposing import expose_rays, expose_rays_backward
 from maquette.kernels.fields import KNOWN, PARTS, ROOM, densities, learn, render, step_of_adam, thicken
 from maquette.kernels.grids import balanced, encode_backward
-from maquette.kernels.marching import packed, rays_of_pixels, to_bits
+from maquette.kernels.marching import bytes_of, packed, rays_of_pixels, to_bits
 
 BETAS = 0.9, 0.99
 TINY = 1e-15  # in Adam's root: derivatives of features are small
+TABLE = 8.0  # times as large are the steps of the table: a feature is touched by few samples, and has far to go
 DECAY = 1e-6  # of the networks' weights, a step
 OCCUPIED, OF_MEAN = 0.01, 0.5  # optical thickness of a step above which a cell is looked at; or of the mean, if less
 THINNER = 0.7  # what a cell is multiplied by when it is looked at again
@@ -48,7 +49,7 @@ class Numbers:
             field.is_endless,
             field.near,
             np.array(field.middle),
-            field.half,
+            field.reach,
         )
 
     @property
@@ -211,8 +212,8 @@ class Learner:
         shares = [np.float32(1 - beta**self.steps) for beta in BETAS]
         size, tiny = np.float32(step_size), np.float32(TINY)
         step_of_adam(
-            numbers.table, moments["table_first"], moments["table_second"], self.by_table, size, *shares, tiny,
-            np.float32(0),
+            numbers.table, moments["table_first"], moments["table_second"], self.by_table, np.float32(TABLE) * size,
+            *shares, tiny, np.float32(0),
         )  # fmt: skip
         flat = np.concatenate(numbers.layers)
         step_of_adam(
@@ -237,12 +238,12 @@ class Learner:
     def mark(self) -> None:
         """The bits of cells in which something is."""
         least = min(OCCUPIED, OF_MEAN * float(self.values[self.possible].mean(dtype=np.float64)))
-        to_bits(self.values, np.float32(least), self.possible, self.numbers.bits)
+        to_bits(self.values, np.float32(least), self.possible, self.numbers.grid, self.numbers.bits)
 
     @property
     def share(self) -> float:
         """The part of the grid that rays look at."""
-        return float(np.bitwise_count(self.numbers.bits).sum()) / len(self.values)
+        return float(np.bitwise_count(self.numbers.bits[: len(self.values) // 8]).sum()) / len(self.values)
 
     def state_dict(self) -> dict[str, Any]:
         numbers = self.numbers
@@ -265,7 +266,7 @@ def compile_all() -> None:
     levels, rows, hidden, width, grid = 2, 16, 8, 8, 8
     shapes = (hidden * 4 * levels, KNOWN * hidden, width * 2 * KNOWN, width * width, 4 * width)
     layers = tuple(np.zeros(count, np.float32) for count in shapes)
-    table, cells, bits = np.zeros(4 * levels * rows, np.float32), np.array([2, 4]), np.zeros(grid**3 // 8, np.uint8)
+    table, cells, bits = np.zeros(4 * levels * rows, np.float32), np.array([2, 4]), np.zeros(bytes_of(grid), np.uint8)
     numbers = Numbers(table, cells, layers, bits, grid, 0.5, False, 0.01, np.zeros(3), 1.0)
     learner = Learner(numbers, 16, np.ones(grid**3, bool))
     one, zero = np.ones((16, 3), np.float32), np.zeros((16, 3), np.float32)

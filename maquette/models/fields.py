@@ -1,6 +1,6 @@
 """Radiance fields: density and colour at every place of a scene, by a hash grid or by frequencies.
 
-A field's own numbers are places of its cube, (x - middle) / half for x in the world that it is placed in, which is
+A field's own numbers are places of its cube, (x - middle) / reach for x in the world that it is placed in, which is
 (X - origin) / unit for X of the world that cameras stand in. Where space has no end, the cube from -1 to 1 is what
 counts most, and all else is contracted around it.
 """
@@ -17,7 +17,7 @@ from maquette.graphics.harmonics import basis
 from maquette.graphics.radiance import composite, finer, stratified, weights_of
 from maquette.graphics.rays import box_crossing, contract
 from maquette.kernels.fields import KNOWN, THICKEST
-from maquette.kernels.marching import FARTHEST
+from maquette.kernels.marching import FARTHEST, bytes_of
 
 Three = tuple[float, float, float]
 FEATURES = 4  # a corner: 16 bytes
@@ -30,7 +30,7 @@ class _Field(nn.Module):
     def __init__(
         self,
         middle: Three,
-        half: float,
+        reach: float,
         is_endless: bool,
         near: float,
         background: Three,
@@ -38,7 +38,7 @@ class _Field(nn.Module):
         unit: float,
     ):
         super().__init__()
-        self.middle, self.half, self.is_endless, self.near = _three(middle), float(half), is_endless, float(near)
+        self.middle, self.reach, self.is_endless, self.near = _three(middle), float(reach), is_endless, float(near)
         self.background, self.origin, self.unit = _three(background), _three(origin), float(unit)
 
     def shares(self, places: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class _Field(nn.Module):
 
     def to_source(self, places: np.ndarray) -> np.ndarray:
         """Places (N, 3) of the cube in the world that cameras stand in, float64."""
-        placed = np.asarray(places, float) * self.half + np.array(self.middle)
+        placed = np.asarray(places, float) * self.reach + np.array(self.middle)
         return placed * self.unit + np.array(self.origin)
 
     def span(self, origins: Tensor, ways: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,6 +80,8 @@ class HashField(_Field):
     may be something, of grid^3 cells.
     """
 
+    bits: Tensor
+
     def __init__(
         self,
         *,
@@ -93,14 +95,14 @@ class HashField(_Field):
         grid: int = 128,
         step: float = 0.0068,
         middle: Three = (0.0, 0.0, 0.0),
-        half: float = 1.0,
+        reach: float = 1.0,
         is_endless: bool = False,
         near: float = 0.01,
         background: Three = (0.0, 0.0, 0.0),
         origin: Three = (0.0, 0.0, 0.0),
         unit: float = 1.0,
     ):
-        super().__init__(middle, half, is_endless, near, background, origin, unit)
+        super().__init__(middle, reach, is_endless, near, background, origin, unit)
         self.levels, self.rows, self.coarsest, self.finest = levels, rows, coarsest, finest
         self.hidden, self.width, self.layers, self.grid, self.step = hidden, width, layers, grid, float(step)
         self.cells = resolutions(levels, coarsest, finest)
@@ -110,7 +112,7 @@ class HashField(_Field):
         self.third = _layer(width, 2 * KNOWN)
         self.fourth = _layer(width, width) if layers == 2 else nn.Parameter(torch.empty(0, 0))
         self.last = _layer(4, width)
-        self.register_buffer("bits", torch.full((grid**3 // 8,), 255, dtype=torch.uint8))
+        self.register_buffer("bits", torch.full((bytes_of(grid),), 255, dtype=torch.uint8))
 
     def known(self, places: Tensor) -> Tensor:
         """(N, 16): the density's logarithm and what else is known of places (N, 3) of the cube."""
@@ -201,14 +203,14 @@ class FrequencyField(_Field):
         coarse: int = 64,
         fine: int = 128,
         middle: Three = (0.0, 0.0, 0.0),
-        half: float = 1.0,
+        reach: float = 1.0,
         is_endless: bool = False,
         near: float = 0.01,
         background: Three = (0.0, 0.0, 0.0),
         origin: Three = (0.0, 0.0, 0.0),
         unit: float = 1.0,
     ):
-        super().__init__(middle, half, is_endless, near, background, origin, unit)
+        super().__init__(middle, reach, is_endless, near, background, origin, unit)
         self.width, self.depth, self.places, self.ways, self.coarse, self.fine = (
             width,
             depth,
@@ -228,8 +230,9 @@ class FrequencyField(_Field):
     def density(self, places: Tensor) -> Tensor:
         """(N,) per length of the cube's numbers."""
         inner = contract(places) / 2 if self.is_endless else places
-        density: Tensor = self.networks[1].density(inner)[0]
-        return density
+        fine = self.networks[1]
+        assert isinstance(fine, FrequencyNetwork)
+        return fine.density(inner)[0]
 
     def trace(
         self, origins: Tensor, ways: Tensor, background: Tensor, chance: Tensor | None = None

@@ -203,7 +203,7 @@ class FieldAnswer(nn.Module):
         super().__init__()
         self.field = field
         middle = np.array(field.middle) * field.unit + np.array(field.origin)
-        self.size = field.half * field.unit
+        self.size = field.reach * field.unit
         self.register_buffer("middle", torch.tensor(middle, dtype=torch.float32))
 
     def forward(self, places: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:

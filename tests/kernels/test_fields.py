@@ -11,7 +11,9 @@ from numba import get_num_threads, set_num_threads
 from maquette.graphics.cameras import camera_at
 from maquette.graphics.encodings import hash_encode
 from maquette.graphics.rays import rays_of
+from maquette.kernels.fields import step_of_adam
 from maquette.kernels.grids import balanced, encode_backward, encode_many
+from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import Learner, Numbers, draw
 from maquette.models import HashField
 
@@ -25,12 +27,12 @@ def field(is_endless=False, layers=1, levels=4, seed=0):
     torch.manual_seed(seed)
     made = HashField(
         levels=levels, rows=9, coarsest=4, finest=40, hidden=8, width=16, layers=layers, grid=16, step=0.09,
-        is_endless=is_endless, near=0.05, middle=(0.02, 0.1, -0.03), half=1.2,
+        is_endless=is_endless, near=0.05, middle=(0.02, 0.1, -0.03), reach=1.2,
     )  # fmt: skip
     with torch.no_grad():
         made.table.uniform_(-1, 1)
         chance = np.random.default_rng(seed)
-        made.bits.copy_(torch.from_numpy(chance.integers(0, 256, made.bits.shape, dtype=np.uint8)))
+        made.bits[:512] = torch.from_numpy(chance.integers(0, 256, 512, dtype=np.uint8))  # of 16^3 cells
     return made
 
 
@@ -70,7 +72,7 @@ def test_pictures_are_the_plain_ones(is_endless, layers):
         made.bits.fill_(255)
     drawn = draw(Numbers.of(made), CAMERA, (0.2, 0.4, 0.6))
     origins, ways = rays_of(CAMERA)
-    inner = (origins - torch.tensor(made.middle)) / made.half
+    inner = (origins - torch.tensor(made.middle)) / made.reach
     with torch.no_grad():
         colours, left, depth = made.trace(inner, ways, torch.tensor([0.2, 0.4, 0.6]))[0]
     # a place on the border of two cells may be counted to either, by rounding: hardly any are
@@ -79,7 +81,7 @@ def test_pictures_are_the_plain_ones(is_endless, layers):
     assert np.quantile(off, 0.9) < 2e-3 and np.median(off) < 1e-3
     assert is_endless or 0.05 < left.mean() < 0.95
     assert np.median(np.abs(drawn.remainder.ravel() - left.numpy())) < 1e-3
-    along = depth.numpy() * made.half * (ways.numpy() @ CAMERA.direction)
+    along = depth.numpy() * made.reach * (ways.numpy() @ CAMERA.direction)
     assert np.median(np.abs(drawn.depth.ravel() - along)) < 5e-3
 
 
@@ -102,7 +104,7 @@ def rays(many, seed=3):
 
 def plain_loss(made, given):
     origins, ways, phases, targets, backgrounds, exposures, shares = map(torch.from_numpy, given)
-    inner = (origins - torch.tensor(made.middle)) / made.half
+    inner = (origins - torch.tensor(made.middle)) / made.reach
     colours = made.trace(inner, ways, backgrounds, phases[:, None])[0][0]
     matrix = exposures[:, :12].view(-1, 3, 4)
     shown = exposures[:, 12:] * ((matrix[:, :, :3] @ colours[..., None])[..., 0] + matrix[:, :, 3])
@@ -204,3 +206,37 @@ def test_a_field_of_nothing_shows_the_background():
     drawn = draw(replace(Numbers.of(made)), CAMERA, (0.2, 0.4, 0.6))
     assert (drawn.remainder == 1).all() and (drawn.depth == 0).all()
     np.testing.assert_allclose(drawn.picture.mean((1, 2)), [0.2, 0.4, 0.6], atol=1e-6)
+
+
+def test_a_step_of_adam_is_the_written_one_where_there_are_slopes():
+    chance = np.random.default_rng(2)
+    values, first, second, slopes = (chance.normal(size=64).astype(np.float32) for _ in range(4))
+    second = second**2
+    slopes[chance.random(64) < 0.4] = 0
+    slopes[8:24] = 0
+    still = slopes == 0
+    shares = np.float32(1 - 0.9**3), np.float32(1 - 0.99**3)
+    mean, spread = first + 0.1 * (slopes - first), second + 0.01 * (slopes**2 - second)
+    expected = values * (1 - 1e-3) - 0.02 * (mean / shares[0]) / (np.sqrt(spread / shares[1]) + 1e-8)
+    before = values.copy(), first.copy(), second.copy()
+    step_of_adam(values, first, second, slopes, np.float32(0.02), *shares, np.float32(1e-8), np.float32(1e-3))
+    np.testing.assert_allclose(values, np.where(still, before[0], expected), rtol=1e-5)
+    np.testing.assert_allclose(first, np.where(still, before[1], mean), rtol=1e-5)
+    np.testing.assert_allclose(second, np.where(still, before[2], spread), rtol=1e-5)
+    assert not slopes.any()
+
+
+def test_blocks_are_those_of_their_cells_and_passing_over_them_changes_nothing():
+    made, chance = field(), np.random.default_rng(4)
+    values = (chance.random(16**3) < 0.02).astype(np.float32)
+    numbers = Numbers.of(made)
+    to_bits(values, np.float32(0.5), np.ones(16**3, bool), 16, numbers.bits)
+    cells = np.unpackbits(numbers.bits[:512], bitorder="little").astype(bool)
+    np.testing.assert_array_equal(cells, values > 0.5)
+    blocks = cells.reshape(4, 4, 4, 4, 4, 4).any((1, 3, 5)).ravel()
+    np.testing.assert_array_equal(np.unpackbits(numbers.bits[512:], bitorder="little").astype(bool), blocks)
+    by_blocks = draw(numbers, CAMERA, (0, 0, 0))
+    numbers.bits[512:] = 255
+    by_cells = draw(numbers, CAMERA, (0, 0, 0))
+    assert np.median(np.abs(by_blocks.picture - by_cells.picture)) < 1e-5 and (by_blocks.remainder < 1).any()
+    assert np.quantile(np.abs(by_blocks.picture - by_cells.picture), 0.98) < 1e-3

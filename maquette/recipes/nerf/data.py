@@ -1,5 +1,6 @@
 """What a field is learned from: rays through pixels, and where in space there may be something."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,7 +150,7 @@ class Pixels(Bank):
         """
         numbers = chance.integers(self.count, size=rays)
         behind, phases = chance.random((rays, 3), np.float32), chance.random(rays, np.float32)
-        numbers, behind, phases = (each[rank::processes] for each in (numbers, behind, phases))
+        numbers, behind, phases = numbers[rank::processes], behind[rank::processes], phases[rank::processes]
         views, origins, ways = self.rays(numbers)
         targets = self.colours[numbers].astype(np.float32) / np.float32(255)
         if self.alphas is not None:
@@ -180,7 +181,7 @@ class Looked:
     shares: np.ndarray
 
 
-def together(planes: list[np.ndarray | None]) -> np.ndarray | None:
+def together(planes: Sequence[np.ndarray | None]) -> np.ndarray | None:
     """Planes (H, W) one after the other as bytes; None if there are none."""
     found = [np.rint(plane.ravel() * 255).astype(np.uint8) for plane in planes if plane is not None]
     return np.concatenate(found) if len(found) == len(planes) else None

@@ -16,6 +16,7 @@ from maquette.families.fields import field_drawer_within, field_of
 from maquette.families.scenes import Placed, collect_scene, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, means_of, score_nearest
 from maquette.graphics.rays import expand
+from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import OCCUPIED, OF_MEAN, THINNER, Learner, Numbers
 from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.methods.optimizers import AdamW
@@ -35,6 +36,7 @@ LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
 FIRST_RAYS, MOST_RAYS = 1024, 2**16
+ON_A_RAY = 64  # places of a ray, where their number is the same for all
 LAST_OF_PAPER = 0.1  # part of the step size that is left at the end, of the paper's network
 
 SLOW = (
@@ -87,11 +89,11 @@ def build(prepared: Prepared, settings: Settings) -> Field:
 def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     """The field's class and arguments."""
     place = {name: placed.processing[name] for name in ("background", "origin", "unit")}
-    where = {"middle": box.middle, "half": box.half, "is_endless": box.is_endless, "near": box.near, **place}
+    where = {"middle": box.middle, "reach": box.half, "is_endless": box.is_endless, "near": box.near, **place}
     if settings.encoding == "frequencies":
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
-    chosen = {name: getattr(settings, name) for name in ("levels", "rows", "hidden", "width", "layers")}
+    chosen = {name: getattr(settings, name) for name in ("levels", "rows", "width", "layers")}
     sizes = {"finest": finest, "coarsest": min(16, finest), "step": STEP, "grid": GRID}
     return {"encoding": "hash", "arguments": {**chosen, **sizes, **where}}
 
@@ -253,10 +255,10 @@ class PlainTraining:
             run.keep(cells=self.cells)
 
     def step(self, step: Step) -> float:
-        run, model, rays = self.run, self.model, self.settings.rays
+        run, model, rays = self.run, self.model, max(1, self.settings.samples // ON_A_RAY)
         chance = np.random.default_rng([run.settings.seed, 20, step.number])
         looked = self.pixels.drawn(chance, rays, self.background, run.rank, run.processes)
-        inner = ((looked.origins - np.array(model.middle)) / model.half).astype(np.float32)
+        inner = ((looked.origins - np.array(model.middle)) / model.reach).astype(np.float32)
         shifts = chance.random((rays, self.shifts), np.float32)[run.rank :: run.processes]
         given = (torch.from_numpy(each).to(run.device) for each in (inner, looked.ways, looked.behind, shifts))
         targets, shares = (torch.from_numpy(each).to(run.device) for each in (looked.targets, looked.shares))
@@ -307,12 +309,13 @@ class Cells:
 
     def mark(self) -> None:
         least = min(OCCUPIED, OF_MEAN * float(self.values[self.places].mean(dtype=np.float64)))
-        self.model.bits.copy_(torch.from_numpy(np.packbits(self.values > least, bitorder="little")))
+        to_bits(self.values, np.float32(least), self.values > 0, self.model.grid, bits := self.model.bits.cpu().numpy())
+        self.model.bits.copy_(torch.from_numpy(bits))
 
     @property
     def share(self) -> float:
         """The part of the grid that rays look at."""
-        return float(np.bitwise_count(self.model.bits.cpu().numpy()).sum()) / len(self.values)
+        return float(np.bitwise_count(self.model.bits.cpu().numpy()[: len(self.values) // 8]).sum()) / len(self.values)
 
     def state_dict(self) -> dict[str, Any]:
         return {"values": self.values}

@@ -14,18 +14,16 @@ class Settings(SceneSettings):
     levels: int = option(
         4, "of the hash grid, an even number; 8 see more than 4 and take twice as long", ge=2, le=16, multiple_of=2
     )
-    rows: int = option(18, "of the hash grid's table at each level, as a power of 2", ge=8, le=22)
+    rows: int = option(17, "of the hash grid's table at each level, as a power of 2", ge=8, le=22)
     finest: int | None = option(
         None, "cells along a side at the finest level; as fine as the photographs' pixels if not set", ge=8, le=8192
     )
-    hidden: int = option(16, "units between features and density", ge=8, le=64, multiple_of=8)
     width: int = option(
         64, "units of layers between density and colour; with frequencies, of all layers", ge=8, le=512, multiple_of=8
     )
     layers: Literal[1, 2] = option(1, "between density and colour")
-    steps: int = option(2000, "steps of training", ge=1)
-    samples: int = option(65_536, "places along rays that a step looks at, about", ge=256, le=2**22)
-    rays: int = option(1024, "of a step, with frequencies", ge=1)
+    steps: int = option(6000, "steps of training", ge=1)
+    samples: int = option(16_384, "places along rays that a step looks at, about", ge=256, le=2**22)
     learning_rate: float = option(0.01, "size of the steps, at first", gt=0)
 
 
@@ -49,7 +47,7 @@ class PointOptions(Options):
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"longest": 80, "levels": 4, "rows": 14, "steps": 120, "samples": 8192},
+    "small": {"longest": 80, "levels": 4, "rows": 14, "steps": 250, "samples": 4096},
     "course": {"encoding": "frequencies", "steps": 200_000, "learning_rate": 5e-4, "width": 256, "exposure": False},
     "full": {"levels": 8, "rows": 19, "layers": 2, "steps": 30_000, "samples": 262_144, "longest": 1600},
 }

@@ -305,9 +305,6 @@ def score(model: EncoderDecoder, prepared: Prepared, fitted: Learnt, settings: S
         report.show_timing(model, TIMED * settings.context, run)
     return Scores(
         {"bleu": found.bleu, "chrf": found.chrf, "loss": loss},
-        {
-            **{name: {"bleu": each.bleu, "chrf": each.chrf} for name, each in baselines.items()},
-            "greedy": {"bleu": greedy.bleu, "chrf": greedy.chrf},
-        },
+        {name: {"bleu": each.bleu, "chrf": each.chrf} for name, each in baselines.items()},
         {"loss": "nats a token"},
     )

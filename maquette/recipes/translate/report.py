@@ -23,11 +23,17 @@ from maquette.recipes.translate.data import words_of
 from maquette.runs import Run
 
 BUCKETS = 4  # of length
+UNBROKEN = 32  # letters of a word in a table
 SHOWN = 5  # sentences of a table
 DRAWN = 3  # sentences whose alignment is drawn
-LONGEST = 16  # words of those
+WORTH, LONGEST = 8, 16  # words of those, if there are such
 TIMED_ROWS, TIMED = 4, 3  # texts side by side, and times that each is measured
 CONTINUED = "##"  # begins tokens of WordPiece that go on with a word
+
+
+def shortened(text: str) -> str:
+    """A text for a table: words that never end, as untrained networks write them, are cut."""
+    return " ".join(word if len(word) <= UNBROKEN else f"{word[: UNBROKEN - 1]}…" for word in text.split(" "))
 
 
 def show_lengths(pairs: Pairs, run: Run) -> None:
@@ -55,7 +61,7 @@ def show_trials(trials: Sequence[Sequence[Any]], tried: Part, run: Run) -> None:
     )
     run.table(
         "What became of one text",
-        pd.DataFrame({"step": steps, "output": said}),
+        pd.DataFrame({"step": steps, "output": list(map(shortened, said))}),
         f"{tried.sources[0]!r}, which people say as {tried.targets[0]!r}.",
     )
 
@@ -80,8 +86,8 @@ def show_searches(
     order = np.argsort(-np.abs(gains), kind="stable")[:SHOWN]
     columns = {
         "source": [test.sources[row] for row in order],
-        "beam": [beam[row] for row in order],
-        "greedy": [greedy[row] for row in order],
+        "beam": [shortened(beam[row]) for row in order],
+        "greedy": [shortened(greedy[row]) for row in order],
         "chrF won": [round(float(gains[row]), 1) for row in order],
     }
     run.table("Where they differ most", pd.DataFrame(columns))
@@ -116,7 +122,7 @@ def show_best_and_worst(test: Part, outputs: Sequence[str], run: Run) -> None:
     for title, rows in (("The best", several[:SHOWN]), ("The worst", order[::-1][:SHOWN])):
         columns = {
             "source": [test.sources[row] for row in rows],
-            "output": [outputs[row] for row in rows],
+            "output": [shortened(outputs[row]) for row in rows],
             "reference": [test.targets[row] for row in rows],
             "chrF": [round(float(scores[row]), 1) for row in rows],
         }
@@ -164,8 +170,9 @@ def show_alignments(
     model: EncoderDecoder, tokenizer: Tokenizer, test: Part, outputs: Sequence[str], lexicon: Lexicon, run: Run
 ) -> None:
     """Which word of the source each word that was written looks at, for some held-out texts."""
-    chosen = [row for row in range(len(test)) if outputs[row] and 4 <= len(words_of(test.sources[row])) <= LONGEST]
-    for place, row in enumerate(chosen[:DRAWN]):
+    chosen = [row for row in range(len(test)) if outputs[row] and len(words_of(test.sources[row])) <= LONGEST]
+    long = [row for row in chosen if len(words_of(test.sources[row])) >= WORTH]
+    for place, row in enumerate((long or chosen)[:DRAWN]):
         (source,) = encoded(tokenizer, [test.sources[row]], model.context - 1)
         (target,) = encoded(tokenizer, [outputs[row]], model.context - 1)
         read, across = grouped(tokenizer, source.tolist())
@@ -174,7 +181,7 @@ def show_alignments(
         run.picture(
             f"alignment_{place + 1}",
             figures.alignment(weights, read, said, lexicon.aligned(read, said)),
-            f"Where each word looks: {outputs[row]!r}",
+            f"Where each word looks: {shortened(outputs[row])!r}",
             "Down what was written, across what was read; the darker, the more attention, in the layer that looks most "
             "sharply, the mean over its heads. Orange: the word that the dictionary of IBM model 1 finds for it.",
         )
