@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from maquette.data.text.pairs import Pairs
 from maquette.families.pairs import (
@@ -191,7 +192,10 @@ def build(prepared: Prepared, settings: Settings) -> Seq2Seq:
 
 
 def optimizer_for(model: Seq2Seq, is_given: bool, rate: float) -> Together:
-    """AdamW, which shrinks all but biases and norms; for a new network Muon takes the matrices within the blocks."""
+    """AdamW, which shrinks all but biases and norms; for a new network Muon takes the matrices within the blocks.
+
+    Its embeddings begin with numbers of size 1, so that they take large steps.
+    """
     learning = [weight for weight in model.parameters() if weight.requires_grad]
     if is_given:
         decays = [DECAY if weight.dim() > 1 else 0.0 for weight in learning]
@@ -199,9 +203,11 @@ def optimizer_for(model: Seq2Seq, is_given: bool, rate: float) -> Together:
     sides: Any = (model.encoder, model.decoder)
     blocks = [weight for side in sides for weight in side.parameters()]
     matrices = [weight for weight in blocks if weight.dim() > 1]
-    known = {id(weight) for weight in matrices}
+    tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    known = {id(weight) for weight in (*matrices, *tables)}
     rest = [weight for weight in learning if id(weight) not in known]
-    return Together(Muon(matrices, rate), AdamW(rest, 0.1 * rate, betas=(0.9, 0.98)))
+    betas = (0.9, 0.98)
+    return Together(Muon(matrices, rate), AdamW(tables, rate, betas=betas), AdamW(rest, 0.1 * rate, betas=betas))
 
 
 def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> Learnt:
