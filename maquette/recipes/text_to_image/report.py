@@ -167,8 +167,8 @@ def show_prompts(made: Tensor, prompts: Prompts, right: np.ndarray | None, run: 
         ("unseen", "Combinations never seen in training, drawn", prompts.is_unseen),
     ):
         some = np.flatnonzero(chosen)
-        some = some[evenly(len(some), 18)]
         if len(some):
+            some = some[evenly(len(some), 18)]
             words = [prompts.texts[row] for row in some]
             marks = [[""]] * len(some) if right is None else [[GREEN if right[row] else ORANGE] for row in some]
             figure = pictures_and_words(
