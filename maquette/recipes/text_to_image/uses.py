@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -191,7 +192,8 @@ def edit(trained: Trained, inputs: Mixed, options: EditOptions) -> Iterator[Pict
         raise UserError(f"edit takes two texts, what a picture shows and what it is to show; {len(words)} were given.")
     notes = strange(painter.wording, words)
     old, new = (painter.said([text]) for text in words)
-    for number, one in inputs.pictures.some(range(len(inputs.pictures))):  # alone: its noise must not hang on others
+    some = (inputs.pictures.some(numbers) for numbers in in_batches(range(len(inputs.pictures)), AT_ONCE))
+    for number, one in chain.from_iterable(some):  # alone: the noise found for it must not hang on others
         made = painter.edited(read_unit([one], painter.known), old, new, options.strength, steps=options.steps)
         yield Picture(pixels_of(made)[0], name=inputs.pictures.name(number), notes=notes)
 
