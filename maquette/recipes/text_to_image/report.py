@@ -281,7 +281,8 @@ def show_ways_between(painter: Painter, parts: CaptionParts, seed: int, run: Run
 
 def show_diffs(painter: Painter, parts: CaptionParts, run: Run) -> None:
     """Pictures that change as a word of their caption does, step by step."""
-    prompts, strips, words = prompts_of(parts.test, 40), {}, []
+    strips: dict[str, list[np.ndarray]] = {}
+    prompts, words = prompts_of(parts.test, 40), []
     for row, text in enumerate(prompts.texts):
         new = other_word(text, painter.known["mixed"])
         if new is None or len(strips) == 4 or new[0] in strips:
