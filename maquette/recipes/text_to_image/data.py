@@ -13,7 +13,7 @@ LOOKED = 6000  # captions that are
 LEAST, MOST = 0.01, 0.6  # parts of the captions that a word stands in
 TOGETHER = 0.6  # of what chance would give: words that stand together more rarely exclude each other
 ALIKE = 0.3  # cosine of the counts of their neighbours, from which words fill the same place
-GROUP = 6  # words of a list, at most
+GROUP, GROUPS = 6, 8  # words of a list, and lists that are looked at, at most
 # words that join others, and are no answer to what is to be drawn
 SMALL = frozenset((
     "the", "and", "with", "for", "from", "into", "near", "over", "under", "through", "while", "are",
@@ -49,7 +49,7 @@ def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
             max(fitting, key=lambda group: float(alike[word, group].mean())).append(word)
         else:
             groups.append([word])
-    groups = sorted((g for g in groups if len(g) > 1), key=lambda g: -float(share[g].sum()))[:4]
+    groups = sorted((g for g in groups if len(g) > 1), key=lambda g: -float(share[g].sum()))[:GROUPS]
     named = [[known[word] for word in group] for group in groups]
     named = [list(dict.fromkeys(single_of(word, counts) for word in group)) for group in named]
     return {kind: group[:GROUP] for kind, group in zip(KINDS, as_kinds(named, bags), strict=True)}
@@ -80,10 +80,11 @@ def as_kinds(groups: list[list[str]], bags: Sequence[Sequence[str]]) -> list[lis
     """Of some groups of words that which are subjects, actions and styles."""
     rest = list(groups)
     acting = max(rest, key=lambda group: sum(word.endswith("ing") for word in group), default=[])
-    actions = acting if any(word.endswith("ing") for word in acting) else []
-    rest = [group for group in rest if group is not actions]
+    actions = [word for word in acting if word.endswith("ing")]
+    rest = [group for group in rest if not actions or group is not acting]
     known = {word for bag in bags for word in bag}
-    subjects = max(rest, key=lambda group: (plurals(group, known), late(group, bags)), default=[])
+    much = {id(group): plurals(group, known) * share_of(group, bags) for group in rest}
+    subjects = max(rest, key=lambda group: (much[id(group)], late(group, bags)), default=[])
     rest = [group for group in rest if group is not subjects]
     return [subjects, actions, rest[0] if rest else []]
 
@@ -91,6 +92,11 @@ def as_kinds(groups: list[list[str]], bags: Sequence[Sequence[str]]) -> list[lis
 def plurals(group: Sequence[str], known: set[str]) -> float:
     """The part of some words that the captions have in the plural as well: things have one."""
     return float(np.mean([bool({f"{word}s", f"{word}es"} & known) for word in group]))
+
+
+def share_of(group: Sequence[str], bags: Sequence[Sequence[str]]) -> float:
+    """The part of the captions that have one of some words."""
+    return sum(not set(group).isdisjoint(bag) for bag in bags) / len(bags)
 
 
 def late(group: Sequence[str], bags: Sequence[Sequence[str]]) -> float:

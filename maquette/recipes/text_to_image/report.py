@@ -167,8 +167,8 @@ def show_prompts(made: Tensor, prompts: Prompts, right: np.ndarray | None, run: 
         ("unseen", "Combinations never seen in training, drawn", prompts.is_unseen),
     ):
         some = np.flatnonzero(chosen)
-        some = some[evenly(len(some), 18)]
         if len(some):
+            some = some[evenly(len(some), 18)]
             words = [prompts.texts[row] for row in some]
             marks = [[""]] * len(some) if right is None else [[GREEN if right[row] else ORANGE] for row in some]
             figure = pictures_and_words(
@@ -244,16 +244,16 @@ def show_variations(painter: Painter, parts: CaptionParts, seed: int, run: Run) 
     """Test pictures, and what is drawn from their embeddings alone."""
     prompts = prompts_of(parts.test, 4)
     strips = {}
-    for row, text in enumerate(prompts.texts):
+    for row in range(len(prompts)):
         seen = painter.seen(prompts.pictures[row : row + 1]).expand(7, -1)
         made = painter.painted(painter.told(None, seen), seed + 20)
-        strips[text] = beside(pixels_of(torch.cat([prompts.pictures[row : row + 1], made])), 8)
+        strips[f"picture {row + 1}"] = beside(pixels_of(torch.cat([prompts.pictures[row : row + 1], made])), 8)
     run.picture(
         "variations",
         rows(strips, most_height=1.0),
         "Variations of a picture",
         "At the left a test picture; then what the decoder draws from its embedding, told no words, from other noise "
-        "each time: what changes is what CLIP does not see.",
+        f"each time: what changes is what CLIP does not see. Their captions: {'; '.join(prompts.texts)}.",
     )
 
 
@@ -281,22 +281,24 @@ def show_ways_between(painter: Painter, parts: CaptionParts, seed: int, run: Run
 
 def show_diffs(painter: Painter, parts: CaptionParts, run: Run) -> None:
     """Pictures that change as a word of their caption does, step by step."""
-    prompts, strips = prompts_of(parts.test, 40), {}
+    strips: dict[str, list[np.ndarray]] = {}
+    prompts, words = prompts_of(parts.test, 40), []
     for row, text in enumerate(prompts.texts):
         new = other_word(text, painter.known["mixed"])
-        if new is None or len(strips) == 4 or any(new[0] == used for used, _ in strips.values()):
+        if new is None or len(strips) == 4 or new[0] in strips:
             continue
-        given = to_unit(prompts.pictures[row : row + 1]).expand(len(TURNED), -1, -1, -1)
-        old_said, new_said = painter.said([text]), painter.said([new[1]])
-        made = [painter.edited(given[:1], old_said, new_said, share) for share in TURNED]
-        strips[f"{new[0]}: {text}"] = (new[0], beside(pixels_of(torch.cat([given[:1], *made])), len(TURNED) + 1))
+        given, (change, changed) = to_unit(prompts.pictures[row : row + 1]), new
+        old_said, new_said = painter.said([text]), painter.said([changed])
+        made = [painter.edited(given, old_said, new_said, share) for share in TURNED]
+        strips[change] = beside(pixels_of(torch.cat([given, *made])), len(TURNED) + 1)
+        words.append(text)
     if strips:
         run.picture(
             "diffs",
-            rows({name: strip for name, (_, strip) in strips.items()}, most_height=1.0),
+            rows(strips, most_height=1.0),
             "A picture changes as words change",
             "At the left a test picture. Its noise is found, and drawn again with its embedding turned more and more "
-            "towards the difference of two texts (the paper's text diffs).",
+            f"towards the difference of two texts (the paper's text diffs). Their captions: {'; '.join(words)}.",
         )
 
 

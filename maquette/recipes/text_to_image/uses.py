@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -190,15 +191,11 @@ def edit(trained: Trained, inputs: Mixed, options: EditOptions) -> Iterator[Pict
     if len(words) != 2:
         raise UserError(f"edit takes two texts, what a picture shows and what it is to show; {len(words)} were given.")
     notes = strange(painter.wording, words)
-    for numbers in in_batches(range(len(inputs.pictures)), AT_ONCE):
-        some = list(inputs.pictures.some(numbers))
-        if not some:
-            continue
-        old, new = (painter.said([text] * len(some)) for text in words)
-        given = read_unit([one for _, one in some], painter.known)
-        made = painter.edited(given, old, new, options.strength, steps=options.steps)
-        for (number, _), pixels in zip(some, pixels_of(made), strict=True):
-            yield Picture(pixels, name=inputs.pictures.name(number), notes=notes)
+    old, new = (painter.said([text]) for text in words)
+    some = (inputs.pictures.some(numbers) for numbers in in_batches(range(len(inputs.pictures)), AT_ONCE))
+    for number, one in chain.from_iterable(some):  # alone: the noise found for it must not hang on others
+        made = painter.edited(read_unit([one], painter.known), old, new, options.strength, steps=options.steps)
+        yield Picture(pixels_of(made)[0], name=inputs.pictures.name(number), notes=notes)
 
 
 def seen_in(painter: Painter, pictures: Sequence[Picture]) -> Tensor:
