@@ -130,7 +130,8 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     else:
         training = PlainTraining(model, prepared, pixels, settings, run)
     interval = max(1, settings.steps // MOMENTS)
-    for step in run.loop(settings.steps):
+    # the first steps, through fog, and with more looks at all cells, take longer: what is left is planned anew
+    for step in run.loop(settings.steps, cost=lambda progress: 1.0):
         loss = training.step(step)
         if step.number == 1 or step.every(interval) or step.is_last:
             run.log(step, loss=loss, valid_psnr=thin.mean_psnr(field_drawer_within(model)), **training.told())
