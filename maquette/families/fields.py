@@ -30,6 +30,7 @@ PLACES = 2**17  # whose densities or colours are asked for together
 STOPPING = 0.01  # part of the cube's side within which half the light is stopped, where a surface is taken to be
 POINT_CAMERAS = 24  # that points are looked for with, at most
 SEEN = 0.5  # of the light that a point stops
+LOOKED_FOR = 150_000  # pixels, at least, that points are looked for in: small pictures are all edges
 TORN = 0.04  # part of the depth by which neighbours of a point may be apart
 
 
@@ -192,7 +193,8 @@ def points_of(model: Field, processing: dict[str, Any], count: int) -> tuple[np.
     cameras = photographers(processing)
     cameras = [cameras[place] for place in evenly(len(cameras), POINT_CAMERAS)]
     draw = field_drawer(model, (0.0, 0.0, 0.0))
-    share = min(1.0, math.sqrt(3 * count / sum(camera.width * camera.height for camera in cameras)))
+    pixels = sum(camera.width * camera.height for camera in cameras)
+    share = min(1.0, math.sqrt(max(3 * count, LOOKED_FOR) / pixels))
     found, colours = [], []
     for camera in cameras:
         small = camera.resized(max(1, round(share * camera.width)), max(1, round(share * camera.height)))

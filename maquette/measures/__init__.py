@@ -51,6 +51,7 @@ BETTER = {
     "simlex": "higher",
     "analogies": "higher",
     "words_per_second": "higher",
+    "samples_per_second": "higher",
     "bleu": "higher",
     "chrf": "higher",
     "exact_replies": "higher",

@@ -41,7 +41,7 @@ class Ray:
 
 def rays_and_samples(picture: np.ndarray, rays: Sequence[Ray]) -> Figure:
     """A picture (H, W, 3) with some pixels marked, and what the ray of each meets: density, light left, and weights."""
-    high, gap, head, foot = 1.15, 0.42, 0.3, 0.5
+    high, gap, head, foot = 1.15, 0.42, 0.3, 0.72
     height = head + len(rays) * high + (len(rays) - 1) * gap + foot
     side = min(2.9, (height - head) * picture.shape[1] / picture.shape[0])
     tall = side * picture.shape[0] / picture.shape[1]

@@ -35,6 +35,7 @@ COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
+MOST_BETWEEN = 250  # steps between two such moments
 FIRST_RAYS, MOST_RAYS = 1024, 2**16
 ON_A_RAY = 64  # places of a ray, where their number is the same for all
 LAST_OF_PAPER = 0.1  # part of the step size that is left at the end, of the paper's network
@@ -129,8 +130,9 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
         training: HashTraining | PlainTraining = HashTraining(model, prepared, pixels, exposures, settings, run)
     else:
         training = PlainTraining(model, prepared, pixels, settings, run)
-    interval = max(1, settings.steps // MOMENTS)
-    for step in run.loop(settings.steps):
+    interval = min(max(1, settings.steps // MOMENTS), MOST_BETWEEN)
+    # the first steps, through fog, and with more looks at all cells, take longer: what is left is planned anew
+    for step in run.loop(settings.steps, cost=lambda progress: 1.0):
         loss = training.step(step)
         if step.number == 1 or step.every(interval) or step.is_last:
             run.log(step, loss=loss, valid_psnr=thin.mean_psnr(field_drawer_within(model)), **training.told())
