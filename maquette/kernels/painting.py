@@ -249,7 +249,8 @@ class Learner:
         numbers = self.numbers
         weights = {f"layer{number}": each for number, each in enumerate(numbers.layers)}
         return {
-            "steps": self.steps, "values": self.values, "table": numbers.table, **weights, **self.moments,
+            "steps": self.steps, "values": self.values, "bits": numbers.bits, "table": numbers.table, **weights,
+            **self.moments,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -258,7 +259,6 @@ class Learner:
         for name, values in state.items():
             if name != "steps":
                 held[name][...] = np.asarray(values)
-        self.mark()
 
 
 def compile_all() -> None:
