@@ -171,12 +171,12 @@ def test_cameras_at_one_place_are_refused(clay):
 
 
 def test_rays_are_drawn_with_what_their_pixels_show(clay):
-    placed = seen(clay)
-    pixels = Pixels(placed.train)
+    train = [replace(view, alpha=None) for view in seen(clay).train]
+    pixels = Pixels(train)
     behind = np.array([1.0, 1, 1], np.float32)
     looked = pixels.drawn(np.random.default_rng(0), 50, behind)
     for ray in range(50):
-        view = placed.train[looked.views[ray]]
+        view = train[looked.views[ray]]
         column, row = (looked.places[ray] * [view.camera.width, view.camera.height]).astype(int)
         np.testing.assert_allclose(looked.targets[ray], view.truth[:, row, column], atol=1e-6)
         origin, way = rays_of(view.camera, torch.tensor([[column, row]]))
@@ -185,7 +185,7 @@ def test_rays_are_drawn_with_what_their_pixels_show(clay):
     halves = [pixels.drawn(np.random.default_rng(0), 50, behind, rank, 2) for rank in (0, 1)]
     assert sum(len(half.views) for half in halves) == 50
     np.testing.assert_array_equal(halves[1].targets, looked.targets[1::2])
-    clear = [replace(view, alpha=np.full(view.truth.shape[1:], 0.4, np.float32)) for view in placed.train]
+    clear = [replace(view, alpha=np.full(view.truth.shape[1:], 0.4, np.float32)) for view in train]
     shown = Pixels(clear).drawn(np.random.default_rng(0), 50, behind)
     np.testing.assert_allclose(shown.targets, looked.targets + 0.6 * (shown.behind - behind), atol=2e-3)
 
