@@ -174,7 +174,8 @@ def find_needed(run: Run, record: dict[str, Any]) -> None:
     """Open the runs that the recipe needs, or make them first, and write down which they are."""
     needs = entry_of(record["recipe"]).needs
     known = record.setdefault("needs", {})
-    for name, need in needs.items():
+    # those that are given first: one that will not do is refused before another is trained
+    for name, need in sorted(needs.items(), key=lambda item: getattr(run.settings, item[0]) is None):
         given = getattr(run.settings, name)
         if name in known:
             run.needed[name] = open_needed(run.folder, name, known[name])

@@ -18,6 +18,7 @@ from support import make_book, make_captions, make_houses, make_pairs, make_phot
 from maquette.cli import main
 from maquette.data.sets.eliza import COURSE
 from maquette.data.sets.turntable import write_turntable
+from maquette.entries import Need
 from maquette.recipes import RECIPES, load_recipe, load_settings, recipe_settings
 from maquette.runs import Run
 from maquette.settings import flag
@@ -90,8 +91,17 @@ class SmallRuns:
         more = OTHERS[name] if others else []
         for setting, need in RECIPES[name].needs.items():
             if need.otherwise == "train":
-                more = [*more, flag(setting), str(self.own(need.recipe))]
+                more = [*more, flag(setting), str(self.needed(need))]
         return ["--data", str(data), "--seed", "1", *OWN.get(name, []), *shorter(name), *more]
+
+    def needed(self, need: Need) -> Path:
+        """A shorter run that will do where it is needed."""
+        settings = recipe_settings(need.recipe, "small", {})
+        other = {key: value for key, value in need.kind.items() if getattr(settings, key) != value}
+        if not other:
+            return self.own(need.recipe)
+        words = [word for key, value in other.items() for word in (flag(key), value)]
+        return self._made(need.recipe, "-".join(["own", *other.values()]), [*self.flags(need.recipe), *words])
 
     def _made(self, name: str, kind: str, flags: list[str]) -> Path:
         folder = self.folder / kind / name

@@ -71,7 +71,7 @@ def test_a_run_is_shown_while_it_trains_and_when_it_is_done(run, tmp_path):
     assert live.refresh() and not live.refresh()
     (training / "model.json").unlink()
     (training / "checkpoint" / "state.json").unlink()
-    with pytest.raises(UserError, match="no Gaussians yet"):
+    with pytest.raises(UserError, match="no scene yet"):
         viewing.Live(training)
 
 

@@ -38,9 +38,10 @@ def hash_encode(places: Tensor, table: Tensor, cells: Sequence[int]) -> Tensor:
         part, first = scaled - first, first.long()
         total = torch.zeros(len(places), table.shape[2]).to(table)
         for corner in range(2 ** places.shape[1]):
-            up = torch.tensor([(corner >> axis) & 1 for axis in range(places.shape[1])], device=places.device)
-            weight = torch.where(up.bool(), part, 1 - part).prod(1)
-            total = total + weight[:, None] * table[level, corner_of(first + up, cells[level], size)]
+            ups = [(corner >> axis) & 1 for axis in range(places.shape[1])]
+            weight = torch.stack([part[:, axis] if up else 1 - part[:, axis] for axis, up in enumerate(ups)]).prod(0)
+            at = torch.stack([first[:, axis] + up for axis, up in enumerate(ups)], 1)
+            total = total + weight[:, None] * table[level, corner_of(at, cells[level], size)]
         found.append(total)
     return torch.cat(found, 1)
 

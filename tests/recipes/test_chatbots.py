@@ -90,6 +90,12 @@ def test_rules_are_fast():
     assert speed_of_rules(read_script(LISTENER, "a script"), ["Are you happy?"]) > 1000
 
 
+def needed_by(folder: Path) -> dict[str, Path]:
+    """The runs that a run has asked, by the names of its settings."""
+    needs = json.loads((folder / "settings.json").read_text())["needs"]
+    return {name: folder / need["path"] for name, need in needs.items()}
+
+
 @pytest.mark.slow
 def test_the_report_has_all_that_is_measured(small_runs: SmallRuns):
     folder = small_runs.own("chatbots")
@@ -102,27 +108,27 @@ def test_the_report_has_all_that_is_measured(small_runs: SmallRuns):
     for row in tables["Where their words are from"]["rows"]:
         assert sum(row[2:]) == pytest.approx(1) and len(row) == 2 + len(ORIGINS)
     assert "How they learnt" in [block.get("title") for block in sections["train"]]
-    scores = json.loads((folder / "scores.json").read_text())
+    scores, needed = json.loads((folder / "scores.json").read_text()), needed_by(folder)
     others = {**scores["baselines"], "gpt": scores["scores"]}
     for name in NAMES[1:]:
-        theirs = json.loads((folder / "needs" / name / "scores.json").read_text())["scores"]
+        theirs = json.loads((needed[name] / "scores.json").read_text())["scores"]
         assert others[name]["bits_per_byte"] == pytest.approx(theirs["bits_per_byte"], rel=0.02)
-    settings = {name: json.loads((folder / "needs" / name / "settings.json").read_text()) for name in NAMES}
+    settings = {name: json.loads((needed[name] / "settings.json").read_text()) for name in NAMES}
     assert [settings[name]["settings"]["network"] for name in ("rnn", "lstm")] == ["rnn", "lstm"]
     assert len({settings[name]["data"]["sha256"] for name in NAMES[1:]}) == 1
 
 
 @pytest.mark.slow
 def test_what_will_not_do_is_refused(small_runs: SmallRuns, tmp_path: Path, capsys):
-    whole = small_runs.own("chatbots")
+    whole = needed_by(small_runs.own("chatbots"))
     command = ["run", "chatbots", "--preset", "small", "--out", str(tmp_path / "run")]
     capsys.readouterr()
-    assert main([*command, "--rnn", str(whole / "needs" / "lstm")]) == 2
+    assert main([*command, "--rnn", str(whole["lstm"])]) == 2
     said = capsys.readouterr().err
     assert "with --network lstm; this needs one with --network rnn." in said and said.count("\n") == 1
-    assert main([*command, "--gpt", str(whole / "needs" / "rnn")]) == 2
+    assert main([*command, "--gpt", str(whole["rnn"])]) == 2
     assert "is a run of recurrent; this needs one of gpt" in capsys.readouterr().err
-    given = [word for name in NAMES for word in (f"--{name}", str(whole / "needs" / name))]
+    given = [word for name in NAMES for word in (f"--{name}", str(whole[name]))]
     for name in ("paragraph", "questions"):
         assert main([*command, *given, f"--{name}", str(tmp_path / "none.txt")]) == 2
         assert f"--{name} {tmp_path / 'none.txt'}: there is no such file." in capsys.readouterr().err
@@ -134,9 +140,9 @@ def test_what_will_not_do_is_refused(small_runs: SmallRuns, tmp_path: Path, caps
 
 @pytest.mark.slow
 def test_given_runs_are_taken_and_another_text_is_told(small_runs: SmallRuns, tmp_path: Path, capsys):
-    whole = small_runs.own("chatbots")
+    whole = needed_by(small_runs.own("chatbots"))
     (tmp_path / "other.txt").write_text("It was a dark night, and nobody knew the way to the old house.\n" * 300)
-    given = [word for name in NAMES for word in (f"--{name}", str(whole / "needs" / name))]
+    given = [word for name in NAMES for word in (f"--{name}", str(whole[name]))]
     (tmp_path / "questions.txt").write_text("Who are you?\n\nWhere am I?\n")
     words = [*given, "--data", str(tmp_path / "other.txt"), "--questions", str(tmp_path / "questions.txt")]
     assert main(["run", "chatbots", "--preset", "small", "--out", str(tmp_path / "run"), *words]) == 0

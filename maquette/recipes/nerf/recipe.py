@@ -36,8 +36,9 @@ LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
 MOST_BETWEEN = 250  # steps between two such moments
-FIRST_RAYS, MOST_RAYS = 1024, 2**16
-ON_A_RAY = 64  # places of a ray, where their number is the same for all
+LEAST_RAYS, MOST_RAYS = 64, 2**16
+ON_A_RAY = 64  # places of a ray, where their number is the same for all; of the first step's, about
+ROOM = 3  # of a step, times the samples that are wanted: rays beyond it are left out, in each process others
 LAST_OF_PAPER = 0.1  # part of the step size that is left at the end, of the paper's network
 
 SLOW = (
@@ -160,8 +161,8 @@ class HashTraining:
     ):
         self.pixels, self.exposures, self.settings, self.run = pixels, exposures, settings, run
         self.background = np.array(prepared.processing["background"], np.float32)
-        self.learner = Learner(Numbers.of(model), 2 * settings.samples, boxed(prepared).possible)
-        self.pace = Pace()
+        self.learner = Learner(Numbers.of(model), ROOM * settings.samples, boxed(prepared).possible)
+        self.pace = Pace(settings.samples)
         run.keep(learner=self.learner, pace=self.pace)
         if exposures is not None:
             run.keep(exposures=exposures)
@@ -188,7 +189,7 @@ class HashTraining:
             self.exposures.step_by_rays(slopes)
         if step.number % (EARLY_LOOKS if step.number <= EARLY else LOOKS) == 0:
             learner.look(chance, EARLY_PARTS if step.number <= EARLY else PARTS)
-        self.pace.count(int(counted[0]), int(counted[1]), self.settings.samples)
+        self.pace.count(int(counted[0]), int(counted[1]))
         return float(counted[2] / max(1, counted[1]) * rays)
 
     def told(self) -> dict[str, float]:
@@ -205,13 +206,14 @@ class HashTraining:
 class Pace:
     """How many rays make a step, so that they have about as many samples as are asked for; and all samples so far."""
 
-    def __init__(self) -> None:
-        self.rays, self.samples = FIRST_RAYS, 0
+    def __init__(self, wanted: int) -> None:
+        self.wanted, self.samples = wanted, 0
+        self.rays = int(np.clip(wanted // ON_A_RAY, LEAST_RAYS, MOST_RAYS))
 
-    def count(self, samples: int, rays: int, wanted: int) -> None:
+    def count(self, samples: int, rays: int) -> None:
         self.samples += samples
-        fitting = wanted * max(rays, 1) / max(samples, 1)
-        self.rays = int(np.clip(fitting, self.rays / 2, 2 * self.rays).clip(64, MOST_RAYS))
+        fitting = self.wanted * max(rays, 1) / max(samples, 1)
+        self.rays = int(np.clip(fitting, self.rays / 2, 2 * self.rays).clip(LEAST_RAYS, MOST_RAYS))
 
     def state_dict(self) -> dict[str, Any]:
         return {"rays": self.rays, "samples": self.samples}

@@ -10,7 +10,7 @@ from maquette.figures.scenes import depth_map
 from maquette.graphics.cameras import Camera
 from maquette.graphics.paths import looked_at
 from maquette.methods.picture_fields import fit_picture
-from maquette.models.fields import Field
+from maquette.models.fields import Field, HashField
 from maquette.recipes.nerf.figures import Ray, density_slices, over_time, rays_and_samples, told_apart
 from maquette.runs import Run
 
@@ -38,7 +38,10 @@ def show_field(model: Field, draw: Drawer, judge: Judge, scores: ViewScores, nea
         run.picture("depth", depth_map(model.unit * drawn.depth, picture), "How far away things are")
         show_rays(model, view.camera, picture, 1 - drawn.remainder, run)
         show_slices(model, run)
-        show_film(draw, [each.camera for each in judge.test], run, FRAMES, SIDE)
+        if isinstance(model, HashField) or run.device.type != "cpu":
+            show_film(draw, [each.camera for each in judge.test], run, FRAMES, SIDE)
+        else:
+            run.say("There is no film here: on a processor the network of frequencies takes minutes for a picture.")
 
 
 def show_time(run: Run) -> None:
