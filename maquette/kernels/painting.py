@@ -209,15 +209,15 @@ class Learner:
         """Move along the derivatives, and forget them."""
         self.steps += 1
         numbers, moments = self.numbers, self.moments
-        shares = [np.float32(1 - beta**self.steps) for beta in BETAS]
+        first, second = (np.float32(1 - beta**self.steps) for beta in BETAS)
         size, tiny = np.float32(step_size), np.float32(TINY)
         step_of_adam(
             numbers.table, moments["table_first"], moments["table_second"], self.by_table, np.float32(TABLE) * size,
-            *shares, tiny, np.float32(0),
+            first, second, tiny, np.float32(0),
         )  # fmt: skip
         flat = np.concatenate(numbers.layers)
         step_of_adam(
-            flat, moments["layers_first"], moments["layers_second"], self.by_layers, size, *shares, tiny,
+            flat, moments["layers_first"], moments["layers_second"], self.by_layers, size, first, second, tiny,
             np.float32(DECAY),
         )  # fmt: skip
         ends = np.cumsum([len(each) for each in numbers.layers])

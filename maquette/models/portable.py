@@ -199,6 +199,8 @@ def of_kernels(model: Kernels) -> Portable:
 class FieldAnswer(nn.Module):
     """Density and colour of a radiance field at places of the world that its cameras stand in."""
 
+    middle: Tensor
+
     def __init__(self, field: Field):
         super().__init__()
         self.field = field

@@ -77,7 +77,7 @@ def _write_glb(path: Path, mesh: Mesh) -> None:
         primitive |= {"indices": 2, "mode": TRIANGLES}
     accessors: list[dict[str, Any]] = []
     views: list[dict[str, Any]] = []
-    body = []
+    body: list[bytes] = []
     for place, (array, kind, shape) in enumerate(parts):
         accessors.append({"bufferView": place, "componentType": kind, "count": len(array), "type": shape})
         views.append({"buffer": 0, "byteOffset": sum(map(len, body)), "byteLength": array.nbytes})

@@ -33,8 +33,14 @@ def filter(trained: Trained, inputs: Iterable[Picture], options: FilterOptions) 
         channels = pixels.shape[2]
         # channels stay last in memory, where torch is ten times faster with one kernel for each
         weights = kernel.expand(channels, *kernel.shape[1:]).contiguous(memory_format=torch.channels_last)
-        how = {"stride": options.stride, "padding": padding, "dilation": options.dilation, "groups": channels}
-        made = apply(pixels.permute(2, 0, 1)[None], weights, **how)[0].permute(1, 2, 0)
+        made = apply(
+            pixels.permute(2, 0, 1)[None],
+            weights,
+            stride=options.stride,
+            padding=padding,
+            dilation=options.dilation,
+            groups=channels,
+        )[0].permute(1, 2, 0)
         made = made.abs() if options.kernel in SIGNED else made
         yield picture.answered(made.contiguous().numpy())
 

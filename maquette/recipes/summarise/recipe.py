@@ -203,7 +203,7 @@ def optimizer_for(model: Seq2Seq, is_given: bool, rate: float) -> Together:
     sides: Any = (model.encoder, model.decoder)
     blocks = [weight for side in sides for weight in side.parameters()]
     matrices = [weight for weight in blocks if weight.dim() > 1]
-    tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    tables = [table for each in model.modules() if isinstance(each, nn.Embedding) for table in each.parameters()]
     known = {id(weight) for weight in (*matrices, *tables)}
     rest = [weight for weight in learning if id(weight) not in known]
     betas = (0.9, 0.98)
