@@ -138,16 +138,6 @@ def of_generator(run) -> Exported:
     return {name: each.numpy() for name, each in given.items()}, {"picture": (drawn.numpy() + 1) / 2}
 
 
-def of_field(run) -> Exported:
-    """At places in the scene's own unit, all over the cube and beyond."""
-    field = run.model
-    inner, ways = torch.rand(50, 3) * 3 - 1.5, torch.nn.functional.normalize(torch.randn(50, 3), dim=1)
-    density, colour = field(inner, ways)
-    places = field.to_source(inner.numpy()).astype(np.float32)
-    size = field.reach * field.unit
-    return {"places": places, "directions": ways.numpy()}, {"density": density.numpy() / size, "colour": colour.numpy()}
-
-
 def of_diffusion(run) -> Exported:
     known, count = run.processing, 4
     sigma, classes = torch.tensor([0.01, 0.5, 5.0, 70.0]), torch.arange(count) % (len(known["classes"]) + 1)
@@ -193,7 +183,6 @@ ANSWERS = {
     "gan": of_generator,
     "diffusion": of_diffusion,
     "text_to_image": of_text_to_image,
-    "nerf": of_field,
 }
 REFUSED = {
     "recurrent": "no network that ONNX can hold",
@@ -201,6 +190,7 @@ REFUSED = {
     "chatbots": "is a run of chatbots, which has no network",
     "word2vec": "is a run of word2vec, which has no network",
     "splat": "--format ply",
+    "nerf": "holds a hash grid",
     "tokenizer": "no network that ONNX can hold",
 }
 
