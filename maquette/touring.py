@@ -1,6 +1,5 @@
 """Every recipe, one after the other, and a gallery of their reports."""
 
-import json
 import shlex
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from maquette.recipes import CHAPTERS, RECIPES, load_settings
 from maquette.report import write_gallery
 from maquette.settings import UserError, flag, nearest
+from maquette.trained import read_settings
 
 LEAST = 5.0  # seconds of training, however many systems share the time
 BRIEF = "brief"  # the preset for little time, of recipes whose judging else takes longer than learning
@@ -86,7 +86,7 @@ def made_before(name: str, out: Path) -> list[str]:
     for setting, need in RECIPES[name].needs.items():
         folder = out / need.recipe
         if need.otherwise == "train" and (folder / "scores.json").exists():
-            known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["settings"]
+            known = read_settings(folder)["settings"]
             if all(known.get(key) == value for key, value in need.kind.items()):
                 flags += [flag(setting), str(folder)]
     return flags

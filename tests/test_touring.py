@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from maquette import touring
 from maquette.entries import Entry, Need
 from maquette.touring import LEAST, made_before, training_time
+from maquette.trained import FORMAT
 
 
 def systems(costs: list[tuple[int, int]]) -> dict[str, Entry]:
@@ -57,7 +58,9 @@ def test_runs_of_the_tour_are_used_where_they_are_of_the_kind(monkeypatch, tmp_p
     monkeypatch.setattr(touring, "RECIPES", {"talk": Entry("", "text", "", 9, "language", {}, needs)})
     for name, settings in {"eliza": {}, "recurrent": {"network": "lstm"}, "gpt": {}}.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "settings.json").write_text(json.dumps({"settings": settings}))
+        (tmp_path / name / "settings.json").write_text(
+            json.dumps({"format": FORMAT, "recipe": name, "settings": settings})
+        )
         if name != "gpt":  # not finished
             (tmp_path / name / "scores.json").write_text("{}")
     found = ["--rules", str(tmp_path / "eliza"), "--long-memory", str(tmp_path / "recurrent")]

@@ -278,17 +278,26 @@ def train_denoiser(
     batch_size: int,
     moved: float,
     seed: int,
-    growth: Growth,
+    moments: int,
     make: Callable[[Diffuser], Tensor],
     beside: Beside | None = None,
-) -> None:
+) -> Growth:
     """Algorithm 1 of Ho et al. 2020, for any prediction: the network comes to tell pictures from noisy ones.
 
     told(rows, size) is what is known of this process's training pictures of a batch of `size`; leave(condition,
     chance), with a chance in 0..1 for each, says how much of it the network is told, for guidance. `moved`: the part
     that is moved. Levels of noise are those of the chain's steps, or log-normal. The averaged weights are what stays;
-    they make samples as training goes on. `beside` learns from the same rows.
+    they make samples as training goes on, at most `moments` times: the growth that is returned. `beside` learns from
+    the same rows.
     """
+    for name, value, unit in (
+        ("Epochs", epochs, ""),
+        ("Batch size", batch_size, "pictures"),
+        ("Learning rate", learning_rate, ""),
+        ("Optimizer", "orthogonal momentum (Muon)" if optimizer == "muon" else "AdamW", ""),
+        ("Part of the pictures that is moved, and told so", moved, ""),
+    ):
+        run.fact(name, value, unit)
     hold_memory()
     network = diffuser.network.to(run.device).to(memory_format=torch.channels_last)
     choose_threads(network, batch_size)
@@ -302,6 +311,7 @@ def train_denoiser(
     averaged = Diffuser(average.network, diffuser.known)
     batches = Batches(len(pictures), batch_size, seed, rank=run.rank, processes=run.processes)
     drawn = Drawn(seed, run)
+    growth = Growth(moments if run.settings.seconds else min(moments, 4 + epochs * len(batches) // 50))
     run.keep(
         model=network, optimizer=stepper, batches=batches, average=average, total=total, drawn=drawn, growth=growth,
         **(beside.kept if beside else {}),
@@ -340,6 +350,7 @@ def train_denoiser(
     average.restore()
     if beside:
         beside.end()
+    return growth
 
 
 def precision(device: torch.device) -> AbstractContextManager[None]:

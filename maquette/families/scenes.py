@@ -17,6 +17,7 @@ from maquette.figures.images import grid
 from maquette.figures.scenes import points_and_cameras
 from maquette.graphics.cameras import Camera, described
 from maquette.runs import Run
+from maquette.steps import Framing
 
 SOURCE = "nerf_fox"
 MATCHINGS: dict[str, Matching] = {  # ways to find cameras that say which photographs are compared
@@ -27,6 +28,17 @@ MATCHINGS: dict[str, Matching] = {  # ways to find cameras that say which photog
 LEAST_EXTENT = 0.1 * DEPTH  # where cameras hardly move, or not at all
 LEAST_GAIN = 0.5  # dB over the nearest photograph, below which something is wrong
 SHORT = 1000  # steps that are too few to blame anything else first
+
+
+def framing_of_views() -> Framing:
+    """What all that learn a scene are asked."""
+    return Framing(
+        question="What does the scene look like from where no photograph was taken?",
+        inputs="a camera: where it stands, where it looks, its field of view",
+        outputs="the picture that it would take",
+        score="psnr",
+        higher_is_better=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -110,21 +110,11 @@ def train(model: DenoisingUNet, prepared: GeneratorParts, settings: Settings, ru
     epochs = settings.epochs or max(1, min(2000, round(SEEN / len(prepared.train))))
     rate = settings.learning_rate or (0.03 if settings.optimizer == "muon" else 1e-3)
     moved = part_moved(prepared, settings)
-    for name, value, unit in (
-        ("Epochs", epochs, ""),
-        ("Batch size", settings.batch_size, "pictures"),
-        ("Learning rate", rate, ""),
-        ("Optimizer", "orthogonal momentum (Muon)" if settings.optimizer == "muon" else "AdamW", ""),
-        ("Part of the pictures that is moved, and told so", moved, ""),
-    ):
-        run.fact(name, value, unit)
 
     def told(rows: Tensor, size: int) -> Condition:
         return Condition(None if classes is None else classes[rows])
 
-    planned = epochs * -(-len(prepared.train) // settings.batch_size)
-    growth = Growth(MOMENTS if settings.seconds else min(MOMENTS, 4 + planned // 50))
-    train_denoiser(
+    growth = train_denoiser(
         Diffuser(model, known),
         prepared.train,
         prepared.valid,
@@ -139,7 +129,7 @@ def train(model: DenoisingUNet, prepared: GeneratorParts, settings: Settings, ru
         batch_size=settings.batch_size,
         moved=moved,
         seed=settings.seed,
-        growth=growth,
+        moments=MOMENTS,
         make=lambda diffuser: diffuser.made(
             GROWN, settings.seed, diffuser.of_classes(settings.seed), solver="dpm", steps=GROWN_STEPS
         ),

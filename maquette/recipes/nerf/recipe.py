@@ -13,7 +13,7 @@ import torch
 
 from maquette.data.scenes.reading import Scene
 from maquette.families.fields import field_drawer_within, field_of
-from maquette.families.scenes import Placed, collect_scene, prepare, show_photographs, tell_if_poor
+from maquette.families.scenes import Placed, collect_scene, framing_of_views, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, means_of, score_nearest
 from maquette.graphics.rays import expand
 from maquette.kernels.marching import to_bits
@@ -56,13 +56,7 @@ class Trained(Fitted):
 
 
 def frame(settings: Settings) -> Framing:
-    return Framing(
-        question="What does the scene look like from where no photograph was taken?",
-        inputs="a camera: where it stands, where it looks, its field of view",
-        outputs="the picture that it would take",
-        score="psnr",
-        higher_is_better=True,
-    )
+    return framing_of_views()
 
 
 def collect(settings: Settings, run: Run) -> Scene:

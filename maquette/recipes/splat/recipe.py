@@ -14,7 +14,7 @@ import numpy as np
 
 from maquette.data.scenes.reading import Scene
 from maquette.families.flights import drawer_within
-from maquette.families.scenes import collect_scene, prepare, show_photographs, tell_if_poor
+from maquette.families.scenes import collect_scene, framing_of_views, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, Seen, means_of, score_nearest
 from maquette.kernels import choosing
 from maquette.methods import densification
@@ -50,13 +50,7 @@ class Learned(Fitted):
 
 
 def frame(settings: Settings) -> Framing:
-    return Framing(
-        question="What does the scene look like from where no photograph was taken?",
-        inputs="a camera: where it stands, where it looks, its field of view",
-        outputs="the picture that it would take",
-        score="psnr",
-        higher_is_better=True,
-    )
+    return framing_of_views()
 
 
 def collect(settings: Settings, run: Run) -> Scene:

@@ -227,27 +227,17 @@ def train(model: Networks, prepared: Prepared, settings: Settings, run: Run) -> 
     epochs = settings.epochs or max(1, min(2000, round(SEEN / len(parts.train))))
     rate = settings.learning_rate or (0.03 if settings.optimizer == "muon" else 1e-3)
     moved, shares = part_moved(len(parts.train), settings), parts_of(settings.told)
-    for name, value, unit in (
-        ("Epochs", epochs, ""),
-        ("Batch size", settings.batch_size, "pictures"),
-        ("Learning rate", rate, ""),
-        ("Optimizer", "orthogonal momentum (Muon)" if settings.optimizer == "muon" else "AdamW", ""),
-        ("Part of the pictures that is moved, and told so", moved, ""),
-    ):
-        run.fact(name, value, unit)
     telling = Telling(model, prepared, settings, run)
     painter, clip = telling.painter, telling.clip
     valid = some_of(parts.valid, VALIDATED)
     told_valid = painter.told(said_by(clip, valid.tokens[valid.first].to(run.device)), painter.seen(valid.pictures))
     asked = [texts[0] for texts in some_of(parts.test, GROWN).texts]
-    planned = epochs * -(-len(parts.train) // settings.batch_size)
-    growth = Growth(MOMENTS if settings.seconds else min(MOMENTS, 4 + planned // 50))
 
     def make(diffuser: Diffuser) -> Tensor:
         now = replace(painter, decoder=diffuser.network)
         return now.painted(now.condition(asked, settings.seed, way="text alone"), settings.seed, steps=GROWN_STEPS)
 
-    train_denoiser(
+    growth = train_denoiser(
         Diffuser(decoder, known),
         Pictures(parts.train.pictures, None),
         Pictures(valid.pictures, None),
@@ -262,7 +252,7 @@ def train(model: Networks, prepared: Prepared, settings: Settings, run: Run) -> 
         batch_size=settings.batch_size,
         moved=moved,
         seed=settings.seed,
-        growth=growth,
+        moments=MOMENTS,
         make=make,
         beside=telling,
     )
