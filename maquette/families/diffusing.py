@@ -6,18 +6,30 @@ A network takes (noisy pictures, level, classes, vector, tokens), as `DenoisingU
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maquette.data.rows import evenly
 from maquette.devices import hold_memory
 from maquette.families.classifiers import Chance
-from maquette.families.generating import AT_ONCE, Growth, Noise, Pictures, drawn_classes, from_unit, to_unit
+from maquette.families.generating import (
+    AT_ONCE,
+    Growth,
+    Noise,
+    Pictures,
+    beside,
+    drawn_classes,
+    from_unit,
+    pixels_of,
+    to_unit,
+)
 from maquette.measures.noise import Level, NoiseError, noise_error
 from maquette.methods import diffusion
 from maquette.methods.diffusion import Chain, Denoise, Solver, Stage, scaling
@@ -184,6 +196,15 @@ class ExpectsTold(Expects):
 
     def forward(self, noisy: Tensor, sigma: Tensor, vector: Tensor, tokens: Tensor) -> Tensor:  # type: ignore[override]
         return Diffuser(self.network, self.known).expected(noisy, sigma, Condition(None, vector, tokens))
+
+
+def strip_of(stages: Sequence[Stage], most: int) -> dict[str, list[np.ndarray]]:
+    """Rows for a figure: at `most` stages evenly, four pictures as they are, and as they are expected to become."""
+    strip = {}
+    for place in evenly(len(stages), most):
+        both = stages[place].shown, stages[place].expected
+        strip[f"step {place + 1}"] = [picture for each in both for picture in beside(pixels_of(each[:4]))]
+    return strip
 
 
 def told_noise(denoise: Denoise, noisy: Tensor, level: Level) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maquette.data.pictures.films import write_film
 from maquette.data.rows import evenly
-from maquette.families.diffusing import Diffuser, Schedule, chain_of
+from maquette.families.diffusing import Diffuser, Schedule, chain_of, strip_of
 from maquette.families.generating import GeneratorParts, Noise, beside, noise, pixels_of, sheet, to_unit
 from maquette.figures.images import rows
 from maquette.methods.diffusion import Chain, Stage
@@ -115,13 +115,9 @@ def show_way(diffuser: Diffuser, seed: int, is_brief: bool, run: Run) -> None:
     solver, steps = diffuser.known["solver"], diffuser.known["steps"]
     count = FILMED // 4 if is_brief else FILMED
     stages = way(diffuser, count, seed, solver, steps)
-    strip = {}
-    for place in evenly(len(stages), 10):
-        both = stages[place].shown, stages[place].expected
-        strip[f"step {place + 1}"] = [picture for each in both for picture in beside(pixels_of(each[:4]))]
     run.picture(
         "way",
-        rows(strip, ["what the sampler holds", "what the network expects behind it"], most_height=0.9),
+        rows(strip_of(stages, 10), ["what the sampler holds", "what the network expects behind it"], most_height=0.9),
         "The way back",
         f"Four pictures on their way from noise in {steps:,} steps ({solver}). What is expected is at first a mean of "
         "all that a picture may become, and takes sides as the noise goes.",

@@ -11,6 +11,7 @@ from torch import Tensor
 from maquette.data.pictures.films import write_film
 from maquette.data.rows import evenly
 from maquette.families.captions import CaptionParts
+from maquette.families.diffusing import strip_of
 from maquette.families.generating import Noise, beside, noise, pixels_of, sheet, to_unit
 from maquette.families.judging_words import Prompts, attribute_table, interval, prompts_of, right_in, shuffled
 from maquette.families.painting import WAYS, Painter, Way, turned
@@ -225,13 +226,9 @@ def show_way(painter: Painter, parts: CaptionParts, count: int, seed: int, run: 
     with torch.no_grad():
         told = painter.condition(prompts.texts, seed)
         stages = list(painter.stages(told, Noise(len(prompts), seed)))
-    strip = {}
-    for place in evenly(len(stages), 8):
-        both = stages[place].shown, stages[place].expected
-        strip[f"step {place + 1}"] = [picture for each in both for picture in beside(pixels_of(each[:4]))]
     run.picture(
         "way",
-        rows(strip, ["what the sampler holds", "what the decoder expects behind it"], most_height=0.8),
+        rows(strip_of(stages, 8), ["what the sampler holds", "what the decoder expects behind it"], most_height=0.8),
         "The way back",
         f"From left to right: {'; '.join(prompts.texts[:4])}.",
     )
