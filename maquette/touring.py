@@ -31,6 +31,8 @@ def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
     names = sorted(RECIPES, key=lambda name: list(CHAPTERS).index(RECIPES[name].chapter))
     print(f"The gallery grows with each system: {page}", flush=True)
     ends = time.monotonic() + 60 * minutes
+    if preset is None:
+        compile_beside()
     for count, name in enumerate(names, 1):
         folder = out / name
         if (folder / "settings.json").exists():
@@ -61,6 +63,11 @@ def tour(out: Path, preset: str | None, minutes: float, again: str) -> int:
     if failed:
         print(f"maquette: these failed: {', '.join(failed)}; run the tour again to go on", file=sys.stderr)
     return 1 if failed else 0
+
+
+def compile_beside() -> None:
+    """Have kernels compiled while the first systems train, on the other core: it takes minutes of a new machine."""
+    subprocess.Popen([sys.executable, "-m", "maquette.kernels"], stderr=subprocess.DEVNULL)
 
 
 def training_time(names: Sequence[str], left: float) -> float | None:

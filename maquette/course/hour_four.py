@@ -14,7 +14,7 @@ RECIPES = {
             "view": Use(("cameras",), "pictures", "what cameras see", "CAMERAS.json --out VIEWS"),
         },
         {"init": Need("splat", files=True, also=("nerf",))},
-        fixed=30,
+        fixed=20,
     ),
     "nerf": Entry(
         "maquette.recipes.nerf",
@@ -29,7 +29,7 @@ RECIPES = {
             "points": Use((), "mesh", "points of the surface, with colours", "--out points.ply"),
             "splats": Use((), "scene", "Gaussians that a run of splat can start from", "--out scene.ply"),
         },
-        fixed=40,
+        fixed=15,
     ),
     "vae": Entry(
         "maquette.recipes.vae",
@@ -45,7 +45,7 @@ RECIPES = {
             "interpolate": Use(("pictures",), "film", "the way from picture to picture", "A.png B.png --out way.webp"),
             "reconstruct": Use(("pictures",), "pictures", "each picture through its latents", "PICTURES --out FOLDER"),
         },
-        fixed=60,
+        fixed=18,
     ),
     "gan": Entry(
         "maquette.recipes.gan",
@@ -63,7 +63,7 @@ RECIPES = {
                 "PICTURES --out FILM.webp",
             ),
         },
-        fixed=40,
+        fixed=25,
     ),
     "diffusion": Entry(
         "maquette.recipes.diffusion",
@@ -80,7 +80,7 @@ RECIPES = {
             ),
             "interpolate": Use(("pictures",), "film", "a way from one picture to the next", "PICTURES --out way.webp"),
         },
-        fixed=110,
+        fixed=28,
     ),
     "clip": Entry(
         "maquette.recipes.clip",
@@ -100,7 +100,7 @@ RECIPES = {
             ),
             "embed": Use(("captions",), "table", "the numbers of pictures or words", "PICTURES --out NUMBERS.csv"),
         },
-        fixed=35,
+        fixed=18,
     ),
     "text_to_image": Entry(
         "maquette.recipes.text_to_image",
@@ -128,6 +128,6 @@ RECIPES = {
             ),
         },
         {"clip": Need("clip", "train", passes=("data", "seed", "device", "size", "caption", "most_pictures"))},
-        fixed=150,
+        fixed=35,
     ),
 }

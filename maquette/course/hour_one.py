@@ -32,6 +32,6 @@ RECIPES = {
         10,
         "tables",
         _table_use("a class and the probability of each"),
-        fixed=8,
+        fixed=6,
     ),
 }

@@ -24,7 +24,7 @@ RECIPES = {
             "encode": Use(("text",), "table", "the tokens of a text, one a row", '"TEXT"'),
             "explain": Use(("text",), "page", "how a text is cut, drawn", '"TEXT" --out PAGE.html'),
         },
-        fixed=20,
+        fixed=9,
     ),
     "gpt": Entry(
         "maquette.recipes.gpt",
@@ -34,7 +34,7 @@ RECIPES = {
         "language",
         _writing(),
         {"init": Need("gpt", files=True)},
-        fixed=20,
+        fixed=12,
     ),
     "recurrent": Entry(
         "maquette.recipes.recurrent",
@@ -43,7 +43,7 @@ RECIPES = {
         200,
         "language",
         _writing(),
-        fixed=60,
+        fixed=30,
     ),
     "attention": Entry(
         "maquette.recipes.attention",
@@ -56,7 +56,7 @@ RECIPES = {
             "explain": Use(("text",), "page", "the whole way of a sentence", '"SENTENCE" --out PAGE.html'),
         },
         {"run": Need("gpt")},
-        fixed=20,
+        fixed=9,
     ),
     "word2vec": Entry(
         "maquette.recipes.word2vec",
@@ -74,7 +74,7 @@ RECIPES = {
             "vectors": Use(("text",), "table", "the numbers of words", '"king queen" --out VECTORS.csv'),
             "project": Use(("text",), "table", "words along axes between words", '"king queen" --axes man:woman'),
         },
-        fixed=30,
+        fixed=12,
     ),
     "eliza": Entry(
         "maquette.recipes.eliza",
@@ -106,7 +106,7 @@ RECIPES = {
             "lstm": Need("recurrent", "train", passes=LEARNT, kind={"network": "lstm"}, sets={"probe": 0}, share=1 / 3),
             "gpt": Need("gpt", "train", passes=LEARNT, share=1 / 3),
         },
-        fixed=90,
+        fixed=35,
     ),
     "translate": Entry(
         "maquette.recipes.translate",
@@ -120,7 +120,7 @@ RECIPES = {
             ),
             "explain": Use(("text",), "page", "which word came from which", '"TEXT" --out PAGE.html'),
         },
-        fixed=60,
+        fixed=30,
     ),
     "summarise": Entry(
         "maquette.recipes.summarise",
@@ -130,6 +130,6 @@ RECIPES = {
         "language",
         {"summarise": Use(("text",), "text", "a summary of each text or file", "TEXT.txt")},
         {"init": Need("summarise", files=True, also=("translate",))},
-        fixed=60,
+        fixed=25,
     ),
 }

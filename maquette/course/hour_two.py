@@ -15,7 +15,7 @@ RECIPES = {
         300,
         "pictures",
         {"restore": Use(("pictures",), "pictures", "each picture restored", "PICTURE --out RESTORED")},
-        fixed=30,
+        fixed=22,
     ),
     "autoencoder": Entry(
         "maquette.recipes.autoencoder",
@@ -27,7 +27,7 @@ RECIPES = {
             "encode": Use(("pictures",), "table", "the numbers of each picture", "PICTURES --out LATENTS.csv"),
             "decode": Use(("table",), "pictures", "pictures from a table of numbers", "LATENTS.csv --out FOLDER"),
         },
-        fixed=25,
+        fixed=20,
     ),
     "image_classification": Entry(
         "maquette.recipes.image_classification",
@@ -36,7 +36,7 @@ RECIPES = {
         180,
         "pictures",
         {"classify": _classify()},
-        fixed=20,
+        fixed=10,
     ),
     "attack": Entry(
         "maquette.recipes.attack",
@@ -46,7 +46,7 @@ RECIPES = {
         "pictures",
         {"fool": Use(("pictures",), "pictures", "each picture changed so that it fools", "PICTURE --out FOOLED")},
         {"run": Need("image_classification")},
-        fixed=20,
+        fixed=48,
     ),
     "depth": Entry(
         "maquette.recipes.depth",
@@ -55,7 +55,7 @@ RECIPES = {
         120,
         "pictures",
         {"classify": _classify()},
-        fixed=10,
+        fixed=20,
     ),
     "convolution": Entry(
         "maquette.recipes.convolution",
@@ -72,6 +72,6 @@ RECIPES = {
                 '"conv 3x3 s2 p1, up 2" --out PAGE.html',
             ),
         },
-        fixed=10,
+        fixed=7,
     ),
 }

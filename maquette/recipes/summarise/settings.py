@@ -39,6 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 8,
         "judged": 20,
     },
+    "brief": {"vocabulary": 1000, "depth": 1, "judged": 40},
     "course": {"batch_size": 16, "epochs": 1, "context": 1024, "longest": 128},
     "full": {"vocabulary": 16000, "depth": 8, "context": 1024, "longest": 128, "epochs": 30, "batch_size": 64},
 }
