@@ -15,10 +15,10 @@ from numba import njit, prange
 
 from maquette.kernels.grids import encode
 from maquette.kernels.harmonics import harmonic_basis
-from maquette.kernels.lanes import bits_of, chosen, exponential, filled, lesser, load, root, store, sum_of
-from maquette.kernels.marching import next_place, span
+from maquette.kernels.lanes import bits_of, chosen, exponential, filled, lesser, load, root, store
+from maquette.kernels.marching import span, walk
 from maquette.kernels.pairs import turn_over
-from maquette.kernels.products import by_weights, cut_off, forward, of_one
+from maquette.kernels.products import by_weights, cut_off, forward, of_eight
 
 KNOWN = 16  # numbers between the two networks, the first of which is the density's logarithm; and of harmonics
 LEFT = 1e-3  # of the light, below which a ray ends
@@ -27,43 +27,36 @@ GROUP, LONGEST = 256, 256  # samples that go through the network together, at le
 ROOM = GROUP + LONGEST + 16
 THICKEST = np.float32(12)  # logarithm of the density
 BLOCK = 4096  # weights that a thread moves at a time
+EIGHTS = 256  # places whose density a thread finds at a time
 PARTS = 16  # into which rays are cut: as many threads can work, and what comes out does not depend on how many do
 
 
-@njit(cache=True, fastmath=True, inline="always")
-def _dense(logit):
-    return math.exp(min(logit, THICKEST))
+@njit(cache=True, fastmath=True)
+def _densities(features, at, ins, first, second, given, found):
+    """Writes to found (8,) the densities of eight samples, whose features (N, E) begin with row `at`."""
+    for e in range(0, ins, 8):
+        turn_over(features, at * ins + e, ins, given, 8 * e, 8)
+    store(found, 0, exponential(lesser(of_eight(first, second, ins, len(first) // ins, given), THICKEST)))
 
 
 @njit(cache=True, fastmath=True)
-def _logit(features, hidden, first_across, second):
-    """The density's logarithm of one sample's features; first_across (E, H) is the first layer, turned over."""
-    of_one(first_across, len(hidden), features, hidden)
-    total = filled(np.float32(0))
-    for i in range(0, len(hidden), 8):
-        total += load(second, i) * load(hidden, i)
-    return sum_of(total)
-
-
-@njit(cache=True, fastmath=True)
-def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells, size, first_across, second, room, n):
+def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells, size, first, second, room, n):
     """The samples of one ray into the room from n on: features, places, distances and lengths; how many there are."""
-    features, places, distances, lengths, hidden = room
+    features, places, distances, lengths, given, found = room
     start, end = span(origin, way, is_endless, near)
     t, thick, count = start + phase * step, 0.0, 0
-    while count < LONGEST:
-        t, u, v, w, length = next_place(origin, way, t, end, step, is_endless, bits, grid)
-        if t >= end:
+    while count < LONGEST and t < end:
+        at = n + count
+        taken, t = walk(origin, way, t, end, step, is_endless, bits, grid, at, 8, places, distances, lengths)
+        if taken == 0:
             break
-        found = features[n + count]
-        encode(u, v, w, table, cells, size, found)
-        places[n + count, 0], places[n + count, 1], places[n + count, 2] = u, v, w
-        distances[n + count], lengths[n + count] = t, length
-        count += 1
-        thick += _dense(_logit(found, hidden, first_across, second)) * length
-        if thick > THICK:
-            break
-        t += length
+        encode(places, at, at + taken, table, cells, size, features)
+        _densities(features, at, features.shape[1], first, second, given, found)
+        for s in range(taken):
+            thick += found[s] * lengths[at + s]
+            if thick > THICK:
+                return count + s + 1
+        count += taken
     return count
 
 
@@ -117,7 +110,7 @@ def _forward(features, lengths, n, rays, ways, layers, held, basis):
 
 @njit(cache=True, fastmath=True, parallel=True)
 def render(
-    rays, table, cells, size, first_across, layers, bits, grid, step, is_endless, near, work, colours, left, far
+    rays, table, cells, size, layers, bits, grid, step, is_endless, near, work, colours, left, far
 ):
     """Colours (R, 3) without a background, what of the light is left (R,), and the sum of weights times distances (R,).
 
@@ -127,13 +120,13 @@ def render(
     origins, ways, phases = rays
     many = len(origins)
     for part in prange(PARTS):
-        features, places, distances, lengths, hidden, held, owners, basis = work
-        room = features[part], places[part], distances[part], lengths[part], hidden[part]
+        features, places, distances, lengths, given, found, held, owners, basis = work
+        room = features[part], places[part], distances[part], lengths[part], given[part], found[part]
         n = 0
         for ray in range(part, many, PARTS):
             count = _gather(
                 origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
-                first_across, layers[1], room, n,
+                layers[0], layers[1], room, n,
             )  # fmt: skip
             owners[part, n : n + count] = ray
             n += count
@@ -155,7 +148,7 @@ def render(
 
 @njit(cache=True, fastmath=True, parallel=True)
 def learn(
-    rays, targets, backgrounds, exposures, shares, table, cells, size, first_across, layers, across, bits, grid, step,
+    rays, targets, backgrounds, exposures, shares, table, cells, size, layers, across, bits, grid, step,
     is_endless, near, work, places, slopes, counts, by_layers, losses, colours, left, by_shown, numbers,
 ):  # fmt: skip
     """The loss's derivatives by the layers and by the features of all samples, of rays as `render` takes them.
@@ -170,10 +163,10 @@ def learn(
     origins, ways, phases = rays
     many = len(origins)
     first, second, third, fourth, last = layers
-    second_across, third_across, fourth_across, last_across = across
+    first_across, second_across, third_across, fourth_across, last_across = across
     for part in prange(PARTS):
-        features, at, distances, lengths, hidden, held_all, owners, basis = work
-        room = features[part], at[part], distances[part], lengths[part], hidden[part]
+        features, at, distances, lengths, given, eight, held_all, owners, basis = work
+        room = features[part], at[part], distances[part], lengths[part], given[part], eight[part]
         held, owner_of = held_all[part], owners[part]
         E = features.shape[2]
         H, W = len(first) // E, len(last) // 4
@@ -187,7 +180,7 @@ def learn(
             else:
                 count = _gather(
                     origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
-                    first_across, second, room, n,
+                    first, second, room, n,
                 )  # fmt: skip
                 numbers[ray] = count
             owner_of[n : n + count] = ray
@@ -284,40 +277,41 @@ def learn(
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def thicken(cells_of, shifts, values, decay, step, is_endless, grid, table, cells, size, first_across, second):
+def thicken(cells_of, shifts, values, decay, step, is_endless, grid, table, cells, size, first, second):
     """Refreshes values (G^3,) at cells (N,): the optical thickness of a step at a place of each, or what was, decayed.
 
-    shifts (N, 3) in 0..1 are the places in their cells.
+    shifts (N, 3) in 0..1 are the places in their cells, and are overwritten.
     """
     for n in prange(len(cells_of)):
-        features, hidden = (
-            np.empty(4 * len(cells), np.float32),
-            np.empty(len(first_across) // (4 * len(cells)), np.float32),
-        )
         cell = cells_of[n]
-        u = (cell % grid + shifts[n, 0]) / grid
-        v = (cell // grid % grid + shifts[n, 1]) / grid
-        w = (cell // (grid * grid) + shifts[n, 2]) / grid
-        encode(u, v, w, table, cells, size, features)
+        shifts[n, 0] = (cell % grid + shifts[n, 0]) / grid
+        shifts[n, 1] = (cell // grid % grid + shifts[n, 1]) / grid
+        shifts[n, 2] = (cell // (grid * grid) + shifts[n, 2]) / grid
+    found = np.empty(len(cells_of), np.float32)
+    densities(shifts, table, cells, size, first, second, found)
+    for n in prange(len(cells_of)):
         length = step
         if is_endless:
-            most = max(abs(4 * u - 2), abs(4 * v - 2), abs(4 * w - 2))
+            most = max(abs(4 * shifts[n, 0] - 2), abs(4 * shifts[n, 1] - 2), abs(4 * shifts[n, 2] - 2))
             if most > 1:
                 length = step / (2 - most) ** 2
-        found = _dense(_logit(features, hidden, first_across, second)) * length
-        values[cell] = max(values[cell] * decay, np.float32(found))
+        cell = cells_of[n]
+        values[cell] = max(values[cell] * decay, np.float32(found[n] * length))
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def densities(places, table, cells, size, first_across, second, found):
+def densities(places, table, cells, size, first, second, found):
     """The density (N,) at places (N, 3) in 0..1 of the grid."""
-    for n in prange(len(places)):
-        features, hidden = (
-            np.empty(4 * len(cells), np.float32),
-            np.empty(len(first_across) // (4 * len(cells)), np.float32),
-        )
-        encode(places[n, 0], places[n, 1], places[n, 2], table, cells, size, features)
-        found[n] = _dense(_logit(features, hidden, first_across, second))
+    ins = 4 * len(cells)
+    for block in prange(-(-len(places) // EIGHTS)):
+        features, given, eight = np.empty((EIGHTS, ins), np.float32), np.empty(8 * ins, np.float32), np.empty(8, np.float32)
+        begin = block * EIGHTS
+        end = min(begin + EIGHTS, len(places))
+        encode(places[begin:end], 0, end - begin, table, cells, size, features)
+        for n in range(begin, end, 8):
+            _densities(features, n - begin, ins, first, second, given, eight)
+            for s in range(min(8, end - n)):
+                found[n + s] = eight[s]
 
 
 @njit(cache=True, fastmath=True, parallel=True)

@@ -9,6 +9,7 @@ from numba import njit, prange
 from maquette.kernels.pairs import add_pair, fours, pair, put_sum
 
 FEATURES = 4
+BLOCK = 256  # places that a thread takes at a time
 SECOND, THIRD = 2654435761, 805459861  # the primes of the plain version; the first is 1
 
 
@@ -43,22 +44,24 @@ def _edges(x, y, z, cells, size):
 
 
 @njit(cache=True, fastmath=True)
-def encode(x, y, z, table, cells, size, features):
-    """Writes the features (L 4,) of a place in 0..1."""
+def encode(places, first, last, table, cells, size, features):
+    """Writes rows first .. last of the features (N, L 4) of places (N, 3) in 0..1."""
+    width = 4 * len(cells)
     for level in range(len(cells)):
-        (i, r), (j, s), (k, t) = _cell(x, cells[level]), _cell(y, cells[level]), _cell(z, cells[level])
-        a, b, c, d, e, f, g, h = _edges(i, j, k, cells[level], size)
-        first = level * size
-        near, far = 1 - t, t
-        v = (1 - s) * near
-        found = pair(table, 4 * (first + a), 4 * (first + b)) * fours(v * (1 - r), v * r)
-        v = s * near
-        found += pair(table, 4 * (first + c), 4 * (first + d)) * fours(v * (1 - r), v * r)
-        v = (1 - s) * far
-        found += pair(table, 4 * (first + e), 4 * (first + f)) * fours(v * (1 - r), v * r)
-        v = s * far
-        found += pair(table, 4 * (first + g), 4 * (first + h)) * fours(v * (1 - r), v * r)
-        put_sum(features, 4 * level, found)
+        many, base = cells[level], level * size
+        for n in range(first, last):
+            (i, r), (j, s), (k, t) = _cell(places[n, 0], many), _cell(places[n, 1], many), _cell(places[n, 2], many)
+            a, b, c, d, e, f, g, h = _edges(i, j, k, many, size)
+            near, far = 1 - t, t
+            v = (1 - s) * near
+            found = pair(table, 4 * (base + a), 4 * (base + b)) * fours(v * (1 - r), v * r)
+            v = s * near
+            found += pair(table, 4 * (base + c), 4 * (base + d)) * fours(v * (1 - r), v * r)
+            v = (1 - s) * far
+            found += pair(table, 4 * (base + e), 4 * (base + f)) * fours(v * (1 - r), v * r)
+            v = s * far
+            found += pair(table, 4 * (base + g), 4 * (base + h)) * fours(v * (1 - r), v * r)
+            put_sum(features, n * width + 4 * level, found)
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -92,8 +95,8 @@ def encode_backward(places, slopes, counts, cells, size, order, by_table):
 @njit(cache=True, fastmath=True, parallel=True)
 def encode_many(places, table, cells, size, features):
     """Features (N, L 4) of places (N, 3)."""
-    for n in prange(len(places)):
-        encode(places[n, 0], places[n, 1], places[n, 2], table, cells, size, features[n])
+    for block in prange(-(-len(places) // BLOCK)):
+        encode(places, block * BLOCK, min((block + 1) * BLOCK, len(places)), table, cells, size, features)
 
 
 def balanced(levels):

@@ -13,7 +13,10 @@ import numpy as np
 from llvmlite import ir
 from numba import extending, njit
 from numba.core import cgutils, types
-from numba.extending import models, overload, register_model
+from numba.core.imputils import lower_builtin
+from numba.core.typing import signature as signature_of
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import models, register_model
 
 intrinsic: Any = extending.intrinsic  # what it makes takes one argument less than is written, which mypy cannot see
 WIDTH = 8
@@ -63,19 +66,34 @@ def _fit(*kinds):
     return LANES in kinds and all(kind == LANES or isinstance(kind, types.Number) for kind in kinds)
 
 
-def _of_two(name, operation, result=LANES):
+def _of_two(name, operation):
     """A function of two lanes or of lanes and a number, made of an operation on LLVM's builder."""
 
     @intrinsic
     def function(typing, one, other):
-        def code(context, builder, signature, arguments):
-            values = [_spread(context, builder, *pair) for pair in zip(signature.args, arguments, strict=True)]
-            return operation(builder, *values)
-
-        return (result(one, other), code) if _fit(one, other) else None
+        return (LANES(one, other), _code_of(operation)) if _fit(one, other) else None
 
     function.__name__ = name
     return function
+
+
+def _code_of(operation):
+    def code(context, builder, signature, arguments):
+        return operation(builder, *(_spread(context, builder, *each) for each in zip(signature.args, arguments, strict=True)))
+
+    return code
+
+
+def _operator(function, operation, result):
+    """Have an operator of Python work on lanes: as a built-in one, since inlined ones take far longer to compile."""
+
+    class Template(AbstractTemplate):
+        def generic(self, args, kws):
+            return signature_of(result, *args) if len(args) == 2 and _fit(*args) else None
+
+    infer_global(function)(Template)
+    for kinds in ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes)):
+        lower_builtin(function, *kinds)(_code_of(operation))
 
 
 def _chosen(comparison):
@@ -83,41 +101,28 @@ def _chosen(comparison):
 
 
 lesser, greater = _of_two("lesser", _chosen("<")), _of_two("greater", _chosen(">"))
-_add = _of_two("_add", lambda builder, one, other: builder.fadd(one, other, flags=FAST))
-_subtract = _of_two("_subtract", lambda builder, one, other: builder.fsub(one, other, flags=FAST))
-_multiply = _of_two("_multiply", lambda builder, one, other: builder.fmul(one, other, flags=FAST))
-_divide = _of_two("_divide", lambda builder, one, other: builder.fdiv(one, other, flags=FAST))
-_at_least = _of_two("_at_least", lambda builder, one, other: builder.fcmp_ordered(">=", one, other), MASK)
-_more = _of_two("_more", lambda builder, one, other: builder.fcmp_ordered(">", one, other), MASK)
-_less = _of_two("_less", lambda builder, one, other: builder.fcmp_ordered("<", one, other), MASK)
+_OPERATIONS = {
+    "add": lambda builder, one, other: builder.fadd(one, other, flags=FAST),
+    "sub": lambda builder, one, other: builder.fsub(one, other, flags=FAST),
+    "mul": lambda builder, one, other: builder.fmul(one, other, flags=FAST),
+    "truediv": lambda builder, one, other: builder.fdiv(one, other, flags=FAST),
+}
+for _name, _operation in _OPERATIONS.items():
+    _operator(getattr(operator, _name), _operation, LANES)
+    _operator(getattr(operator, f"i{_name}"), _operation, LANES)
+for _function, _sign in ((operator.ge, ">="), (operator.gt, ">"), (operator.lt, "<")):
+    _operator(_function, lambda builder, one, other, sign=_sign: builder.fcmp_ordered(sign, one, other), MASK)
 
 
-def _operator(function, implementation):
-    @overload(function, inline="always")
-    def overloaded(one, other):
-        if _fit(one, other):
-            return lambda one, other: implementation(one, other)
-        return None
+@infer_global(operator.neg)
+class _Negated(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature_of(LANES, *args) if args == (LANES,) else None
 
 
-for _function, _implementation in (
-    (operator.add, _add),
-    (operator.sub, _subtract),
-    (operator.mul, _multiply),
-    (operator.truediv, _divide),
-    (operator.ge, _at_least),
-    (operator.gt, _more),
-    (operator.lt, _less),
-    (operator.iadd, _add),
-    (operator.isub, _subtract),
-    (operator.imul, _multiply),
-):
-    _operator(_function, _implementation)
-
-
-@overload(operator.neg, inline="always")
-def _negative(lanes):
-    return (lambda lanes: _subtract(np.float32(0), lanes)) if lanes == LANES else None
+@lower_builtin(operator.neg, Lanes)
+def _negative(context, builder, signature, arguments):
+    return builder.fsub(ir.Constant(FLOATS, [0.0] * WIDTH), arguments[0], flags=FAST)
 
 
 @intrinsic

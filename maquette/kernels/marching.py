@@ -38,24 +38,30 @@ def _through(side, way):
 
 
 @njit(cache=True, fastmath=True)
-def next_place(origin, way, t, end, step, is_endless, bits, grid):
-    """Distance of the next step in a cell with something, its place in 0..1, and its length; `end` or more if none."""
+def walk(origin, way, t, end, step, is_endless, bits, grid, at, most, places, distances, lengths):
+    """The next steps of a ray, `most` at most, in cells with something, from row `at` on of three arrays.
+
+    places (N, 3) in 0..1 of the grid, distances and lengths (N,). Gives how many there were, and where to go on: at
+    `end` or beyond if the ray is through.
+    """
     ox, oy, oz = float(origin[0]), float(origin[1]), float(origin[2])
     dx, dy, dz = float(way[0]), float(way[1]), float(way[2])
     side = (4.0 if is_endless else 2.0) / grid
     across, down, along = _through(side, dx), _through(side, dy), _through(side, dz)
-    u, v, w, length, rate = 0.0, 0.0, 0.0, step, 1 / step
-    wide, base = grid >> 2, grid * grid * grid >> 3
-    while t < end:
+    rate, last, wide, base = 1 / step, grid - 1, grid >> 2, grid * grid * grid >> 3
+    taken = 0
+    while t < end and taken < most:
         u, v, w, stretch = place(ox + t * dx, oy + t * dy, oz + t * dz, is_endless)
         length = step * stretch
-        i = min(max(int(u * grid), 0), grid - 1)
-        j = min(max(int(v * grid), 0), grid - 1)
-        k = min(max(int(w * grid), 0), grid - 1)
+        i, j, k = min(max(int(u * grid), 0), last), min(max(int(v * grid), 0), last), min(max(int(w * grid), 0), last)
         cell = i + grid * (j + grid * k)
         if (bits[cell >> 3] >> (cell & 7)) & 1:
-            break
-        if stretch == 1.0:
+            row = at + taken
+            places[row, 0], places[row, 1], places[row, 2] = u, v, w
+            distances[row], lengths[row] = t, length
+            taken += 1
+            t += length
+        elif stretch == 1.0:
             block = (i >> 2) + wide * ((j >> 2) + wide * (k >> 2))
             if (bits[base + (block >> 3)] >> (block & 7)) & 1:
                 out = min(_way_out(u * grid, i, across), _way_out(v * grid, j, down), _way_out(w * grid, k, along))
@@ -65,7 +71,7 @@ def next_place(origin, way, t, end, step, is_endless, bits, grid):
             t += max(1.0, math.ceil(out * rate)) * step
         else:
             t += SKIPPED * length
-    return t, u, v, w, length
+    return taken, t
 
 
 @njit(cache=True, fastmath=True)

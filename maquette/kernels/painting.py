@@ -63,19 +63,19 @@ class Numbers:
         features = 4 * len(self.cells)
         return features, len(self.layers[0]) // features, len(self.layers[4]) // 4
 
-    def across(self) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """The first layer turned over, and the others as `learn` wants them."""
+    def across(self) -> tuple[np.ndarray, ...]:
+        """The layers turned over, as `learn` wants them; of the third, what it makes of what is known."""
         features, hidden, width = self.widths
         first, second, third, fourth, last = self.layers
         fourth = fourth.reshape(width, width) if len(fourth) else fourth.reshape(0, 0)
-        others = (
+        each = (
+            first.reshape(hidden, features),
             second.reshape(KNOWN, hidden),
             third.reshape(width, 2 * KNOWN)[:, :KNOWN],
             fourth,
             last.reshape(4, width),
         )
-        turned = tuple(np.ascontiguousarray(each.T).reshape(-1) for each in others)
-        return np.ascontiguousarray(first.reshape(hidden, features).T).reshape(-1), turned
+        return tuple(np.ascontiguousarray(layer.T).reshape(-1) for layer in each)
 
     def room(self) -> tuple[np.ndarray, ...]:
         """Memory for the samples that go through the networks together, for each part."""
@@ -88,7 +88,8 @@ class Numbers:
             np.empty((PARTS, ROOM, 3), one),
             np.empty((PARTS, ROOM), one),
             np.zeros((PARTS, ROOM), one),
-            np.empty((PARTS, hidden), one),
+            np.empty((PARTS, 8 * features), one),
+            np.empty((PARTS, 8), one),
             np.empty((PARTS, rows * ROOM), one),
             np.empty((PARTS, ROOM), np.int64),
             np.empty((PARTS, 8 * KNOWN), one),
@@ -117,10 +118,9 @@ def draw(numbers: Numbers, camera: Camera, background: Any) -> Painted:
     size = np.array([[width, height]])
     rays_of_pixels(np.arange(count), np.zeros(1, np.int64), size, packed(camera)[None], views, origins, ways)
     colours, left, far = np.empty((count, 3), np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
-    first_across, _ = numbers.across()
     render(
         (numbers.brought(origins), ways, np.full(count, 0.5, np.float32)),
-        numbers.table, numbers.cells, numbers.size, first_across, numbers.layers, numbers.bits, numbers.grid,
+        numbers.table, numbers.cells, numbers.size, numbers.layers, numbers.bits, numbers.grid,
         numbers.step, numbers.is_endless, numbers.near, numbers.room(), colours, left, far,
     )  # fmt: skip
     colours += left[:, None] * np.asarray(background, np.float32)
@@ -134,8 +134,7 @@ def density_at(numbers: Numbers, places: np.ndarray) -> np.ndarray:
     """The density (N,) at places (N, 3) in 0..1 of the grid."""
     compile_first(__name__)
     found = np.empty(len(places), np.float32)
-    first_across, _ = numbers.across()
-    densities(places, numbers.table, numbers.cells, numbers.size, first_across, numbers.layers[1], found)
+    densities(places, numbers.table, numbers.cells, numbers.size, *numbers.layers[:2], found)
     return found
 
 
@@ -194,10 +193,9 @@ class Learner:
         colours, by_shown = np.empty((many, 3), np.float32), np.empty((many, 3), np.float32)
         left, counted = np.empty(many, np.float32), np.empty(many, np.int64)
         by_layers = np.zeros((PARTS, len(self.by_layers)), np.float32)
-        first_across, across = numbers.across()
         learn(
             (numbers.brought(origins), ways, phases), targets, backgrounds, exposures, shares,
-            numbers.table, numbers.cells, numbers.size, first_across, numbers.layers, across, numbers.bits,
+            numbers.table, numbers.cells, numbers.size, numbers.layers, numbers.across(), numbers.bits,
             numbers.grid, numbers.step * stretch, numbers.is_endless, numbers.near, self.room, self.places,
             self.slopes, self.counts, by_layers, self.losses, colours, left, by_shown, counted,
         )  # fmt: skip
@@ -230,8 +228,7 @@ class Learner:
         cells = np.flatnonzero(self.possible)[int(chance.integers(parts)) :: parts]
         thicken(
             cells, chance.random((len(cells), 3), np.float32), self.values, np.float32(THINNER), numbers.step,
-            numbers.is_endless, numbers.grid, numbers.table, numbers.cells, numbers.size, numbers.across()[0],
-            numbers.layers[1],
+            numbers.is_endless, numbers.grid, numbers.table, numbers.cells, numbers.size, *numbers.layers[:2],
         )  # fmt: skip
         self.mark()
 

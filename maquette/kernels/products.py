@@ -94,16 +94,22 @@ def by_weights(held, slopes, outs, source, ins, n, found):
 
 
 @njit(cache=True, fastmath=True)
-def of_one(weights, width, given, found):
-    """found (width,) = given (I,) times weights (I, width), cut off at 0; width a multiple of 8, I of 4."""
+def of_eight(first, second, ins, hidden, given):
+    """One number of eight samples, whose `ins` numbers lie eight side by side from given[0] on: two small layers.
+
+    first (hidden, ins) is cut off at 0, hidden a multiple of 4; of second (outs, hidden) only the first row counts.
+    """
     nothing = filled(np.float32(0))
-    for o in range(0, width, WIDTH):
-        a, b, c, d = nothing, nothing, nothing, nothing  # four sums, none of which waits for another
-        at = o
-        for i in range(0, len(given), 4):
-            a += spread(given, i) * load(weights, at)
-            b += spread(given, i + 1) * load(weights, at + width)
-            c += spread(given, i + 2) * load(weights, at + 2 * width)
-            d += spread(given, i + 3) * load(weights, at + 3 * width)
-            at += 4 * width
-        store(found, o, greater((a + b) + (c + d), nothing))
+    total = nothing
+    for o in range(0, hidden, 4):
+        a, b, c, d = nothing, nothing, nothing, nothing
+        row = o * ins
+        for i in range(ins):
+            x = load(given, 8 * i)
+            a += spread(first, row + i) * x
+            b += spread(first, row + ins + i) * x
+            c += spread(first, row + 2 * ins + i) * x
+            d += spread(first, row + 3 * ins + i) * x
+        total += spread(second, o) * greater(a, nothing) + spread(second, o + 1) * greater(b, nothing)
+        total += spread(second, o + 2) * greater(c, nothing) + spread(second, o + 3) * greater(d, nothing)
+    return total

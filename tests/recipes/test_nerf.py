@@ -22,7 +22,7 @@ from maquette.graphics.rays import rays_of
 from maquette.kernels.painting import Learner, Numbers
 from maquette.methods.exposure import Exposures
 from maquette.models import HashField
-from maquette.recipes.nerf.data import Pixels, box_of, thinned
+from maquette.recipes.nerf.data import GRID, Pixels, box_of, thinned
 from maquette.recipes.nerf.recipe import Cells
 from maquette.settings import UserError
 from maquette.viewing import Live
@@ -63,6 +63,7 @@ def test_the_report_shows_what_was_promised(trained):
     page = (trained / "report.html").read_text(encoding="utf-8")
     for words in (
         "How the field was learned",
+        "Where rays look",
         "What the course asks of photographs",
         "What telling places by frequencies",
         "Views that training never saw",
@@ -159,6 +160,14 @@ def test_transparent_pictures_say_where_nothing_is(clay):
     assert not box.is_endless and 0.3 <= box.half < 1.0
     np.testing.assert_allclose(box.middle, np.median(placed.points, axis=0), atol=0.15)
     assert 0.01 < box.possible.mean() < 0.5
+    pixels = Pixels(train, box)
+    assert pixels.used is not None and len(pixels.used) < pixels.count
+    _, origins, ways = pixels.rays(np.setdiff1d(np.arange(pixels.count), pixels.used))
+    origins = (origins - box.middle) / box.half
+    for t in np.arange(0, 8, 0.5 / GRID):
+        cell = ((origins + t * ways + 1) / 2 * GRID).astype(int)
+        cell = cell[((cell >= 0) & (cell < GRID)).all(1)]
+        assert not box.possible[cell @ [1, GRID, GRID**2]].any(), "a ray that is never drawn meets nothing"
     with pytest.raises(UserError, match="No place is seen"):
         box_of([replace(view, alpha=np.zeros_like(view.alpha)) for view in train], placed.points)
 

@@ -181,8 +181,10 @@ def score(model: CLIP, prepared: CaptionParts, fitted: Learnt, settings: Setting
     cosines, is_right = likeness(model, part)
     values = retrieval_scores(cosines, is_right)
     baselines = {"chance": chance_scores(is_right)}
-    with run.attempt("The baseline of counted words"):
-        baselines["words and components"] = retrieval_scores(report.counted(prepared.train, part), is_right)
+    with run.attempt("The baselines of counted words"):
+        for name, described in {"components": report.small_pixels, "colours": report.colour_histograms}.items():
+            found = report.counted(prepared.train, part, described)
+            baselines[f"words and {name}"] = retrieval_scores(found, is_right)
     baselines["before training"] = fitted.before
     with run.section("predict"):
         values |= report.show_retrieval(cosines, part, run)

@@ -1,11 +1,13 @@
 """What the report shows of CLIP: finding both ways, zero-shot classification, the space of both, what it confuses."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from maquette.data.rows import evenly
 from maquette.data.sets.shape_checker import ATTRIBUTES
@@ -32,6 +34,7 @@ from maquette.recipes.clip.figures import one_map, similarity_matrix
 from maquette.runs import Run
 
 COMPONENTS = 64
+SHADES = 5  # of red, of green and of blue, of the histograms
 COUNTED = 2000  # words that the baseline counts
 LEARNT_FROM = 6000  # training pictures that it learns from
 PROMPTS = 40  # captions that stand for a class
@@ -75,8 +78,8 @@ def show_idea(batch_size: int, equal: bool, run: Run) -> None:
 # -- finding -----------------------------------------------------------------------------------------------------------
 
 
-def counted(train: CaptionPart, test: CaptionPart) -> np.ndarray:
-    """Cosines (N, M) by canonical correlations between components of pixels and components of counted words."""
+def counted(train: CaptionPart, test: CaptionPart, described: Callable[[Tensor], Tensor]) -> np.ndarray:
+    """Cosines (N, M) by canonical correlations between components of pictures, described by numbers, and of words."""
     rows = evenly(len(train), LEARNT_FROM)
     words = Counter(word for row in rows for word in {w for text in train.texts[row] for w in words_of(text)})
     places = {word: place for place, (word, _) in enumerate(words.most_common(COUNTED))}
@@ -89,15 +92,28 @@ def counted(train: CaptionPart, test: CaptionPart) -> np.ndarray:
                     row[places[word]] += 1 / len(said)
         return made
 
-    def pixels(part: CaptionPart, rows: np.ndarray) -> np.ndarray:
-        small = torch.nn.functional.adaptive_avg_pool2d(part.pictures[rows].float() / 255, 16)
-        return small.flatten(1).numpy()
+    def numbers(part: CaptionPart, rows: np.ndarray) -> np.ndarray:
+        return described(part.pictures[rows]).numpy()
 
-    seen, said = pixels(train, rows), bags([train.texts[row] for row in rows])
+    seen, said = numbers(train, rows), bags([train.texts[row] for row in rows])
     by_pixels, by_words = principal_components(seen, COMPONENTS), principal_components(said, COMPONENTS)
     both = canonical_correlations(by_pixels.encode(seen), by_words.encode(said), COMPONENTS)
-    found = both.first(by_pixels.encode(pixels(test, np.arange(len(test)))))
+    found = both.first(by_pixels.encode(numbers(test, np.arange(len(test)))))
     return found @ both.second(by_words.encode(bags([[text] for text in test.captions]))).T
+
+
+def small_pixels(pictures: Tensor) -> Tensor:
+    """Pictures (N, C, H, W), 0..255, as the pixels (N, C 256) of small ones."""
+    return torch.nn.functional.adaptive_avg_pool2d(pictures.float() / 255, 16).flatten(1)
+
+
+def colour_histograms(pictures: Tensor) -> Tensor:
+    """Which part of the pixels of pictures (N, C, H, W), 0..255, has which colour: (N, SHADES^C)."""
+    count, channels = pictures.shape[:2]
+    shades = (pictures.long() * SHADES // 256).flatten(2)
+    numbers = (shades * SHADES ** torch.arange(channels)[:, None]).sum(1)
+    ones = torch.full(numbers.shape, 1 / numbers.shape[1])
+    return torch.zeros(count, SHADES**channels).scatter_add_(1, numbers, ones)
 
 
 def show_retrieval(cosines: np.ndarray, part: CaptionPart, run: Run) -> dict[str, float]:

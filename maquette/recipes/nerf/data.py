@@ -91,20 +91,23 @@ def seen_places(
         places /= most * (2 - most)
     reach = half / grid * np.sqrt(3)
     bank = Bank(train)
-    clear = np.empty(0, np.uint8)
-    if not is_endless:
-        parts = []
-        for view in train:
-            nearest = max(np.linalg.norm(view.camera.position - middle) - half * np.sqrt(3), 0.25 * half)
-            size = 2 * int(np.ceil(reach * view.camera.fx / nearest)) + 1
-            assert view.alpha is not None
-            parts.append((maximum_filter(view.alpha, size=size) <= 0).astype(np.uint8).ravel())
-        clear = np.concatenate(parts)
+    clear = np.empty(0, np.uint8) if is_endless else clear_pixels(train, middle, half, grid, 1).view(np.uint8)
     found = np.empty(len(places), np.bool_)
     near = NEAR_PART * half if is_endless else 0.0
     least = min(LEAST_SEEN, len(train))
     carve(middle + half * places, bank.cameras, bank.sizes, bank.starts, clear, reach, least, near, found)
     return found
+
+
+def clear_pixels(train: list[Seen], middle: np.ndarray, half: float, grid: int, cells: int) -> np.ndarray:
+    """Whether a pixel, and all around it as far as so many cells of the cube may reach, is transparent; (N,) bool."""
+    parts = []
+    for view in train:
+        nearest = max(np.linalg.norm(view.camera.position - middle) - half * np.sqrt(3), 0.25 * half)
+        reach = int(np.ceil(cells * half / grid * np.sqrt(3) * view.camera.fx / nearest))
+        assert view.alpha is not None
+        parts.append((maximum_filter(view.alpha, size=2 * reach + 1) <= 0).ravel())
+    return np.concatenate(parts)
 
 
 class Bank:
@@ -131,10 +134,17 @@ class Bank:
 
 
 class Pixels(Bank):
-    """With what pixels show: colours (N, 3) uint8, how opaque each is, or None, and how much it counts, or None."""
+    """With what pixels show: colours (N, 3) uint8, how opaque each is, or None, and how much it counts, or None.
 
-    def __init__(self, views: list[Seen]):
+    Rays that a transparent part of their picture proves to meet nothing in the box are never drawn.
+    """
+
+    def __init__(self, views: list[Seen], box: Box | None = None):
         super().__init__(views)
+        self.used: np.ndarray | None = None  # pixels whose rays may meet something; all if none are known not to
+        if box is not None and not box.is_endless:
+            clear = clear_pixels(views, np.array(box.middle), box.half, GRID, 2)
+            self.used = np.flatnonzero(~clear).astype(np.uint32)
         self.colours = np.concatenate([np.rint(view.truth.reshape(3, -1).T * 255).astype(np.uint8) for view in views])
         self.alphas = together([view.alpha for view in views])
         white = [np.ones(view.truth.shape[1:], np.float32) if view.mask is None else view.mask for view in views]
@@ -148,7 +158,10 @@ class Pixels(Bank):
         Behind transparent pictures, which were laid on `background`, is a colour drawn at random for each ray, and so
         it is behind all others, through which nothing must shine.
         """
-        numbers = chance.integers(self.count, size=rays)
+        if self.used is None:
+            numbers = chance.integers(self.count, size=rays)
+        else:
+            numbers = self.used[chance.integers(len(self.used), size=rays)].astype(np.int64)
         behind, phases = chance.random((rays, 3), np.float32), chance.random(rays, np.float32)
         numbers, behind, phases = numbers[rank::processes], behind[rank::processes], phases[rank::processes]
         views, origins, ways = self.rays(numbers)

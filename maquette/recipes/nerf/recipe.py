@@ -35,6 +35,7 @@ COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
+SHOWN = (0, 0.02, 0.1, 0.3, 1)  # parts of training after which cells looked at are shown
 MOST_BETWEEN = 250  # steps between two such moments
 LEAST_RAYS, MOST_RAYS = 64, 2**16
 ON_A_RAY = 64  # places of a ray, where their number is the same for all; of the first step's, about
@@ -47,12 +48,34 @@ SLOW = (
 )
 
 
+class Occupancies:
+    """Where a field was looked at while it learned: at some moments, how many cells of each row from front to back."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, np.ndarray]] = []
+
+    def is_due(self, progress: float) -> bool:
+        return len(self.rows) < len(SHOWN) and progress >= SHOWN[len(self.rows)]
+
+    def add(self, model: HashField, step: int) -> None:
+        bits = model.bits[: model.grid**3 // 8].cpu().numpy()
+        cells = np.unpackbits(bits, bitorder="little").reshape([model.grid] * 3)  # z, y, x
+        self.rows.append((step, cells.sum(1, dtype=np.int32)))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": [step for step, _ in self.rows], "seen": [seen for _, seen in self.rows]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rows = [(step, np.asarray(seen)) for step, seen in zip(state["steps"], state["seen"], strict=True)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trained(Fitted):
     """And who judges the field, how many samples a second it was trained on, and where it was looked at over time."""
 
     judge: Judge
     samples_per_second: float
+    growth: Occupancies
 
 
 def frame(settings: Settings) -> Framing:
@@ -111,7 +134,7 @@ def as_fine_as_pixels(placed: Placed, box: Box) -> int:
 
 def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Trained:
     """The field moved towards pixels of all views, and the exposures of the photographs with it."""
-    pixels = Pixels(prepared.train)
+    pixels = Pixels(prepared.train, prepared.box if isinstance(model, HashField) else None)
     is_compiled = isinstance(model, HashField) and run.device.type == "cpu"
     learns_exposure = settings.exposure and is_compiled and pixels.alphas is None
     exposures = Exposures(len(prepared.train)) if learns_exposure else None
@@ -125,15 +148,19 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
         training: HashTraining | PlainTraining = HashTraining(model, prepared, pixels, exposures, settings, run)
     else:
         training = PlainTraining(model, prepared, pixels, settings, run)
+    growth = Occupancies()
+    run.keep(growth=growth)
     interval = min(max(1, settings.steps // MOMENTS), MOST_BETWEEN)
     # the first steps, through fog, and with more looks at all cells, take longer: what is left is planned anew
     for step in run.loop(settings.steps, cost=lambda progress: 1.0):
         loss = training.step(step)
+        if isinstance(model, HashField) and growth.is_due(step.progress):
+            growth.add(model, step.number)
         if step.number == 1 or step.every(interval) or step.is_last:
             run.log(step, loss=loss, valid_psnr=thin.mean_psnr(field_drawer_within(model)), **training.told())
     training.end()
     found = {} if exposures is None else {"exposures": {"matrices": exposures.matrices, "shadings": exposures.shadings}}
-    return Trained(found, judge=judge, samples_per_second=training.samples_per_second)
+    return Trained(found, judge=judge, samples_per_second=training.samples_per_second, growth=growth)
 
 
 def settling(progress: float) -> float:
@@ -331,7 +358,7 @@ def score(model: Field, prepared: Prepared, fitted: Trained, settings: Settings,
     if judge.exposures is not None:
         run.fact("Brightness of photographs", f"differs by {judge.exposures.spread():.1%}")
     scores, nearest = judge.scores(draw), score_nearest(prepared.train, prepared.test, prepared.extent)
-    show_field(model, draw, judge, scores, nearest, run)
+    show_field(model, draw, judge, fitted.growth.rows, scores, nearest, run)
     values = {**means_of(scores), "samples_per_second": fitted.samples_per_second}
     cameras = [view.camera for view in prepared.train]
     tell_if_poor(values["psnr"], means_of(nearest).get("psnr"), cameras, prepared.doubts, run)

@@ -1,5 +1,7 @@
 """What the report of a `nerf` run shows of the trained field."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -22,9 +24,18 @@ SMALL_PICTURE = 80 * 80  # pixels, up to which a third of the steps are made
 WAYS: dict[str, int | str] = {"places alone": 0, "3 frequencies": 3, "6 frequencies": 6, "hash grid": "hash"}
 
 
-def show_field(model: Field, draw: Drawer, judge: Judge, scores: ViewScores, nearest: ViewScores, run: Run) -> None:
+def show_field(
+    model: Field,
+    draw: Drawer,
+    judge: Judge,
+    growth: Sequence[tuple[int, np.ndarray]],
+    scores: ViewScores,
+    nearest: ViewScores,
+    run: Run,
+) -> None:
     """Curves, scores and exposures; encodings on one picture; held-out views, depth, rays, slices and a short film."""
     show_time(run)
+    show_growth(growth, run)
     tell_requirements(judge, run)
     show_scores(scores, nearest, run)
     if judge.exposures is not None:
@@ -58,6 +69,20 @@ def show_time(run: Run) -> None:
         ),
         "How the field was learned",
         "PSNR is that of the held-out views; nothing is chosen by it.",
+    )
+
+
+def show_growth(growth: Sequence[tuple[int, np.ndarray]], run: Run) -> None:
+    """Cells that rays look at, seen from the side, after some steps; growth: (step, cells a row (G, G)) each."""
+    if not growth:
+        return
+    most = max(int(seen.max()) for _, seen in growth)
+    run.picture(
+        "occupancy",
+        density_slices([seen[::-1] / max(1, most) for _, seen in growth], [f"step {step:,}" for step, _ in growth]),
+        "Where rays look",
+        "Cells that may hold something, seen from the side: the brighter, the more lie behind each other. Rays pass "
+        "over all others, so that the clearer the scene becomes the fewer places there are to learn from.",
     )
 
 

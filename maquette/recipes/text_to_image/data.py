@@ -26,7 +26,8 @@ def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
     """Lists of words that fill one place in captions, the fullest ones: `subjects`, `actions`, `styles`.
 
     Words such as red and blue have the same neighbours, and hardly ever stand in one caption. Actions are the list with
-    most words in -ing; subjects that whose words have plurals, or stand last. A list may be empty.
+    most words in -ing; subjects that whose words have plurals, or stand last, or else the most common words. The other
+    lists may be empty.
     """
     bags = [words_of(text) for text in texts[:LOOKED]]
     counts = Counter(
@@ -52,7 +53,8 @@ def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
     groups = sorted((g for g in groups if len(g) > 1), key=lambda g: -float(share[g].sum()))[:GROUPS]
     named = [[known[word] for word in group] for group in groups]
     named = [list(dict.fromkeys(single_of(word, counts) for word in group)) for group in named]
-    return {kind: group[:GROUP] for kind, group in zip(KINDS, as_kinds(named, bags), strict=True)}
+    found = {kind: group[:GROUP] for kind, group in zip(KINDS, as_kinds(named, bags), strict=True)}
+    return found | {"subjects": found["subjects"] or known[:GROUP]}
 
 
 def single_of(word: str, known: Container[str]) -> str:

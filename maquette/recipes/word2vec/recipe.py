@@ -40,7 +40,7 @@ from maquette.runs import Run
 from maquette.settings import UserError
 from maquette.steps import Fitted, Framing, Scores
 
-STRETCH = 50_000  # words that a shard trains on before changes are added up; less of short texts
+STRETCH = 12_000  # words that a shard trains on before changes are added up; less of short texts
 FEWEST_ROUNDS = 8  # of an epoch, where the text is short
 LOOKED_AT = (0.02, 0.1, 0.3, 1.0)  # of the training, when neighbours are written down
 FEWEST_WORDS = 10
@@ -207,7 +207,7 @@ def words_in(stretch: Stretch) -> int:
 
 
 def stretches_of(starts: np.ndarray) -> np.ndarray:
-    """The first sentence of each stretch, and one past the last: sentences of about 50,000 words together."""
+    """The first sentence of each stretch, and one past the last: sentences of about `STRETCH` words together."""
     size = min(STRETCH, max(1, int(starts[-1]) // (SHARDS * FEWEST_ROUNDS)))
     return np.unique([*np.searchsorted(starts, np.arange(0, starts[-1], size)).tolist(), len(starts) - 1])
 
