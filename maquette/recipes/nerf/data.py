@@ -17,6 +17,7 @@ GRID = 128  # cells along a side, that are told apart by whether they hold somet
 COARSE = 64  # for finding the box
 FIRST_REACH = 0.9  # of the nearest camera's distance: half the side of the box that an object is looked for in
 MARGIN = 1.05  # around what was found in it
+TIGHTENED, TIGHT = 6, 0.95  # times that the box is made smaller, at most; part of it that is filled, from which it stays
 NEAR_PART = 0.05  # of the cube's half side that photographs' rays begin at
 LEAST_SEEN = 2  # cameras that see a place where there may be something
 
@@ -59,17 +60,21 @@ def box_of(train: list[Seen], points: np.ndarray) -> Box:
             raise UserError("No place is seen by two pictures: their cameras look at nothing together.")
         return Box(_three(middle), half, True, NEAR_PART, possible)
     half = FIRST_REACH * float(distances.min())
-    parts, count = label(seen_places(train, middle, half, COARSE).reshape([COARSE] * 3))
-    if not count:
-        raise UserError(
-            "No place is seen by two pictures and shown by none as transparent: cameras, or transparency, are wrong."
-        )
-    # what few cameras see may be left beside the thing itself, which is the largest part
-    largest = np.bincount(parts.ravel())[1:].argmax() + 1
-    cells = np.argwhere(parts == largest)[:, ::-1]
-    low, high = cells.min(0), cells.max(0) + 1
-    middle = middle + ((low + high) / COARSE - 1) * half
-    half = MARGIN * half * float((high - low).max()) / COARSE
+    for _ in range(TIGHTENED):  # places near a camera blur what it shows as transparent: a smaller cube sees more of it
+        parts, count = label(seen_places(train, middle, half, COARSE).reshape([COARSE] * 3))
+        if not count:
+            raise UserError(
+                "No place is seen by two pictures and shown by none as transparent: cameras, or transparency, are wrong."
+            )
+        # what few cameras see may be left beside the thing itself, which is the largest part
+        largest = np.bincount(parts.ravel())[1:].argmax() + 1
+        cells = np.argwhere(parts == largest)[:, ::-1]
+        low, high = cells.min(0), cells.max(0) + 1
+        middle = middle + ((low + high) / COARSE - 1) * half
+        share = MARGIN * float((high - low).max()) / COARSE
+        half *= min(1.0, share)
+        if share > TIGHT:
+            break
     return Box(_three(middle), half, False, 0.01, seen_places(train, middle, half, GRID))
 
 

@@ -89,7 +89,8 @@ def show_growth(growth: Sequence[tuple[int, np.ndarray]], run: Run) -> None:
 def show_encodings(view: Seen, run: Run) -> None:
     """The same small network on one photograph, told its places in four ways."""
     truth = view.truth
-    while max(truth.shape[1:]) > PICTURE:
+    most = min(PICTURE, max(truth.shape[1:]) // 2)
+    while max(truth.shape[1:]) > most:
         truth = halved(truth)
     truth = truth.transpose(1, 2, 0)
     steps = PICTURE_STEPS if truth.shape[0] * truth.shape[1] > SMALL_PICTURE else PICTURE_STEPS // 3

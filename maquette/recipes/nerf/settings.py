@@ -21,7 +21,7 @@ class Settings(SceneSettings):
     width: int = option(
         64, "units of layers between density and colour; with frequencies, of all layers", ge=8, le=512, multiple_of=8
     )
-    layers: Literal[1, 2] = option(1, "between density and colour")
+    layers: int = option(1, "between density and colour, one or two", ge=1, le=2)
     steps: int = option(6000, "steps of training", ge=1)
     samples: int = option(16_384, "places along rays that a step looks at, about", ge=256, le=2**22)
     learning_rate: float = option(0.01, "size of the steps, at first", gt=0)
