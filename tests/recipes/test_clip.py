@@ -14,7 +14,14 @@ from maquette.data.sets.shape_words import caption, scene_of
 from maquette.data.sets.shapes import draw
 from maquette.families import galleries
 from maquette.families.captions import learn_wording, load_wording, part_of
-from maquette.recipes.clip.report import about_words, counted, questions_of
+from maquette.recipes.clip.report import (
+    SHADES,
+    about_words,
+    colour_histograms,
+    counted,
+    questions_of,
+    small_pixels,
+)
 from maquette.settings import UserError
 
 G = np.random.default_rng(0)
@@ -166,15 +173,23 @@ def test_classes_are_found_in_captions():
     assert question.classes == ["daisy", "tulip"] and question.true.tolist() == [n % 2 for n in range(60)]
 
 
-def test_counted_words_find_better_than_chance():
+@pytest.mark.parametrize(("described", "least"), [(small_pixels, 10), (colour_histograms, 20)])
+def test_counted_words_find_better_than_chance(described, least):
     scenes = balanced(all_scenes(), 700, G)
     texts = [[caption(scene, 0)] for scene in scenes]
     wording = learn_wording([text for each in texts for text in each], 400)
     pictures = draw(scenes, 6)
     train, test = part_of(pictures[:600], texts[:600], wording), part_of(pictures[600:], texts[600:], wording)
-    cosines = counted(train, test)
+    cosines = counted(train, test, described)
     ranks = (cosines >= np.diag(cosines)[:, None]).sum(1)
-    assert cosines.shape == (100, 100) and np.median(ranks) < 10
+    assert cosines.shape == (100, 100) and np.median(ranks) < least
+
+
+def test_histograms_say_which_part_has_which_colour():
+    picture = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    picture[0, 0, :1] = 255  # a quarter is red, the rest black
+    found = colour_histograms(picture)[0]
+    assert found[SHADES - 1] == 0.25 and found[0] == 0.75 and found.sum() == 1
 
 
 def test_data_that_cannot_teach_is_refused(tmp_path, capsys):
