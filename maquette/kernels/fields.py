@@ -109,9 +109,7 @@ def _forward(features, lengths, n, rays, ways, layers, held, basis):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def render(
-    rays, table, cells, size, layers, bits, grid, step, is_endless, near, work, colours, left, far
-):
+def render(rays, table, cells, size, layers, bits, grid, step, is_endless, near, work, colours, left, far):
     """Colours (R, 3) without a background, what of the light is left (R,), and the sum of weights times distances (R,).
 
     rays: origins and unit directions (R, 3), and phases (R,) in 0..1, where in a step a ray begins. work holds room for
@@ -304,7 +302,11 @@ def densities(places, table, cells, size, first, second, found):
     """The density (N,) at places (N, 3) in 0..1 of the grid."""
     ins = 4 * len(cells)
     for block in prange(-(-len(places) // EIGHTS)):
-        features, given, eight = np.empty((EIGHTS, ins), np.float32), np.empty(8 * ins, np.float32), np.empty(8, np.float32)
+        features, given, eight = (
+            np.empty((EIGHTS, ins), np.float32),
+            np.empty(8 * ins, np.float32),
+            np.empty(8, np.float32),
+        )
         begin = block * EIGHTS
         end = min(begin + EIGHTS, len(places))
         encode(places[begin:end], 0, end - begin, table, cells, size, features)

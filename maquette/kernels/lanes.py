@@ -79,7 +79,9 @@ def _of_two(name, operation):
 
 def _code_of(operation):
     def code(context, builder, signature, arguments):
-        return operation(builder, *(_spread(context, builder, *each) for each in zip(signature.args, arguments, strict=True)))
+        return operation(
+            builder, *(_spread(context, builder, *each) for each in zip(signature.args, arguments, strict=True))
+        )
 
     return code
 

@@ -17,7 +17,10 @@ GRID = 128  # cells along a side, that are told apart by whether they hold somet
 COARSE = 64  # for finding the box
 FIRST_REACH = 0.9  # of the nearest camera's distance: half the side of the box that an object is looked for in
 MARGIN = 1.05  # around what was found in it
-TIGHTENED, TIGHT = 6, 0.95  # times that the box is made smaller, at most; part of it that is filled, from which it stays
+TIGHTENED, TIGHT = (
+    6,
+    0.95,
+)  # times that the box is made smaller, at most; part of it that is filled, from which it stays
 NEAR_PART = 0.05  # of the cube's half side that photographs' rays begin at
 LEAST_SEEN = 2  # cameras that see a place where there may be something
 

@@ -29,7 +29,7 @@ from maquette.runs import Run, Step
 from maquette.steps import Fitted, Framing, Scores
 from maquette.training import is_distributed, update
 
-STEP = 2 * 3**0.5 / 512  # of rays, in half sides of the box
+STEP, STEP_WITHOUT_END = 2 * 3**0.5 / 350, 2 * 3**0.5 / 256  # of rays, in half sides of the box; half was worse
 SETTLES_FROM, SMALLEST = 0.3, 0.01  # part of training from which steps become smaller; part of them that is left
 COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along rays are so many times as long
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
@@ -113,7 +113,12 @@ def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
     chosen = {name: getattr(settings, name) for name in ("levels", "rows", "width", "layers")}
-    sizes = {"finest": finest, "coarsest": min(16, finest), "step": STEP, "grid": GRID}
+    sizes = {
+        "finest": finest,
+        "coarsest": min(16, finest),
+        "step": STEP_WITHOUT_END if box.is_endless else STEP,
+        "grid": GRID,
+    }
     return {"encoding": "hash", "arguments": {**chosen, **sizes, **where}}
 
 
