@@ -67,7 +67,8 @@ def box_of(train: list[Seen], points: np.ndarray) -> Box:
         parts, count = label(seen_places(train, middle, half, COARSE).reshape([COARSE] * 3))
         if not count:
             raise UserError(
-                "No place is seen by two pictures and shown by none as transparent: cameras, or transparency, are wrong."
+                "No place is seen by two pictures and shown by none as transparent: cameras, or transparency, "
+                "are wrong."
             )
         # what few cameras see may be left beside the thing itself, which is the largest part
         largest = np.bincount(parts.ravel())[1:].argmax() + 1
