@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.measure import MAQUETTE, Row, alternate, run_process
 
-VOCABULARY, ROWS, CONTEXT = 65, 16, 64  # tiny Shakespeare's letters; streams and tokens a step
+VOCABULARY, ROWS, CONTEXT = 65, 32, 64  # tiny Shakespeare's letters; streams and tokens a step
 STEPS, ROUNDS = 12, 5
 WRITTEN = 1000  # letters
 LOSSES = {30: 1.70, 145: 1.60}  # nats a letter, by seconds of training

@@ -36,7 +36,7 @@ from maquette.settings import UserError
 from maquette.steps import Fitted, Framing, Scores
 from maquette.training import Total, choose_threads, flat_then_linear, share, update
 
-STEPS, ROUNDS = 4000, 30  # of training, where the settings leave them open
+STEPS, ROUNDS = 2000, 30  # of training, where the settings leave them open
 MEASURED = 16_384  # test tokens that the curve is measured on
 MOMENTS = 40  # times that the losses are logged
 

@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     layers: int = option(1, "cells on top of each other", ge=1, le=16)
     context: int = option(64, "tokens that gradients go back; the state is carried on from there", "tokens", ge=2)
     steps: int | None = option(None, "steps of training; by the length of the text if not set", ge=1)
-    batch_size: int = option(16, "streams of text read side by side", "streams", ge=1)
+    batch_size: int = option(32, "streams of text read side by side", "streams", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.03 for muon, 0.008 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
     probe: int = option(200, "steps for which each kind of network learns to recall, for the report; 0: none", ge=0)
