@@ -35,7 +35,7 @@ COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
-SHOWN = (0, 0.02, 0.1, 0.3, 1)  # parts of training after which cells looked at are shown
+SHOWN = (0, 0.02, 0.1, 0.3)  # parts of training after which cells looked at are shown, and at its end
 MOST_BETWEEN = 250  # steps between two such moments
 LEAST_RAYS, MOST_RAYS = 64, 2**16
 ON_A_RAY = 64  # places of a ray, where their number is the same for all; of the first step's, about
@@ -159,7 +159,7 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     # the first steps, through fog, and with more looks at all cells, take longer: what is left is planned anew
     for step in run.loop(settings.steps, cost=lambda progress: 1.0):
         loss = training.step(step)
-        if isinstance(model, HashField) and growth.is_due(step.progress):
+        if isinstance(model, HashField) and (growth.is_due(step.progress) or step.is_last):
             growth.add(model, step.number)
         if step.number == 1 or step.every(interval) or step.is_last:
             run.log(step, loss=loss, valid_psnr=thin.mean_psnr(field_drawer_within(model)), **training.told())
