@@ -1,5 +1,6 @@
 """The set of captioned shapes: which scenes there are, which of them training never sees, and the files of the set."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,7 @@ class Shapes:
     parts: list[str]
 
 
+@functools.lru_cache(maxsize=1)  # a CLIP and what needs it, trained one after the other, draw the set once
 def captioned_shapes(seed: int = 0, size: int = SIDE, train: int = 9_000, test: int = 540) -> Shapes:
     """`train` pictures with three captions each, and `test` with one each of combinations seen and never seen.
 
