@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from maquette import touring
 from maquette.entries import Entry, Need
-from maquette.touring import LEAST, made_before, training_time
+from maquette.touring import LEAST, made_before, ready, training_time
 from maquette.trained import FORMAT
 
 
@@ -45,6 +45,17 @@ def test_short_ones_have_all_and_long_ones_the_same(monkeypatch):
     names = list(entries)
     assert training_time(names, 145) is None
     assert [training_time(names[place:], left) for place, left in ((1, 130), (2, 80), (3, 30))] == [40, 40, None]
+
+
+def test_none_begins_before_what_it_needs_is_made(monkeypatch):
+    needs = {"clip": Need("clip", "train"), "init": Need("paint")}
+    entries = {"paint": Entry("", "text", "", 9, "language", {}, needs), **systems([(5, 5)])}
+    entries["clip"] = Entry("", "text", "", 9, "language", {})
+    monkeypatch.setattr(touring, "RECIPES", entries)
+    assert ready(["paint", "clip", "system0"], []) == "clip", "what a run may start from is no need"
+    assert ready(["paint", "system0"], ["clip"]) == "system0"
+    assert ready(["paint"], ["clip"]) is None
+    assert ready(["paint"], []) == "paint" and ready([], ["clip"]) is None
 
 
 def test_runs_of_the_tour_are_used_where_they_are_of_the_kind(monkeypatch, tmp_path):
