@@ -5,7 +5,7 @@ al. 2022), or sines and cosines of many frequencies, and a small network gives d
 compared with its pixel, and everything moves along the derivatives.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ from maquette.methods.exposure import STEP_SIZE, Exposures
 from maquette.methods.optimizers import AdamW
 from maquette.models import FrequencyField, HashField
 from maquette.models.fields import Field
-from maquette.recipes.nerf.data import GRID, Box, Pixels, Prepared, box_of, thinned
-from maquette.recipes.nerf.report import show_field
+from maquette.recipes.nerf.data import GRID, Box, Pixels, Prepared, box_of, seen_places, thinned
+from maquette.recipes.nerf.report import show_fewer_views, show_field
 from maquette.recipes.nerf.settings import Settings
 from maquette.runs import Run, Step
 from maquette.steps import Fitted, Framing, Scores
@@ -36,6 +36,7 @@ LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
 SHOWN = (0, 0.02, 0.1, 0.3)  # parts of training after which cells looked at are shown, and at its end
+FEWER, FEWER_STEPS = (1, 2, 4), 200  # every so many-th view, on which a field is taught anew for so many steps
 MOST_BETWEEN = 250  # steps between two such moments
 LEAST_RAYS, MOST_RAYS = 64, 2**16
 ON_A_RAY = 64  # places of a ray, where their number is the same for all; of the first step's, about
@@ -151,6 +152,9 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
         run.warn(SLOW)
     if is_compiled:
         training: HashTraining | PlainTraining = HashTraining(model, prepared, pixels, exposures, settings, run)
+        run.keep(
+            learner=training.learner, pace=training.pace, **({} if exposures is None else {"exposures": exposures})
+        )
     else:
         training = PlainTraining(model, prepared, pixels, settings, run)
     growth = Occupancies()
@@ -189,9 +193,6 @@ class HashTraining:
         self.background = np.array(prepared.processing["background"], np.float32)
         self.learner = Learner(Numbers.of(model), ROOM * settings.samples, boxed(prepared).possible)
         self.pace = Pace(settings.samples)
-        run.keep(learner=self.learner, pace=self.pace)
-        if exposures is not None:
-            run.keep(exposures=exposures)
 
     def step(self, step: Step) -> float:
         run, learner, rays = self.run, self.learner, self.pace.rays
@@ -355,6 +356,26 @@ class Cells:
         self.mark()
 
 
+def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[int, dict[int, float]]:
+    """The held-out PSNR by the number of views, after the same few steps from nothing on all, a half and a quarter."""
+    steps, box, found = min(settings.steps, FEWER_STEPS), boxed(prepared), dict[int, float]()
+    judge = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent)
+    for part in FEWER:
+        train = prepared.train[::part]
+        possible = seen_places(train, np.array(box.middle), box.half, GRID, is_endless=box.is_endless)
+        known = replace(prepared, train=train, box=replace(box, possible=possible))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            model = field_of(prepared.processing["field"])
+        assert isinstance(model, HashField)
+        training, step = HashTraining(model, known, Pixels(train, known.box), None, settings, run), Step()
+        for step.number in range(1, steps + 1):
+            step.progress = step.number / steps
+            training.step(step)
+        found[len(train)] = judge.mean_psnr(field_drawer_within(model))
+    return steps, found
+
+
 # -- scores ------------------------------------------------------------------------------------------------------------
 
 
@@ -364,6 +385,9 @@ def score(model: Field, prepared: Prepared, fitted: Trained, settings: Settings,
         run.fact("Brightness of photographs", f"differs by {judge.exposures.spread():.1%}")
     scores, nearest = judge.scores(draw), score_nearest(prepared.train, prepared.test, prepared.extent)
     show_field(model, draw, judge, fitted.growth.rows, scores, nearest, run)
+    is_told = len(prepared.train) >= 2 * max(FEWER) and run.processes == 1
+    if is_told and settings.encoding == "hash" and run.device.type == "cpu":
+        show_fewer_views(*taught_by_fewer(prepared, settings, run), run)
     values = {**means_of(scores), "samples_per_second": fitted.samples_per_second}
     cameras = [view.camera for view in prepared.train]
     tell_if_poor(values["psnr"], means_of(nearest).get("psnr"), cameras, prepared.doubts, run)

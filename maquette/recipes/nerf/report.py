@@ -149,6 +149,20 @@ def show_slices(model: Field, run: Run) -> None:
     )
 
 
+def show_fewer_views(steps: int, psnrs: dict[int, float], run: Run) -> None:
+    """What the field loses where it is taught by fewer of the views; psnrs of held-out views, by their number."""
+    most = max(psnrs)
+    rows = [
+        {"views": views, "psnr (dB)": round(psnr, 2), "beside all (dB)": round(psnr - psnrs[most], 2)}
+        for views, psnr in sorted(psnrs.items(), reverse=True)
+    ]
+    run.table(
+        "What fewer views cost",
+        pd.DataFrame(rows),
+        f"Fields taught from nothing for {steps:,} steps each, on all, every second and every fourth photograph.",
+    )
+
+
 def tell_requirements(judge: Judge, run: Run) -> None:
     """What the course asks of photographs, beside these, and what is true."""
     cameras = [view.camera for view in judge.train]
