@@ -134,7 +134,8 @@ def density_at(numbers: Numbers, places: np.ndarray) -> np.ndarray:
     """The density (N,) at places (N, 3) in 0..1 of the grid."""
     compile_first(__name__)
     found = np.empty(len(places), np.float32)
-    densities(places, numbers.table, numbers.cells, numbers.size, *numbers.layers[:2], found)
+    first, second = numbers.layers[:2]
+    densities(places, numbers.table, numbers.cells, numbers.size, first, second, found)
     return found
 
 

@@ -151,10 +151,9 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     if isinstance(model, FrequencyField) and run.device.type == "cpu":
         run.warn(SLOW)
     if is_compiled:
-        training: HashTraining | PlainTraining = HashTraining(model, prepared, pixels, exposures, settings, run)
-        run.keep(
-            learner=training.learner, pace=training.pace, **({} if exposures is None else {"exposures": exposures})
-        )
+        hashed = HashTraining(model, prepared, pixels, exposures, settings, run)
+        run.keep(learner=hashed.learner, pace=hashed.pace, **({} if exposures is None else {"exposures": exposures}))
+        training: HashTraining | PlainTraining = hashed
     else:
         training = PlainTraining(model, prepared, pixels, settings, run)
     growth = Occupancies()
