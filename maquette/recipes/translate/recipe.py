@@ -279,7 +279,7 @@ def translated(model: EncoderDecoder, prepared: Prepared, part: Part, *, beams: 
 
 
 def score(model: EncoderDecoder, prepared: Prepared, fitted: Learnt, settings: Settings, run: Run) -> Scores:
-    test = prepared.material.test.spread(settings.judged) if settings.judged else prepared.material.test
+    test = prepared.material.test
     loss = held_out_loss(model, *prepared.tokens(test), prepared.ends)
     found, outputs = translated(model, prepared, test, beams=settings.beams)
     greedy, taken = translated(model, prepared, test, beams=1)

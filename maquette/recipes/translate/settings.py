@@ -27,7 +27,6 @@ class Settings(BaseSettings):
     learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
     beams: int = option(4, "outputs that beam search follows, for the scores", ge=1, le=256)
-    judged: int | None = option(None, "test pairs that the scores are made of; all if not set", "pairs", ge=2)
     test_share: float = option(0.05, "part of the pairs kept for the scores, where the files do not say", gt=0, lt=0.9)
 
 
@@ -43,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_tokens": 512,
         "beams": 2,
     },
-    "brief": {"vocabulary": 1000, "depth": 2, "judged": 100},
+    "brief": {"vocabulary": 1000, "depth": 2, "beams": 2},
     "course": {"norm": "after", "heads": 8, "dropout": 0.1, "optimizer": "adamw"},
     "full": {
         "vocabulary": 8000,
