@@ -38,7 +38,7 @@ from maquette.methods.smoothing import smoothed_cross_entropy
 from maquette.models.encoder_decoder import EncoderDecoder
 from maquette.recipes.translate import report
 from maquette.recipes.translate.data import dictionary_of, looked_up
-from maquette.recipes.translate.settings import Settings
+from maquette.recipes.translate.settings import LENGTH_PENALTY, Settings
 from maquette.runs import Run
 from maquette.settings import UserError
 from maquette.steps import Fitted, Framing, Scores
@@ -273,7 +273,7 @@ def redraw_of(prepared: Prepared, settings: Settings) -> Redraw | None:
 def translated(model: EncoderDecoder, prepared: Prepared, part: Part, *, beams: int) -> tuple[Judged, list[str]]:
     """What the model writes for the sources of a part, and how it is judged."""
     sources, _ = prepared.tokens(part)
-    found = written(model, sources, prepared.ends, beams=beams)
+    found = written(model, sources, prepared.ends, beams=beams, length_penalty=LENGTH_PENALTY)
     outputs = [decoded(prepared.tokenizer, best[0].tokens) if best else "" for best in found]
     return judged(outputs, part.targets), outputs
 
@@ -292,7 +292,9 @@ def score(model: EncoderDecoder, prepared: Prepared, fitted: Learnt, settings: S
         "weights. Nothing is chosen by it.",
     )
     report.show_trials(fitted.trials, prepared.material.watched.spread(TRIED), run)
-    run.say(f"Scores by sacrebleu, beam {settings.beams}, cased: {'; '.join(found.signatures)}.")
+    run.say(
+        f"Scores by sacrebleu, beam {settings.beams}, length penalty {LENGTH_PENALTY:g}, cased: {'; '.join(found.signatures)}."
+    )
     lexicon = dictionary_of(prepared.material.train)
     by_word = [looked_up(lexicon, text) for text in test.sources]
     baselines = {"copy": judged(test.sources, test.targets), "dictionary": judged(by_word, test.targets)}

@@ -6,6 +6,9 @@ from maquette.settings import Options, option
 from maquette.settings import Settings as BaseSettings
 
 
+LENGTH_PENALTY = 1.5  # of beam search; best on Multi30k's validation part, 0.7 BLEU above the 0.6 of larger networks
+
+
 class Settings(BaseSettings):
     source: str | None = option(None, "the side that is read: a file of lines, a column, a field or a language")
     target: str | None = option(None, "the side that is written, likewise")
@@ -23,7 +26,7 @@ class Settings(BaseSettings):
         lt=1,
     )
     steps: int | None = option(None, "steps of training; ten rounds over the pairs if not set", ge=1)
-    batch_tokens: int = option(1000, "tokens a step, on the longer side", "tokens", ge=1)
+    batch_tokens: int = option(2000, "tokens a step, on the longer side", "tokens", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.02 for muon, 0.001 for adamw", gt=0)
     optimizer: Literal["muon", "adamw"] = option("muon", "momentum made orthogonal, or AdamW")
     beams: int = option(4, "outputs that beam search follows, for the scores", ge=1, le=256)
@@ -61,7 +64,7 @@ class TranslateOptions(Options):
     """How a translation is searched."""
 
     beams: int = option(4, "outputs that beam search follows; 1 takes the likeliest token each time", ge=1, le=256)
-    length_penalty: float = option(0.6, "above 0 beam search likes longer outputs", ge=-10, le=10)
+    length_penalty: float = option(LENGTH_PENALTY, "above 0 beam search likes longer outputs", ge=-10, le=10)
 
 
 OPTIONS: dict[str, type[Options]] = {"translate": TranslateOptions, "explain": TranslateOptions}
