@@ -292,9 +292,8 @@ def score(model: EncoderDecoder, prepared: Prepared, fitted: Learnt, settings: S
         "weights. Nothing is chosen by it.",
     )
     report.show_trials(fitted.trials, prepared.material.watched.spread(TRIED), run)
-    run.say(
-        f"Scores by sacrebleu, beam {settings.beams}, length penalty {LENGTH_PENALTY:g}, cased: {'; '.join(found.signatures)}."
-    )
+    search = f"beam {settings.beams}, length penalty {LENGTH_PENALTY:g}"
+    run.say(f"Scores by sacrebleu, {search}, cased: {'; '.join(found.signatures)}.")
     lexicon = dictionary_of(prepared.material.train)
     by_word = [looked_up(lexicon, text) for text in test.sources]
     baselines = {"copy": judged(test.sources, test.targets), "dictionary": judged(by_word, test.targets)}
