@@ -357,7 +357,7 @@ class Cells:
 
 def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[int, dict[int, float]]:
     """The held-out PSNR by the number of views, after the same few steps from nothing on all, a half and a quarter."""
-    steps, box, found = min(settings.steps, FEWER_STEPS), boxed(prepared), dict[int, float]()
+    steps, box, found = max(1, min(settings.steps // 4, FEWER_STEPS)), boxed(prepared), dict[int, float]()
     judge = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent)
     for part in FEWER:
         train = prepared.train[::part]
