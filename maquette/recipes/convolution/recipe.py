@@ -41,6 +41,7 @@ from maquette.training import Part, fit, warm_cosine
 
 SOURCE = "denoise"
 SIZE = 64  # pixels, where pictures have no size of their own
+EPOCHS, STEPS = 30, 400  # of training at least, where the settings leave them open
 IMITATIONS = 5  # the first tasks, whose kernel is known
 
 
@@ -106,6 +107,7 @@ def build(prepared: Prepared, settings: Settings) -> Kernels:
 
 
 def train(model: Kernels, prepared: Prepared, settings: Settings, run: Run) -> Fitted:
+    batches = -(-len(prepared.train[1]) // settings.batch_size)
     fit(
         model,
         SquaredError(),
@@ -113,7 +115,7 @@ def train(model: Kernels, prepared: Prepared, settings: Settings, run: Run) -> F
         prepared.valid,
         run,
         optimizer=lambda network: AdamW(network.parameters(), settings.learning_rate, betas=(0.9, 0.95)),
-        epochs=settings.epochs,
+        epochs=settings.epochs or max(EPOCHS, -(-STEPS // batches)),
         batch_size=settings.batch_size,
         schedule=warm_cosine,
     )

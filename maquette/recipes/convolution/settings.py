@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     )
     most_pictures: int | None = option(400, "use at most so many pictures, drawn at random", ge=1)
     sigma: float = option(0.1, "deviation of the noise that a kernel learns to take away; 0..1", ge=0, le=1)
-    epochs: int = option(30, "times the training patches are seen", ge=1)
+    epochs: int | None = option(None, "times the training patches are seen; by their number if not set", ge=1)
     batch_size: int = option(64, "patches a step", "patches", ge=1)
     learning_rate: float = option(0.1, "size of the steps", gt=0)
     test_share: float = option(0.2, "part of the patches kept for the scores", gt=0, lt=0.5)
