@@ -14,7 +14,7 @@ RECIPES = {
             "view": Use(("cameras",), "pictures", "what cameras see", "CAMERAS.json --out VIEWS"),
         },
         {"init": Need("splat", files=True, also=("nerf",))},
-        fixed=20,
+        fixed=32,
     ),
     "nerf": Entry(
         "maquette.recipes.nerf",
@@ -29,7 +29,7 @@ RECIPES = {
             "points": Use((), "mesh", "points of the surface, with colours", "--out points.ply"),
             "splats": Use((), "scene", "Gaussians that a run of splat can start from", "--out scene.ply"),
         },
-        fixed=15,
+        fixed=31,
     ),
     "vae": Entry(
         "maquette.recipes.vae",
@@ -80,7 +80,7 @@ RECIPES = {
             ),
             "interpolate": Use(("pictures",), "film", "a way from one picture to the next", "PICTURES --out way.webp"),
         },
-        fixed=28,
+        fixed=39,
     ),
     "clip": Entry(
         "maquette.recipes.clip",
@@ -100,7 +100,7 @@ RECIPES = {
             ),
             "embed": Use(("captions",), "table", "the numbers of pictures or words", "PICTURES --out NUMBERS.csv"),
         },
-        fixed=18,
+        fixed=27,
     ),
     "text_to_image": Entry(
         "maquette.recipes.text_to_image",
@@ -128,6 +128,6 @@ RECIPES = {
             ),
         },
         {"clip": Need("clip", "train", passes=("data", "seed", "device", "size", "caption", "most_pictures"))},
-        fixed=35,
+        fixed=49,
     ),
 }

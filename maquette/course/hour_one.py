@@ -23,7 +23,7 @@ RECIPES = {
         40,
         "tables",
         _table_use("a number and its range"),
-        fixed=20,
+        fixed=24,
     ),
     "classification": Entry(
         "maquette.recipes.classification",

@@ -43,7 +43,7 @@ RECIPES = {
         200,
         "language",
         _writing(),
-        fixed=30,
+        fixed=43,
     ),
     "attention": Entry(
         "maquette.recipes.attention",
@@ -74,7 +74,7 @@ RECIPES = {
             "vectors": Use(("text",), "table", "the numbers of words", '"king queen" --out VECTORS.csv'),
             "project": Use(("text",), "table", "words along axes between words", '"king queen" --axes man:woman'),
         },
-        fixed=12,
+        fixed=20,
     ),
     "eliza": Entry(
         "maquette.recipes.eliza",
@@ -106,7 +106,7 @@ RECIPES = {
             "lstm": Need("recurrent", "train", passes=LEARNT, kind={"network": "lstm"}, sets={"probe": 0}, share=1 / 3),
             "gpt": Need("gpt", "train", passes=LEARNT, share=1 / 3),
         },
-        fixed=35,
+        fixed=30,
     ),
     "translate": Entry(
         "maquette.recipes.translate",
@@ -120,7 +120,7 @@ RECIPES = {
             ),
             "explain": Use(("text",), "page", "which word came from which", '"TEXT" --out PAGE.html'),
         },
-        fixed=30,
+        fixed=15,
     ),
     "summarise": Entry(
         "maquette.recipes.summarise",
@@ -130,6 +130,6 @@ RECIPES = {
         "language",
         {"summarise": Use(("text",), "text", "a summary of each text or file", "TEXT.txt")},
         {"init": Need("summarise", files=True, also=("translate",))},
-        fixed=25,
+        fixed=12,
     ),
 }

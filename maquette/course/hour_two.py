@@ -15,7 +15,7 @@ RECIPES = {
         300,
         "pictures",
         {"restore": Use(("pictures",), "pictures", "each picture restored", "PICTURE --out RESTORED")},
-        fixed=22,
+        fixed=25,
     ),
     "autoencoder": Entry(
         "maquette.recipes.autoencoder",
@@ -46,7 +46,7 @@ RECIPES = {
         "pictures",
         {"fool": Use(("pictures",), "pictures", "each picture changed so that it fools", "PICTURE --out FOOLED")},
         {"run": Need("image_classification")},
-        fixed=48,
+        fixed=85,
     ),
     "depth": Entry(
         "maquette.recipes.depth",
@@ -55,7 +55,7 @@ RECIPES = {
         120,
         "pictures",
         {"classify": _classify()},
-        fixed=20,
+        fixed=40,
     ),
     "convolution": Entry(
         "maquette.recipes.convolution",
