@@ -40,7 +40,7 @@ from maquette.runs import Run
 from maquette.settings import UserError
 from maquette.steps import Fitted, Framing, Scores
 
-STRETCH = 12_000  # words that a shard trains on before changes are added up; less of short texts
+STRETCH = 20_000  # words that a shard trains on before changes are added up; less of short texts
 FEWEST_ROUNDS = 8  # of an epoch, where the text is short
 LOOKED_AT = (0.02, 0.1, 0.3, 1.0)  # of the training, when neighbours are written down
 FEWEST_WORDS = 10
