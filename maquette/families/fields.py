@@ -29,6 +29,7 @@ AT_ONCE = 4096  # rays that go through a field together, where torch draws it
 PLACES = 2**17  # whose densities or colours are asked for together
 STOPPING = 0.01  # part of the cube's side within which half the light is stopped, where a surface is taken to be
 POINT_CAMERAS = 24  # that points are looked for with, at most
+NEAR_CELLS = 3  # behind what a photograph shows that still belongs to it
 SEEN = 0.5  # of the light that a point stops
 LOOKED_FOR = 150_000  # pixels, at least, that points are looked for in: small pictures are all edges
 TORN = 0.04  # part of the depth by which neighbours of a point may be apart
@@ -132,8 +133,8 @@ def volume_of(model: Field, cells: int) -> np.ndarray:
 def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshold: float | None, largest: bool) -> Mesh:
     """Where the density reaches a threshold, in the source's world, coloured as seen from outside: marching cubes.
 
-    The cube from -1 to 1 is cut into cells^3. largest: only the part with most corners. `UserError` where nothing is
-    as dense.
+    The cube from -1 to 1 is cut into cells^3. largest: of what photographs saw only the part with most corners; behind
+    and below it a field may hold anything. `UserError` where nothing is as dense.
     """
     level = threshold_of(model, threshold)
     volume = volume_of(model, cells)
@@ -147,6 +148,9 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
     logs = np.log(np.pad(np.maximum(volume, least), 1, constant_values=least))  # closed at the cube's faces
     corners, triangles, normals, _ = marching_cubes(logs, math.log(level), gradient_direction="ascent")
     if largest:
+        if isinstance(model, HashField):  # the network of frequencies would take minutes for a picture
+            is_seen = seen_by_some(model, processing, (corners - 1) / cells * 2 - 1, NEAR_CELLS * 2 / cells)
+            corners, triangles, normals = part_of(corners, triangles[is_seen[triangles].any(1)], normals)
         corners, triangles, normals = largest_part(corners, triangles, normals)
     places = (corners - 1) / cells * 2 - 1
     colours = colours_at(model, places, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
@@ -159,6 +163,27 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
         f"{len(triangles):,} triangles where the density is {level / (model.unit * model.reach):.4g} in the scene's "
         f"unit: half of the light is stopped within {stopped:.3g}.",
     )
+
+
+def seen_by_some(model: Field, processing: dict[str, Any], places: np.ndarray, near: float) -> np.ndarray:
+    """Which places (N, 3) of the cube the photographs' cameras see, or all but for `near` of the cube's numbers."""
+    cameras, draw = photographers(processing), field_drawer(model, (0.0, 0.0, 0.0))
+    source, slack = model.to_source(places), near * model.reach * model.unit
+    found = np.full(len(places), not cameras)
+    for camera in (cameras[place] for place in evenly(len(cameras), POINT_CAMERAS)):
+        drawn, (is_shown, pixels, far) = draw(camera), camera.shows(source)
+        columns, rows = pixels[is_shown].astype(int).T
+        is_clear = drawn.remainder[rows, columns] > 1 - SEEN
+        found[is_shown] |= is_clear | (far[is_shown] < drawn.depth[rows, columns] * model.unit + slack)
+    return found
+
+
+def part_of(corners: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Some triangles of a surface with the corners that they need."""
+    used = np.unique(triangles)
+    numbers = np.zeros(len(corners), triangles.dtype)
+    numbers[used] = np.arange(len(used))
+    return corners[used], numbers[triangles], normals[used]
 
 
 def largest_part(corners: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -197,8 +197,9 @@ def show_scores(scores: ViewScores, nearest: ViewScores, run: Run) -> None:
         "The mark is the nearest training view, taken as it is.",
     )
     run.say(
-        "The same photographs can teach Gaussians (splat) and a field (nerf). In equal time Gaussians have shown held-out "
-        "views better; a field has a surface, and no gaps. maquette compare lays two runs side by side, view for view."
+        "The same photographs can teach Gaussians (splat) and a field (nerf). In equal time Gaussians have shown "
+        "held-out views better; a field has a surface, and no gaps. maquette compare lays two runs side by side, view "
+        "for view."
     )
 
 

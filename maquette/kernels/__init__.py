@@ -1,7 +1,7 @@
 """Compiled with Numba for the processor: the inner loops that torch's operations would spend too long on.
 
-Each is tested against the plain version that its docstring names. The first call on a machine compiles, for up to a
-minute; what was compiled is kept in the user's cache, under a name made of all sources here and in graphics: a kernel
+Each is tested against the plain version that its docstring names. The first call on a machine compiles, for a minute
+or two; what was compiled is kept in the user's cache, under a name made of all sources here and in graphics: a kernel
 takes constants and functions from other files, and Numba itself looks for changes in a kernel's own file only.
 """
 
@@ -60,7 +60,7 @@ def compile_first(module: str) -> None:
         return
     except OSError:
         return  # nothing can be kept here: each process compiles for itself
-    print("Compiling for this processor, once; it takes a minute or less ...", file=sys.stderr, flush=True)
+    print("Compiling for this processor, once; it takes a minute or two ...", file=sys.stderr, flush=True)
     try:
         subprocess.run([sys.executable, "-m", module], env={**os.environ, "MAQUETTE_COMPILING": "1"}, check=False)
         mark.touch()

@@ -106,6 +106,9 @@ def test_the_surface_is_the_hares(trained, tmp_path):
         assert header.elements["face"].count > 1000
     near = np.abs(distance(points.astype(np.float32)))
     assert np.median(near) < 0.05 * 1.57
+    run = maquette.open(trained)
+    whole = run.use("mesh", cells=96, all_parts=True)
+    assert len(whole.vertices) > len(points), "what no photograph saw is kept as well"
 
 
 def test_points_and_splats_leave_it_and_a_run_of_splat_starts_from_it(trained, clay, tmp_path, capsys):

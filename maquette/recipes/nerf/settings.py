@@ -37,7 +37,9 @@ class MeshOptions(Options):
         "cube's side if not set",
         gt=0,
     )
-    all_parts: bool = option(False, "keep specks that hang in the air, not only the largest part")
+    all_parts: bool = option(
+        False, "keep specks that hang in the air, and what no photograph saw, not only the largest part"
+    )
 
 
 class PointOptions(Options):
