@@ -150,7 +150,8 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
     if largest:
         if isinstance(model, HashField):  # the network of frequencies would take minutes for a picture
             is_seen = seen_by_some(model, processing, (corners - 1) / cells * 2 - 1, NEAR_CELLS * 2 / cells)
-            corners, triangles, normals = part_of(corners, triangles[is_seen[triangles].any(1)], normals)
+            if is_seen.any():
+                corners, triangles, normals = part_of(corners, triangles[is_seen[triangles].any(1)], normals)
         corners, triangles, normals = largest_part(corners, triangles, normals)
     places = (corners - 1) / cells * 2 - 1
     colours = colours_at(model, places, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
