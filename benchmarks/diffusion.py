@@ -18,7 +18,7 @@ OURS, THEIRS, LONGER = 60, 600, 300  # seconds of training
 def measure() -> list[Row]:
     short, longer = trained(OURS), trained(LONGER)
     peer = json.loads(
-        run_process([sys.executable, str(PEER), str(resolve(DATA).path), str(THEIRS)]).output.splitlines()[-1]
+        run_process([sys.executable, str(PEER), str(resolve(DATA, DATA).path), str(THEIRS)]).output.splitlines()[-1]
     )
     weights = f"{peer['weights'] / 1e6:.1f} million weights, {peer['pictures']:,} pictures"
     return [
