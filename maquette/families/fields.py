@@ -28,7 +28,7 @@ from maquette.settings import UserError
 AT_ONCE = 4096  # rays that go through a field together, where torch draws it
 PLACES = 2**17  # whose densities or colours are asked for together
 STOPPING = 0.01  # part of the cube's side within which half the light is stopped, where a surface is taken to be
-POINT_CAMERAS = 24  # that points are looked for with, at most
+POINT_CAMERAS = 24  # that points, and what is seen of a surface, are looked for with, at most
 NEAR_CELLS = 3  # behind what a photograph shows that still belongs to it
 SEEN = 0.5  # of the light that a point stops
 LOOKED_FOR = 150_000  # pixels, at least, that points are looked for in: small pictures are all edges
@@ -166,12 +166,18 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
     )
 
 
+def some_photographers(processing: dict[str, Any]) -> list[Camera]:
+    """The cameras of some training views, from all around."""
+    cameras = photographers(processing)
+    return [cameras[place] for place in evenly(len(cameras), POINT_CAMERAS)]
+
+
 def seen_by_some(model: Field, processing: dict[str, Any], places: np.ndarray, near: float) -> np.ndarray:
     """Which places (N, 3) of the cube the photographs' cameras see, or all but for `near` of the cube's numbers."""
-    cameras, draw = photographers(processing), field_drawer(model, (0.0, 0.0, 0.0))
+    cameras, draw = some_photographers(processing), field_drawer(model, (0.0, 0.0, 0.0))
     source, slack = model.to_source(places), near * model.reach * model.unit
     found = np.full(len(places), not cameras)
-    for camera in (cameras[place] for place in evenly(len(cameras), POINT_CAMERAS)):
+    for camera in cameras:
         drawn, (is_shown, pixels, far) = draw(camera), camera.shows(source)
         columns, rows = pixels[is_shown].astype(int).T
         is_clear = drawn.remainder[rows, columns] > 1 - SEEN
@@ -194,8 +200,7 @@ def largest_part(corners: np.ndarray, triangles: np.ndarray, normals: np.ndarray
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(corners),) * 2)
     _, part = connected_components(graph, directed=False)
     kept = part == np.bincount(part).argmax()
-    numbers = np.cumsum(kept) - 1
-    return corners[kept], numbers[triangles[kept[triangles[:, 0]]]], normals[kept]
+    return part_of(corners, triangles[kept[triangles[:, 0]]], normals)
 
 
 @torch.no_grad()
@@ -216,8 +221,7 @@ def up_of(processing: dict[str, Any]) -> list[float] | None:
 
 def points_of(model: Field, processing: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Points (N, 3) of the source's world that its photographs show, N at most `count`, and colours (N, 3) in 0..1."""
-    cameras = photographers(processing)
-    cameras = [cameras[place] for place in evenly(len(cameras), POINT_CAMERAS)]
+    cameras = some_photographers(processing)
     draw = field_drawer(model, (0.0, 0.0, 0.0))
     pixels = sum(camera.width * camera.height for camera in cameras)
     share = min(1.0, math.sqrt(max(3 * count, LOOKED_FOR) / pixels))
