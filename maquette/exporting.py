@@ -158,12 +158,7 @@ def portable_of(trained: Trained) -> Portable:
         return portable.of_pictures(model, model.channels)
     if isinstance(model, Kernels):
         return portable.of_kernels(model)
-    if isinstance(model, HashField):
-        raise UserError(
-            f"{trained.folder} holds a hash grid, which torch's exporter to ONNX cannot write; other programs read its "
-            "mesh, points and splats: maquette predict RUN --use mesh --out THING.glb"
-        )
-    if isinstance(model, FrequencyField):
+    if isinstance(model, HashField | FrequencyField):
         return portable.of_field(model)
     if isinstance(model, SoftmaxClassifier | SmallCNN | ResNet | AttackedClassifier | DeepNetworks):
         networks: dict[str, nn.Module] = {"probabilities": model}

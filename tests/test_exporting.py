@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.nn import functional
 
 from maquette import exporting, serving
 from maquette.checkpoints import save_model, save_state
@@ -164,6 +165,22 @@ def of_text_to_image(run) -> Exported:
     return {name: each.numpy() for name, each in given.items()}, {"expected": expected.numpy()}
 
 
+def of_nerf(run) -> Exported:
+    """Half of the places lie where rays may meet something, some outside of all."""
+    field, count = run.model, 400
+    inner = torch.rand(20 * count, 3) * 2.4 - 1.2
+    is_met = field.is_there(inner) & (field.is_endless | (inner.abs().amax(1) <= 1))
+    inner = torch.cat([inner[is_met][:count], inner[~is_met][:count]])
+    is_met = torch.arange(len(inner)) < min(count, int(is_met.sum()))
+    assert is_met.any()
+    ways = functional.normalize(torch.randn(len(inner), 3), dim=1)
+    density, colour = field(inner, ways)
+    places = torch.from_numpy(field.to_source(inner.numpy()).astype(np.float32))
+    answers = {"density": density * is_met / (field.reach * field.unit), "colour": colour}
+    given = {"places": places.numpy(), "directions": ways.numpy()}
+    return given, {name: each.numpy() for name, each in answers.items()}
+
+
 ANSWERS = {
     "line": of_line,
     "regression": of_regression,
@@ -183,6 +200,7 @@ ANSWERS = {
     "gan": of_generator,
     "diffusion": of_diffusion,
     "text_to_image": of_text_to_image,
+    "nerf": of_nerf,
 }
 REFUSED = {
     "recurrent": "no network that ONNX can hold",
@@ -190,7 +208,6 @@ REFUSED = {
     "chatbots": "is a run of chatbots, which has no network",
     "word2vec": "is a run of word2vec, which has no network",
     "splat": "--format ply",
-    "nerf": "holds a hash grid",
     "tokenizer": "no network that ONNX can hold",
 }
 

@@ -31,9 +31,9 @@ def hash_encode(places: Tensor, table: Tensor, cells: Sequence[int]) -> Tensor:
     in, else at (x y z times large primes, by exclusive or) mod T; Mueller et al. 2022, section 3.
     """
     levels, size, _ = table.shape
-    found = []
+    places, found = places.clamp(0, 1), []
     for level in range(levels):
-        scaled = places.clamp(0, 1) * cells[level]
+        scaled = places * cells[level]
         first = scaled.detach().floor().clamp(max=cells[level] - 1)
         part, first = scaled - first, first.long()
         total = torch.zeros(len(places), table.shape[2]).to(table)

@@ -19,6 +19,7 @@ from maquette.graphics.rays import box_crossing, contract
 from maquette.kernels.fields import KNOWN, THICKEST
 from maquette.kernels.marching import FARTHEST, bytes_of
 
+DENSEST = float(THICKEST)  # of the logarithm
 Three = tuple[float, float, float]
 FEATURES = 4  # a corner: 16 bytes
 SKIP = 4  # the layer after which places go in once more, in the network of the paper
@@ -121,7 +122,7 @@ class HashField(_Field):
 
     def density(self, places: Tensor) -> Tensor:
         """(N,) per length of the cube's numbers."""
-        return self.known(places)[:, 0].clamp(max=float(THICKEST)).exp()
+        return self.known(places)[:, 0].clamp(max=DENSEST).exp()
 
     def forward(self, places: Tensor, ways: Tensor) -> tuple[Tensor, Tensor]:
         """Densities (N,) and colours (N, 3) in 0..1, seen along unit ways (N, 3)."""
@@ -129,13 +130,17 @@ class HashField(_Field):
         found = F.relu(torch.cat([known, basis(ways, 3)], 1) @ self.third.T)
         if self.layers == 2:
             found = F.relu(found @ self.fourth.T)
-        return known[:, 0].clamp(max=float(THICKEST)).exp(), torch.sigmoid((found @ self.last.T)[:, :3])
+        return known[:, 0].clamp(max=DENSEST).exp(), torch.sigmoid((found @ self.last.T)[:, :3])
 
     def is_there(self, places: Tensor) -> Tensor:
         """Whether there may be something at places (N, 3)."""
-        cell = (self.shares(places) * self.grid).long().clamp(0, self.grid - 1)
-        number = cell[:, 0] + self.grid * (cell[:, 1] + self.grid * cell[:, 2])
-        return (self.bits[number >> 3].long() >> (number & 7)) & 1 > 0
+        cell = self.cell(places)
+        return (self.bits[cell >> 3].long() >> (cell & 7)) & 1 > 0
+
+    def cell(self, places: Tensor) -> Tensor:
+        """The number (N,) of each place's cell, x fastest; of the nearest one, outside of the cube."""
+        x, y, z = (self.shares(places) * self.grid).long().clamp(0, self.grid - 1).unbind(1)
+        return x + self.grid * (y + self.grid * z)
 
     def trace(
         self, origins: Tensor, ways: Tensor, background: Tensor, chance: Tensor | None = None

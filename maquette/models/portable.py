@@ -14,7 +14,7 @@ from maquette.models.autoencoder import ConvAutoencoder, DenseAutoencoder
 from maquette.models.classifiers import ResNet
 from maquette.models.clip import CLIP
 from maquette.models.encoder_decoder import Seq2Seq
-from maquette.models.fields import Field
+from maquette.models.fields import Field, HashField
 from maquette.models.gan import CourseGenerator, Generator
 from maquette.models.kernels import Kernels
 from maquette.models.mlp import MLP
@@ -197,9 +197,13 @@ def of_kernels(model: Kernels) -> Portable:
 
 
 class FieldAnswer(nn.Module):
-    """Density and colour of a radiance field at places of the world that its cameras stand in."""
+    """Density and colour of a radiance field at places of the world that its cameras stand in.
+
+    Where a hash grid was found empty, and outside of its cube, the density is 0, as rays have it.
+    """
 
     middle: Tensor
+    there: Tensor  # of each cell whether something may be in it; of a hash grid
 
     def __init__(self, field: Field):
         super().__init__()
@@ -207,9 +211,17 @@ class FieldAnswer(nn.Module):
         middle = np.array(field.middle) * field.unit + np.array(field.origin)
         self.size = field.reach * field.unit
         self.register_buffer("middle", torch.tensor(middle, dtype=torch.float32))
+        if isinstance(field, HashField):
+            bits = np.unpackbits(field.bits.cpu().numpy(), bitorder="little")[: field.grid**3]
+            self.register_buffer("there", torch.from_numpy(bits.astype(np.float32)))
 
     def forward(self, places: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        density, colour = self.field((places - self.middle) / self.size, directions)
+        inner = (places - self.middle) / self.size
+        density, colour = self.field(inner, directions)
+        if isinstance(self.field, HashField):
+            density = density * self.there[self.field.cell(inner)]
+            if not self.field.is_endless:
+                density = density * (inner.abs().amax(1) <= 1)
         return density / self.size, colour
 
 

@@ -10,7 +10,7 @@ import maquette
 from maquette.cli import main
 from maquette.data.pictures.files import read_picture
 from maquette.recipes import recipe_settings
-from maquette.recipes.text_to_image.data import mixed_words, prompts_of
+from maquette.recipes.text_to_image.data import PLAIN, mixed_words, pattern_of, prompts_of
 from maquette.recipes.text_to_image.uses import file_name, prompt_of
 from maquette.settings import UserError
 
@@ -92,6 +92,10 @@ def test_words_are_mixed_to_a_grid(run, tmp_path):
     assert main(["predict", str(run.folder), "--use", "mix", *words, "--steps", "1", "--out", str(out)]) == 0
     page = out.read_text(encoding="utf-8")
     assert all(word in page for word in ("red circle", "blue star", "jumping", "rolling", "striped", "filled"))
+    assert "<h1>Subjects, actions and styles mixed in a grid</h1>" in page
+    blocks = run.use("mix", steps=1)
+    said, kinds = blocks[0]["text"], ("{subject}", "{action}", "{style}")
+    assert all(kind in said for kind in kinds) and PLAIN not in said  # as captions have it
     blocks = run.use("mix", subjects="red circle", steps=1)
     assert len([block for block in blocks if block["kind"] == "picture"]) == 1
     mixed = run.processing["mixed"]
@@ -142,6 +146,15 @@ def test_prompts_are_lines_and_names_are_plain():
     assert file_name(0, "猫", 2, 3) == "0001-3"
     assert prompt_of("{style} {subject} {action}", "cat", "", "") == "cat"
     assert prompt_of("a {subject} {action}, {style}", "cat", "running", "") == "a cat running"
+
+
+def test_words_are_put_together_as_captions_do():
+    mixed = {"subjects": ["star", "red star"], "actions": ["jumping"], "styles": []}
+    texts = ["Two stars jumping", "a Red Star, jumping", "a star, jumping", "the star is jumping", "a star beside a star"]
+    assert pattern_of(texts, mixed) == "a {subject}, {action}"
+    assert pattern_of([*texts, *["the star is jumping"] * 3], mixed) == "the {subject} is {action}"
+    assert pattern_of([], mixed) == pattern_of(["a {star} jumping"], mixed) == PLAIN
+    assert pattern_of(["a b"], {"subjects": ["a", "b"]}) == PLAIN
 
 
 def test_words_that_exclude_each_other_make_lists():

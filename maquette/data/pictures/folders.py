@@ -242,7 +242,11 @@ def open_images(
     candidates = find(given)
     found = candidates.sorted()
     if not found:
-        raise UserError(f"{told} holds no pictures; their endings are {', '.join(sorted(SUFFIXES))}.")
+        archives_there = sorted(given[0].glob("*.zip")) if len(given) == 1 else []
+        way_out = f"their endings are {', '.join(sorted(SUFFIXES))}"
+        if archives_there:
+            way_out = f"give {archives_there[0]} itself"
+        raise UserError(f"{told} holds no pictures; {way_out}.")
     archives = _Archives()
 
     def look(candidate: tuple[str, Path, str | None]) -> Entry | tuple[str, str, str]:

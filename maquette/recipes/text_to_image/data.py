@@ -1,7 +1,8 @@
 """Words to mix: subjects, actions and styles, found in captions; and prompts from what users give."""
 
+import re
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +21,8 @@ SMALL = frozenset((
     "has", "who", "its", "his", "her", "their", "this", "that", "down", "behind",
 ))  # fmt: skip
 KINDS = ("subjects", "actions", "styles")
+PLACES = {"subjects": "{subject}", "actions": "{action}", "styles": "{style}"}
+PLAIN = "{style} {subject} {action}"
 
 
 def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
@@ -55,6 +58,24 @@ def mixed_words(texts: Sequence[str]) -> dict[str, list[str]]:
     named = [list(dict.fromkeys(single_of(word, counts) for word in group)) for group in named]
     found = {kind: group[:GROUP] for kind, group in zip(KINDS, as_kinds(named, bags), strict=True)}
     return found | {"subjects": found["subjects"] or known[:GROUP]}
+
+
+def pattern_of(texts: Iterable[str], mixed: Mapping[str, Sequence[str]]) -> str:
+    """How captions put a word of each list together, as in `a striped {style} {subject} {action}`.
+
+    What training never saw, such as a caption without its article, is easily misunderstood. The most common way counts,
+    of several the shortest; `PLAIN` where no caption has just one word of each list.
+    """
+    groups = {
+        kind: "|".join(map(re.escape, sorted(words, key=len, reverse=True))) for kind, words in mixed.items() if words
+    }
+    words = re.compile(r"\b(?:" + "|".join(f"(?P<{kind}>{each})" for kind, each in groups.items()) + r")\b", re.I)
+    found: Counter[str] = Counter()
+    for text in texts:
+        kinds = [match.lastgroup for match in words.finditer(text)]
+        if sorted(map(str, kinds)) == sorted(groups) and not set("{}") & set(text):
+            found[words.sub(lambda match: PLACES[str(match.lastgroup)], text)] += 1
+    return max(found, key=lambda pattern: (found[pattern], -len(pattern)), default=PLAIN)
 
 
 def single_of(word: str, known: Container[str]) -> str:

@@ -42,6 +42,7 @@ GROWN_STEPS = 12
 EXAMPLES = 8  # captions of the test part that the saved run draws in the end
 DRAFT = 24  # channels of the draft that the decoder makes of what it is told
 FINE = 12  # channels of the decoder at the full resolution
+SAMPLED = 400  # captions that the run keeps, which show how words are put together
 PRIOR_RATE = 0.002
 GUIDANCE = 2.0
 STEPS, FEW_STEPS = 18, 8  # of the way back; few where little is judged
@@ -147,7 +148,8 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
         "steps": 50 if follows_chain else FEW_STEPS if settings.judged < report.BRIEF else STEPS,
         "guidance": GUIDANCE,
         "is_moved": part_moved(len(parts.train), settings) > 0,
-        "mixed": mixed_words([text for texts in parts.train.texts for text in texts[:1]]),
+        "mixed": mixed_words(captions := [text for texts in parts.train.texts for text in texts[:1]]),
+        "samples": [captions[row] for row in evenly(len(captions), SAMPLED)],
     }
     run.fact("Standard deviation of the pixels", known["spread"])
     clip: CLIP = data.clip.model.requires_grad_(False)

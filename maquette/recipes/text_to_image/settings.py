@@ -81,7 +81,9 @@ class MixOptions(PaintOptions):
     subjects: str | None = option(None, "by commas, rows of the grid; common words of the captions if not set")
     actions: str | None = option(None, "by commas, its columns; in the same way")
     styles: str | None = option(None, "by commas, a grid for each; in the same way")
-    prompt: str = option("{style} {subject} {action}", "how the three are put together")
+    prompt: str | None = option(
+        None, "how they are put together, as in '{style} {subject} {action}'; as in the captions if not set"
+    )
 
 
 class InterpolateOptions(PaintOptions):

@@ -19,7 +19,7 @@ from maquette.figures.images import rows
 from maquette.media import in_batches
 from maquette.media.captions import Mixed
 from maquette.media.film import Film
-from maquette.recipes.text_to_image.data import KINDS, listed, prompts_of
+from maquette.recipes.text_to_image.data import KINDS, listed, pattern_of, prompts_of
 from maquette.recipes.text_to_image.settings import (
     DrawOptions,
     EditOptions,
@@ -120,19 +120,21 @@ def mix(trained: Trained, inputs: Iterable[str], options: MixOptions) -> Iterato
     subjects, actions, styles = lists
     if not subjects:
         raise UserError("The captions have no words that could be mixed; name some with --subjects, by commas.")
-    places = re.findall(r"{(\w*)}", options.prompt)
+    known = painter.known.get("samples", ())  # not in runs of before
+    pattern = options.prompt or pattern_of(known, dict(zip(KINDS, lists, strict=True)))
+    places = re.findall(r"{(\w*)}", pattern)
     if "subject" not in places or set(places) - {"subject", "action", "style"}:
-        raise UserError(f"--prompt {options.prompt!r} must have {{subject}}, and may have {{action}} and {{style}}.")
+        raise UserError(f"--prompt {pattern!r} must have {{subject}}, and may have {{action}} and {{style}}.")
     columns = actions or [""] * SEEDS
     if (total := len(subjects) * len(columns) * max(len(styles), 1)) > MOST_MIXED:
         raise UserError(f"{total:,} pictures are more than a page shows well; mix at most {MOST_MIXED}.")
     prompts = [
-        [prompt_of(options.prompt, subject, action, style) for subject in subjects for action in columns]
+        [prompt_of(pattern, subject, action, style) for subject in subjects for action in columns]
         for style in styles or [""]
     ]
     yield say(
-        f"{total} pictures, each of the words at its row, its column and above the grid, put together as "
-        f"'{options.prompt}', such as: {prompts[0][0]}"
+        f"{total} pictures, each of the words at its row, above its column and below the grid, put together as "
+        f"'{pattern}', such as: {prompts[0][0]}"
     )
     yield from map(warn, strange(painter.wording, (text for each in prompts for text in each)))
     for number, (style, texts) in enumerate(zip(styles or [""], prompts, strict=True)):

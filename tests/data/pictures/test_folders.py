@@ -135,6 +135,9 @@ def test_too_few_pictures_are_an_error_that_says_why(folder, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match=r"holds no pictures; their endings are \.apng, \.avif, "):
         open_images(tmp_path / "none")
+    (tmp_path / "none" / "packed.zip").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"holds no pictures; give .*packed\.zip itself\.$"):
+        open_images(tmp_path / "none")
     with pytest.raises(UserError, match="no file or folder"):
         open_images(tmp_path / "nowhere")
     (tmp_path / "a.zip").write_bytes(b"PK no")
