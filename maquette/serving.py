@@ -93,7 +93,8 @@ class Predictor:
         texts = [each for each in inputs if kind_of(each, chosen) == "text"]
         files = [each for each in inputs if kind_of(each, chosen) != "text"]
         title = "; ".join(medium("text").text_of(each) for each in texts[:4])[:80]
-        asked = Asked(self.folder, Path(files[0]) if files else None, title or chosen.summary[:1].upper() + chosen.summary[1:], typed is not None)
+        title = title or chosen.summary[:1].upper() + chosen.summary[1:]
+        asked = Asked(self.folder, Path(files[0]) if files else None, title, typed is not None)
         written: Path | None = medium(chosen.gives).write(answers, out, asked, print)
         return written
 

@@ -150,7 +150,7 @@ def test_prompts_are_lines_and_names_are_plain():
 
 def test_words_are_put_together_as_captions_do():
     mixed = {"subjects": ["star", "red star"], "actions": ["jumping"], "styles": []}
-    texts = ["Two stars jumping", "a Red Star, jumping", "a star, jumping", "the star is jumping", "a star beside a star"]
+    texts = ["Two stars jumping", "a Red Star, jumping", "a star, jumping", "the star is jumping", "a star by a star"]
     assert pattern_of(texts, mixed) == "a {subject}, {action}"
     assert pattern_of([*texts, *["the star is jumping"] * 3], mixed) == "the {subject} is {action}"
     assert pattern_of([], mixed) == pattern_of(["a {star} jumping"], mixed) == PLAIN

@@ -20,7 +20,7 @@ import numpy as np
 from maquette.data.pictures.caption_files import ENDINGS, SIDECARS, TextFile, of_sidecar, said_in
 from maquette.data.pictures.caption_shards import shards_in, unpacked_shards
 from maquette.data.pictures.files import Picture, display_code, to_channels
-from maquette.data.pictures.finding import KNOWN, MADE, leads_outside
+from maquette.data.pictures.finding import KNOWN, MADE, leads_outside, zips_in
 from maquette.data.pictures.folders import Images, open_images, some
 from maquette.data.pictures.small import fit_square, read_rows
 from maquette.data.rows import split_rows
@@ -249,7 +249,7 @@ def packed_in(path: Path) -> Path:
     """The zip file in a folder that holds no pictures of its own; any other path as it is."""
     if not path.is_dir() or (path / STACK).is_file():
         return path
-    zips = [file for file in path.glob("*.zip") if not file.name.startswith(".")]
+    zips = zips_in(path)
     has_pictures = any(file.suffix.lower() in KNOWN for file in path.rglob("*"))
     return zips[0] if len(zips) == 1 and not has_pictures else path
 

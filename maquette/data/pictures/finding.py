@@ -24,7 +24,10 @@ class Found:
 
 
 def find(given: list[Path]) -> Found:
-    """Whatever may be a picture, named by its path below what was given."""
+    """Whatever may be a picture, named by its path below what was given.
+
+    A folder of no picture but one zip file, as sets are kept, stands for that file.
+    """
     for path in given:
         if not path.exists():
             raise UserError(f"There is no file or folder {path}.")
@@ -42,7 +45,14 @@ def find(given: list[Path]) -> Found:
             found.files |= {prefix + member: (path, member) for member in members(path)}
         else:
             found.files[prefix.rstrip("/") or path.name] = path, None
+    if alone and not found.files and len(zips := zips_in(given[0])) == 1:
+        return find(zips)
     return found
+
+
+def zips_in(path: Path) -> list[Path]:
+    """The zip files of a folder, but for hidden ones."""
+    return sorted(each for each in path.glob("*.zip") if not each.name.startswith("."))
 
 
 def walk(root: Path, prefix: str, found: Found) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from maquette.data.pictures.files import MOST_PIXELS, Picture, is_open, read_header, read_picture
-from maquette.data.pictures.finding import find, leads_outside
+from maquette.data.pictures.finding import find, leads_outside, zips_in
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.pictures.kinds import SUFFIXES, WAYS_OUT
 from maquette.data.pictures.ranges import Range, bits_used, widest
@@ -242,10 +242,10 @@ def open_images(
     candidates = find(given)
     found = candidates.sorted()
     if not found:
-        archives_there = sorted(given[0].glob("*.zip")) if len(given) == 1 else []
+        zips = zips_in(given[0]) if len(given) == 1 else []
         way_out = f"their endings are {', '.join(sorted(SUFFIXES))}"
-        if archives_there:
-            way_out = f"give {archives_there[0]} itself"
+        if zips:
+            way_out = f"give one of {some([path.name for path in zips])}"
         raise UserError(f"{told} holds no pictures; {way_out}.")
     archives = _Archives()
 

@@ -135,14 +135,23 @@ def test_too_few_pictures_are_an_error_that_says_why(folder, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match=r"holds no pictures; their endings are \.apng, \.avif, "):
         open_images(tmp_path / "none")
-    (tmp_path / "none" / "packed.zip").write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"holds no pictures; give .*packed\.zip itself\.$"):
+    for name in ("one.zip", "two.zip"):
+        shutil.make_archive(str(tmp_path / "none" / name[:-4]), "zip", folder)
+    with pytest.raises(UserError, match=r"holds no pictures; give one of one\.zip, two\.zip\.$"):
         open_images(tmp_path / "none")
     with pytest.raises(UserError, match="no file or folder"):
         open_images(tmp_path / "nowhere")
     (tmp_path / "a.zip").write_bytes(b"PK no")
     with pytest.raises(UserError, match="zip file"):
         open_images(tmp_path / "a.zip")
+
+
+def test_a_folder_of_one_zip_stands_for_it(folder, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "README.md").write_text("a set")
+    shutil.make_archive(str(tmp_path / "set" / "pictures"), "zip", folder)
+    packed, plain = open_images(tmp_path / "set"), open_images(folder)
+    assert packed.names == plain.names and packed.digest() == plain.digest()
 
 
 def test_the_digest_is_of_names_and_contents(folder, tmp_path):
