@@ -56,7 +56,7 @@ def read_seq2seq(folder: Path) -> tuple[T5 | Bart, Framed]:
         raise UserError(f"{folder} holds no config.json; it is neither a run folder nor a model of Hugging Face's.")
     config = read_json(folder / "config.json")
     kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise UserError(f"{folder} holds a model of the kind {kind!r}; what can be read are {', '.join(KINDS)}.")
     for name, value in KINDS[kind].fixed.items():
         if config.get(name, value) != value:

@@ -94,7 +94,7 @@ class Predictor:
         files = [each for each in inputs if kind_of(each, chosen) != "text"]
         title = "; ".join(medium("text").text_of(each) for each in texts[:4])[:80]
         title = title or chosen.summary[:1].upper() + chosen.summary[1:]
-        asked = Asked(self.folder, Path(files[0]) if files else None, title, typed is not None)
+        asked = Asked(self.folder, with_name(Path(files[0])) if files else None, title, typed is not None)
         written: Path | None = medium(chosen.gives).write(answers, out, asked, print)
         return written
 
@@ -125,6 +125,11 @@ class Predictor:
                 if note not in self.noted:
                     self.noted.append(note)
             yield answer
+
+
+def with_name(path: Path) -> Path:
+    """The same path, with a name of its own: `.` has none."""
+    return path.resolve() if path.name in ("", "..") else path
 
 
 def aside(note: str) -> None:
@@ -182,8 +187,12 @@ def check_given(name: str, use: Use, given: list[Any]) -> None:
     if use.takes and not given:
         raise UserError(f"{name} takes {' and '.join(use.takes)} as INPUT, and nothing was given.")
     for each in given:
+        if use.takes == ("text",) and is_picture_file(each):
+            raise UserError(f"{name} takes text, and {each} is of the medium pictures.")
         if any(medium(taken).accepts(each) for taken in use.takes):
             continue
+        if isinstance(each, str) and not each:
+            raise UserError(f"{name} takes {' and '.join(use.takes)}, and what was given is empty.")
         if isinstance(each, str) and not only_path(each):
             raise UserError(
                 f"{name} takes {' and '.join(use.takes)}, and {each[:40]}... is too long for a file's name."
@@ -194,7 +203,12 @@ def check_given(name: str, use: Use, given: list[Any]) -> None:
             raise UserError(f"{name} takes {' and '.join(use.takes)}, and {told} is of the medium {others[0]}.")
     lacking = set(use.takes) - {kind_of(each, use) for each in given}
     if len(use.takes) > 1 and lacking:
-        raise UserError(f"{name} takes {' and '.join(use.takes)} together, and no {min(lacking)} was given.")
+        raise UserError(f"{name} takes {' and '.join(use.takes)} together, and was given no {min(lacking)}.")
+
+
+def is_picture_file(given: Any) -> bool:
+    """Whether it names a picture that is there, which nobody means as words."""
+    return only_path(given) and Path(given).is_file() and medium("pictures").accepts(given)
 
 
 def inferred(answers: Iterator[Answer]) -> Iterator[Answer]:

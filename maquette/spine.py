@@ -107,10 +107,10 @@ def execute(recipe: ModuleType, run: Run, record: dict[str, Any]) -> None:
         seconds[name] = round(time.perf_counter() - began, 3)
         run.save_findings()
 
-    find_needed(run, record)
-    with step("frame"):
+    with step("frame"):  # before runs that are needed are trained: it refuses what will not do
         framing = recipe.frame(settings)
         run.findings["framing"] = asdict(framing)
+    find_needed(run, record)
     with step("collect"):
         data = recipe.collect(settings, run)
         check_same_data(record.get("data", {}), run.source)

@@ -209,6 +209,7 @@ def sentencepiece(folder, *names):
 
 
 BROKEN = {
+    "of no kind": (lambda f: change(f, model_type=["t5"]), r"'t5'\]; what can be read are t5, bart, marian"),
     "of another kind": (lambda f: change(f, model_type="pegasus"), "'pegasus'; what can be read are t5, bart, marian"),
     "no config": (lambda f: (f / "config.json").unlink(), "no config.json"),
     "a size that is missing": (lambda f: change(f, d_ff=None), "d_ff"),

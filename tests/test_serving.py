@@ -120,6 +120,7 @@ def test_python_lists_uses_and_refuses_unknown_ones(finished):
         ("splat", "view", ["photo.png"], "view takes cameras"),
         ("splat", "film", ["photo.png"], "film takes no INPUT"),
         ("gpt", "write", [], "write takes text as INPUT, and nothing was given"),
+        ("vae", "encode", [""], "encode takes pictures, and what was given is empty"),
     ],
 )
 def test_a_wrong_medium_is_told_what_is_taken(recipe, use, given, words):

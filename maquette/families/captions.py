@@ -55,6 +55,28 @@ class Wording:
         """Words that no training caption has, each once."""
         return [word for word in dict.fromkeys(w for text in texts for w in words_of(text)) if word not in self.words]
 
+    def doubts(self, texts: Sequence[str], what: str) -> list[str]:
+        """What users should know of texts: words that no training caption has, and ends that are not read.
+
+        what: `what is drawn of it`, or the like.
+        """
+        said, strange = [], self.strange(texts)
+        if strange:
+            told = ", ".join(strange[:8]) + (" ..." if len(strange) > 8 else "")
+            said.append(f"No training caption has the word{'s' * (len(strange) > 1)} {told}; {what} is a guess.")
+        for text in texts:
+            if text.strip() and not words_of(text):
+                said.append(f"{text.strip()[:40]} has no word; {what} is a guess.")
+        longest = self.context - 1
+        encoded = self.tokenizer.encode_batch([plain(text) for text in texts])
+        if cut := [text for text, tokens in zip(texts, encoded, strict=True) if len(tokens) > longest]:
+            more = f", nor those of {len(cut) - 1:,} others" if len(cut) > 1 else ""
+            said.append(
+                f"{cut[0][:40]} ... is longer than any training caption: what follows its first {longest} tokens is "
+                f"not read{more}."
+            )
+        return said
+
     def state(self) -> dict[str, Any]:
         """What a run keeps of it."""
         return {"tokenizer": self.tokenizer.state(), "context": self.context, "words": sorted(self.words)}

@@ -240,6 +240,12 @@ def slerp(first: Tensor, last: Tensor, share: float) -> Tensor:
 # -- films -------------------------------------------------------------------------------------------------------------
 
 
+def check_frames(frames: int, stops: int) -> None:
+    """Refuse a film that would leave out some of the pictures that it goes past."""
+    if frames < stops:
+        raise UserError(f"--frames {frames} are too few for {stops} pictures; each needs one at least.")
+
+
 def film_of(frames: Tensor, rate: float = RATE) -> Film:
     """Pictures (N, C, H, W), uint8 or in -1..1, one after the other, large enough to be seen."""
     return Film(

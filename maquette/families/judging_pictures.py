@@ -35,6 +35,12 @@ SHARES = ("precision", "recall", "coverage")  # scores that stay within 0..1
 FLOOR, OURS = "training pictures", "this model"
 
 
+def check_features(features: str | None) -> None:
+    """Refuse now a file that pictures cannot be judged by once they are made."""
+    if features is not None:
+        FileFeatures(Path(features))
+
+
 def judge(
     make: Make,
     parts: GeneratorParts,

@@ -47,8 +47,8 @@ def over_distance(
             axes.fill_between(np.asarray(line[0]), *bands[name], color=colour, alpha=0.18, linewidth=0)
         axes.plot(x[good], y[good], color=colour, linewidth=width, label=plain(name, 40), **mark)
     if logarithmic:
-        highest = max((float(np.nanmax(line[1])) for line in lines.values() if len(line[1])), default=1.0)
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], DEEPEST * highest))
+        heights = [float(y.max()) for _, y in (finite(*line) for line in lines.values()) if len(y)]
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], DEEPEST * max(heights, default=1.0)))
     label(axes, x_label, y_label)
     legend(axes, loc="best")
     return page

@@ -53,9 +53,9 @@ def check_target(target: Path, source: Path | None, *, is_named: bool) -> None:
 
 
 def only_path(given: Any) -> bool:
-    """Whether it can be a file's or a folder's path, which is there or not: a long text cannot."""
+    """Whether it can be a file's or a folder's path, which is there or not: a long or an empty text cannot."""
     try:
-        return isinstance(given, str | Path) and (Path(given).exists() or True)
+        return isinstance(given, str | Path) and given != "" and (Path(given).exists() or True)
     except OSError as error:
         return error.errno != errno.ENAMETOOLONG
 

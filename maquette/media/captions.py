@@ -18,7 +18,7 @@ from maquette.data.pictures.folders import Images, open_images
 from maquette.data.pictures.headers import Unreadable
 from maquette.data.threads import in_threads
 from maquette.files import write_text
-from maquette.media import Asked, only_path, pictures, text
+from maquette.media import Asked, is_folder, only_path, pictures, text
 from maquette.settings import UserError
 
 
@@ -41,6 +41,9 @@ class Mixed(NamedTuple):
 def read(given: list[Any], say: Callable[[str], None], options: Any = None) -> Mixed:
     """Words, a `.txt` file being what it holds, and pictures, those that cannot be read being said and left out."""
     seen = [each for each in given if pictures.accepts(each)]
+    for each in seen if len(seen) > 1 else []:
+        if isinstance(each, str) and not set(each) & set("./\\") and is_folder(each):
+            say(f"{each} is read as the folder of that name; put it into a .txt file if the word is meant.")
     words = list(text.read([each for each in given if not pictures.accepts(each)], say))
     return Mixed(words, Gallery(seen, say))
 

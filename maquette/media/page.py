@@ -31,6 +31,8 @@ def read(given: list[Any], say: Callable[[str], None], options: Any = None) -> I
 def write(answers: Iterable[dict[str, Any]], out: Path | None, asked: Asked, say: Callable[[str], None]) -> Path:
     """The page. answers: blocks as in `findings.json`; a picture holds its `figure` instead of a file's name."""
     target = out or Path("explained.html")
+    if target.suffix and target.suffix.lower() not in ENDINGS:
+        raise UserError(f"--out {target}: this is a page; name it {target.with_suffix(ENDINGS[0]).name}.")
     parts = [prepared(block, f"b{number}-", drawn) for number, block in enumerate(answers)]
     page = templates().get_template("explained.html.j2")
     write_text(target, page.render(title=asked.title, overline=str(asked.run), groups=grouped(parts)))

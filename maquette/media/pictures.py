@@ -1,6 +1,7 @@
 """Pictures: arrays, PIL images, files, folders, zip files; answers keep the name, depth and metadata of theirs."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +19,7 @@ from maquette.data.pictures.kinds import EXR, FALLBACK, WRITTEN
 from maquette.data.pictures.mosaics import mosaic
 from maquette.data.pictures.ranges import range_of
 from maquette.figures.images import grid, rows
+from maquette.files import cannot_write
 from maquette.media import Asked, check_target, is_folder, only_path
 from maquette.progress import Progress
 from maquette.settings import UserError
@@ -167,9 +169,25 @@ def write_folder(answers: Iterable[Picture], target: Path, say: Callable[[str], 
     A picture that its kind of file cannot hold becomes PNG, which is said; one that cannot be written at all is left
     out.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    (target / MADE).touch()
-    written: set[Path] = set()
+    is_new, written = not target.exists(), set[Path]()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / MADE).touch()
+        write_each(answers, target, say, written, beside=beside)
+    except UserError:  # nothing half done stays
+        for path in written:
+            path.unlink(missing_ok=True)
+        if is_new:
+            shutil.rmtree(target, ignore_errors=True)
+        raise
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+def write_each(
+    answers: Iterable[Picture], target: Path, say: Callable[[str], None], written: set[Path], *, beside: bool
+) -> None:
+    """The files of `write_folder`; `written` is filled with their paths."""
     changed: dict[str, list[str]] = {}
     for number, picture in enumerate(answers, 1):
         path = target / picture.name if beside else (target / (picture.name or f"{number:05d}")).with_suffix(FALLBACK)

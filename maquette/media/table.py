@@ -46,7 +46,10 @@ class Pieces:
     def __iter__(self) -> Iterator[pd.DataFrame]:
         given = self.given
         if not only_path(given[0]):
-            yield pd.DataFrame(given[0] if is_one(given[0]) else given)
+            try:
+                yield pd.DataFrame(given[0] if is_one(given[0]) else given)
+            except ValueError as error:
+                raise UserError(f"What was given is no table: {error}.") from None
             return
         reader, rows = read_chunks(Path(given[0]), wanted=self.wanted), 0
         with closing(Progress("predicting" if self.has_said else "reading", "row")) as progress:

@@ -19,6 +19,7 @@ from maquette.settings import UserError, nearest
 
 BETWEEN = "\n---\n"
 FILES = (".txt", ".md")  # endings of what is taken for a file's name
+OTHERS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".exr", ".mp4", ".html", ".csv", ".xlsx", ".parquet")
 ALMOST = 0.8  # how alike names are of which one may be the other, mistyped
 
 
@@ -146,6 +147,8 @@ def write(
     answers: Iterable[str | Continuation], out: Path | None, asked: Asked, say: Callable[[str], None]
 ) -> Path | None:
     """On the terminal as it comes, or in a file; several continuations one by one, a conversation line by line."""
+    if out is not None and out.suffix.lower() in OTHERS:
+        raise UserError(f"--out {out}: this is text; name it {out.with_suffix(FILES[0]).name}.")
     whole: list[str] = []
     notes: list[str] = []
     between = BETWEEN

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 MOST_SIDE = 4096  # pixels, and of kernels, strides and so on
+MOST_PLACES, MOST_CHANNELS = 2**16, 2**16  # a side of what a layer gives, and how many channels
 
 
 class Window(NamedTuple):
@@ -149,14 +150,14 @@ def _read_layer(text: str) -> Layer:
     window = Window(
         side, given.get("s", 1), given.get("p", 0), given.get("d", 1), kind == "transposed", given.get("e", 0)
     )
-    if given.get("c") == 0:
-        raise ValueError(f"{text!r}: a layer gives one channel or more.")
+    if not 1 <= given.get("c", 1) <= MOST_CHANNELS:
+        raise ValueError(f"{text!r}: a layer gives from 1 to {MOST_CHANNELS:,} channels.")
     return Layer(kind, _checked(text, window), given.get("c"))
 
 
 def _checked(text: str, window: Window) -> Window:
     if min(window.kernel, window.stride, window.dilation) < 1 or max(window[:4]) > MOST_SIDE:
-        raise ValueError(f"{text!r}: kernel, stride and dilation are from 1 to {MOST_SIDE:,}.")
+        raise ValueError(f"{text!r}: kernel, stride and dilation are from 1 to {MOST_SIDE:,}, padding up to that.")
     if window.extra >= max(window.stride, window.dilation) and window.extra:
         raise ValueError(f"{text!r}: extra rows must be fewer than the stride or the dilation.")
     return window
@@ -177,8 +178,10 @@ def stages(layers: Sequence[Layer], size: int, channels: int) -> list[Stage]:
         if side < 1:
             raise ValueError(
                 f"Layer {number} ({name.removesuffix(', transposed')}) leaves nothing of {before.size} x {before.size} "
-                "pixels."
+                "pixels; give fewer layers or a larger picture."
             )
+        if side > MOST_PLACES:
+            raise ValueError(f"Layer {number} ({name}) gives {side:,} pixels a side; {MOST_PLACES:,} are the most.")
         learns = layer.kind in ("conv", "transposed")
         given = (layer.channels or before.channels) if learns else before.channels
         square = window.kernel**2

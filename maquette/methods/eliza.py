@@ -26,7 +26,8 @@ from maquette.settings import UserError
 
 LIMITS = 4  # LIMIT counts to this, and begins again with 1
 NO_MATCH = ("PLEASE CONTINUE", "HMMM", "GO ON , PLEASE", "I SEE")  # said by LIMIT where no pattern fits
-MOST_STEPS = 100_000  # rules that one reply may go through; scripts can go round for ever
+MOST_STEPS = 10_000  # rules that one reply may go through; scripts can go round for ever
+MOST_WORDS = 2000  # that PRE may make of what was said
 MOST_NAMED = 8  # keywords that a sentence names
 FIRST_PERSON = ("I", "I'M", "I'VE", "I'LL", "I'D")  # keep their capital in scripts with small letters
 
@@ -132,6 +133,8 @@ class Eliza:
                 return found
             if answer is not None and answer.parts is not None:
                 words = assembled(answer.parts, step.parts)
+                if len(words) > MOST_WORDS:
+                    raise UserError(f"The script makes a text of ever more words of {said[:60]!r}, by {keyword}.")
             if answer is None or not answer.is_new_key:
                 stack.appendleft(step.link)
         step = self._apply("NONE", words)

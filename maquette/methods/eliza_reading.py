@@ -19,6 +19,7 @@ from maquette.methods.eliza_scripts import (
 from maquette.methods.hollerith import folded
 from maquette.settings import UserError, nearest
 
+LARGEST = 1000  # of the numbers in a script
 MEMORIES = 4  # rules of MEMORY: two bits of a hash choose one
 _TOKEN = re.compile(r";[^\n]*|\n|[^\S\n]+|[()=]|\d+|[^\s();=]+")
 
@@ -117,6 +118,8 @@ class _Reader:
             raise UserError(f"{self.name} has no rule NONE, which answers where no keyword does: (NONE ((0) (GO ON))).")
         if not none.transformations or none.transformations[0].pattern != (0,):
             raise self.wrong(none.line, "NONE must answer every text: its pattern is (0).")
+        for answer in (each for found in none.transformations for each in found.answers if not each.is_said):
+            raise self.wrong(answer.line, "NONE is the last to be asked, and must say something: no link, no NEWKEY.")
         made = Script(greeting, rules, none, memory, self.notes)
         self.check(made)
         return made
@@ -174,8 +177,8 @@ class _Reader:
                 if not rest or not isinstance(rest[0], Word):
                     raise self.wrong(item.line, f"= needs the word that replaces {key}.")
                 substitute, rest = self.word(rest[0]), rest[1:]
-            elif item.text.isdigit():
-                rank = int(item.text)
+            elif (number := self.number(item)) is not None:
+                rank = number
             elif item.text.upper() == "DLIST":
                 if not rest or not isinstance(rest[0], Row):
                     raise self.wrong(item.line, "DLIST needs tags in brackets: DLIST(/TAG).")
@@ -220,7 +223,8 @@ class _Reader:
                 words = tuple(self.sublist(item, sign))
                 terms.append(OneOf(words) if sign == "*" else Tagged(words))
             else:
-                terms.append(int(item.text) if item.text.isdigit() else self.word(item))
+                number = self.number(item)
+                terms.append(self.word(item) if number is None else number)
         if not terms:
             raise self.wrong(line, "a pattern is empty; (0) fits every text.")
         return tuple(terms)
@@ -246,16 +250,22 @@ class _Reader:
         for item in row.items:
             if isinstance(item, Row):
                 raise self.wrong(item.line, f"{_begins(item)}: there can be no brackets within an answer.")
-            if item.text.isdigit():
-                if not 1 <= int(item.text) <= len(pattern):
-                    what = f"its pattern {shown(pattern)} has {len(pattern)}"
-                    raise self.wrong(item.line, f"an answer asks for part {item.text}, and {what}.")
-                made.append(int(item.text))
-            else:
-                made.append(item.text)
+            number = self.number(item)
+            if number is not None and not 1 <= number <= len(pattern):
+                what = f"its pattern {shown(pattern)} has {len(pattern)}"
+                raise self.wrong(item.line, f"an answer asks for part {item.text}, and {what}.")
+            made.append(item.text if number is None else number)
         return tuple(made)
 
     # -- small things ------------------------------------------------------------------------------------------------
+
+    def number(self, word: Word) -> int | None:
+        """The number that a word is, if it is one: a rank, a count of words, a part."""
+        if not (word.text.isascii() and word.text.isdigit()):
+            return None
+        if len(word.text) > len(str(LARGEST)) or int(word.text) > LARGEST:
+            raise self.wrong(word.line, f"{word.text[:20]} is a number above {LARGEST:,}.")
+        return int(word.text)
 
     def key(self, row: Row) -> str:
         if not isinstance(row.items[0], Word) or row.items[0].text == "=":

@@ -25,6 +25,16 @@ def test_pictures_and_words_are_told_apart(tmp_path):
     assert captions.is_one("a cat") and captions.is_one(PIXELS) and not captions.is_one(str(tmp_path))
 
 
+def test_a_word_that_is_a_folder_here_is_told(tmp_path, monkeypatch):
+    for name in ("red", "blue"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(PIXELS).save(tmp_path / name / "a.png")
+    monkeypatch.chdir(tmp_path)
+    said = []
+    assert captions.read(["./red", "blue", "a green square"], said.append).words == ["a green square"]
+    assert said == ["blue is read as the folder of that name; put it into a .txt file if the word is meant."]
+
+
 def test_a_key_changes_with_the_file(tmp_path):
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     before = Gallery([str(tmp_path)], print).key(0)

@@ -5,6 +5,7 @@ import pytest
 from maquette.facts import Facts
 from maquette.figures.tables import bars
 from maquette.media import Asked, page
+from maquette.settings import UserError
 
 ATTACK = "<script>alert(1)</script>"
 
@@ -30,6 +31,8 @@ def test_a_page_is_one_file_with_its_figures(blocks, tmp_path):
     ids = [piece.partition('"')[0] for piece in text.split(' id="')[1:]]
     assert len(ids) == len(set(ids)), "an id stands twice"
     assert page.plain(iter(blocks), True) == blocks
+    with pytest.raises(UserError, match=r"name it page\.html"):
+        page.write(iter(blocks), tmp_path / "page.csv", Asked(tmp_path / "run"), print)
 
 
 def test_blocks_are_shown_in_a_report_with_their_figures_as_files(blocks, tmp_path):

@@ -99,7 +99,10 @@ def test_pictures_made_from_something_else_are_numbered_or_named(tmp_path):
         pictures.write(
             iter([Picture(pixels, name="../x.png"), named[0]]), tmp_path / "no", Asked(tmp_path, table), quiet
         )
-    assert not (tmp_path / "x.png").exists()
+    assert not any((tmp_path / name).exists() for name in ("x.png", "twice", "no"))  # nothing half done stays
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="its folder is not there"):
+        pictures.write(iter([Picture(pixels)] * 2), tmp_path / "file" / "in", Asked(tmp_path, None), quiet)
     assert pictures.write(iter([Picture(pixels)]), tmp_path / "one.png", Asked(tmp_path, table), quiet).is_file()
     with pytest.raises(UserError, match="nothing to write"):
         pictures.write(iter([]), tmp_path / "none", Asked(tmp_path, table), quiet)

@@ -113,6 +113,8 @@ def test_nothing_said_is_answered_by_none():
 def test_rules_that_go_round_for_ever_are_told():
     with pytest.raises(UserError, match="goes round without an end on 'ping'"):
         talk("(PING ((0) (=PONG))) (PONG ((0) (=PING)))", "ping")
+    with pytest.raises(UserError, match="a text of ever more words of 'cat'"):
+        talk("(CAT ((0) (PRE (1 1) (=CAT))))", "cat")
 
 
 def test_rules_can_add_two_numbers():

@@ -135,6 +135,8 @@ def test_what_will_not_do_is_refused(small_runs: SmallRuns, tmp_path: Path, caps
     (tmp_path / "short.txt").write_text("I am here.")
     assert main([*command, *given, "--paragraph", str(tmp_path / "short.txt")]) == 2
     assert "The paragraph has 0 words" in capsys.readouterr().err
+    assert main([*command, "--paragraph", str(tmp_path / "short.txt")]) == 2  # before anything is trained
+    assert "training" not in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
 
 

@@ -109,8 +109,8 @@ def test_a_folder_is_looked_at_once_in_bounded_pieces(run, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["PICTURE", "--use", "classify"], "takes pictures and text together, and no text was given"),
-        (["a cat", "a dog", "--use", "search"], "no pictures was given"),
+        (["PICTURE", "--use", "classify"], "takes pictures and text together, and was given no text"),
+        (["a cat", "a dog", "--use", "search"], "was given no pictures"),
         (["PICTURE", "cat", "--use", "classify"], "nothing to choose from but 'cat'"),
         (["PICTURE", "cat", " ", "--use", "similarity"], "One of the texts is empty"),
         (["PICTURE", "cat", "dog", "--use", "classify", "--prompt", "a photo"], "has no {}"),
@@ -135,6 +135,9 @@ def test_captions_are_small_letters_and_keep_their_end():
     again = load_wording(wording.state())
     assert (again.encode(TEXTS[0]) == wording.encode(TEXTS[0])).all()
     assert again.strange(["a red zebra", "Circle?"]) == ["zebra"]
+    doubts = again.doubts(["a red circle", "a red zebra", "?!", "a red circle " * 50], "what is found by it")
+    assert [doubt.split()[0] for doubt in doubts] == ["No", "?!", "a"]
+    assert f"its first {again.context - 1} tokens" in doubts[2] and not again.doubts(["a red circle"], "all")
 
 
 def test_parts_know_which_captions_belong_to_which_picture():

@@ -135,6 +135,7 @@ def test_films_have_a_frame_for_each_pixel_that_comes_out(window, count):
         (["--kernel", "9"], "leaves nothing of --shown 5 x 5"),
         (["--plan", "conv 3x3, dense 10"], "'dense 10' is no layer"),
         (["--plan", "pool 2, conv 99x99"], "Layer 2 (conv 99 x 99"),
+        (["--plan", "up 4096, up 4096"], "Layer 1 (up 4096) gives 262,144"),
     ],
 )
 def test_numbers_that_lead_nowhere_are_told(photographs, tmp_path, capsys, flags, said):

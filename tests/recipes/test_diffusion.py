@@ -59,6 +59,8 @@ def test_a_hole_is_filled_and_all_else_stays(run, tmp_path):
     save_picture(tmp_path / "other.png", np.zeros((size, size + 4, 1), np.uint8))
     with pytest.raises(maquette.UserError, match=f"{size + 4} x {size} pixels"):
         run.use("fill", str(tmp_path / "a.png"), mask=str(tmp_path / "other.png"))
+    with pytest.raises(maquette.UserError, match="--mask midle is no picture, and none of left"):
+        run.use("fill", str(tmp_path / "a.png"), mask="midle")
 
 
 def test_a_variation_of_strength_0_is_the_picture(run):

@@ -158,8 +158,10 @@ def test_latents_go_to_a_table_and_back(colours, photographs):
         np.testing.assert_allclose(one, other, atol=1e-6)
     with pytest.raises(maquette.UserError, match="latent_2"):
         run.use("decode", pd.DataFrame({"latent_1": [0.0]}))
-    with pytest.raises(maquette.UserError, match="Row 2 of the column 'latent_1'"):
+    with pytest.raises(maquette.UserError, match="Row 2 of 'latent_1' is no number from"):
         run.use("decode", table.assign(latent_1=[0.0, np.nan, 0.0]))
+    with pytest.raises(maquette.UserError, match="Row 3 of 'latent_1' is no number from"):
+        run.use("decode", table.assign(latent_1=[0.0, 1.0, 1e300]))
 
 
 def test_noise_is_less_probable_than_what_was_learnt(course, rings):
@@ -187,6 +189,8 @@ def test_ways_begin_and_end_at_the_pictures(colours, photographs, capsys):
         for frame, end in zip(film[::2], ends, strict=True):
             times = frame.shape[0] // 16
             np.testing.assert_allclose(frame[::times, ::times], end, atol=1e-4)
+    with pytest.raises(maquette.UserError, match="--frames 2 are too few for 3 pictures"):
+        run.use("interpolate", some, frames=2)
     one = str(sorted((photographs / "stripes").glob("*.png"))[0])
     assert main(["predict", str(colours.folder), one, "--use", "interpolate", "--out", "way.webp"]) == 2
     assert "two pictures or more" in capsys.readouterr().err

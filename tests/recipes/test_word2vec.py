@@ -85,6 +85,10 @@ def test_what_is_refused(learnt, tmp_path, capsys):
         run.use("analogy", "cat dog")
     with pytest.raises(UserError, match="is no axis"):
         run.use("project", "cat", axes="dog")
+    with pytest.raises(UserError, match="--axes cat:cat: both ends are the same"):
+        run.use("project", "dog", axes="cat:cat")
+    assert main(["run", "word2vec", "--analogy", "man woman", "--out", str(tmp_path / "r")]) == 2
+    assert "--analogy must be three words" in capsys.readouterr().err and not (tmp_path / "r").exists()
     (tmp_path / "a.txt").write_text("every word here is another one and none comes twice")
     assert main(["run", "word2vec", "--data", str(tmp_path / "a.txt"), "--out", str(tmp_path / "r")]) == 2
     assert "only 0 occur 5 times or more" in capsys.readouterr().err

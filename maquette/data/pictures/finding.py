@@ -20,7 +20,16 @@ class Found:
     passed_over: list[str] = field(default_factory=list)
 
     def sorted(self) -> list[tuple[str, Path, str | None]]:
-        return [(name, *self.files[name]) for name in sorted(self.files)]
+        """By name; bytes of a name that are no UTF-8 are spelt out, so that tables and other systems take it."""
+        return [(spelt(name), *self.files[name]) for name in sorted(self.files)]
+
+
+def spelt(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "backslashreplace").decode().replace("\\", "_")
+    return name
 
 
 def find(given: list[Path]) -> Found:

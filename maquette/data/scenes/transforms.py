@@ -24,6 +24,7 @@ from maquette.settings import UserError
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # between the axes of OpenGL's cameras and OpenCV's
 PINHOLES = {"", "OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE", "SIMPLE_RADIAL", "RADIAL"}
 FISHEYES = {"OPENCV_FISHEYE", "FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE"}
+FARTHEST = 1e12  # of the numbers of a camera's matrix
 RIGID = 1e-3  # how far a rotation's columns may be from right angles
 
 
@@ -170,8 +171,8 @@ def _rigid(values: Any) -> tuple[np.ndarray | None, str]:
         matrix = np.vstack([matrix, [0, 0, 0, 1]])
     if matrix.shape != (4, 4):
         return None, f"a transform_matrix of shape {matrix.shape}, not (4, 4)"
-    if not np.isfinite(matrix).all():
-        return None, "a transform_matrix that is not finite"
+    if not (np.abs(matrix) < FARTHEST).all():
+        return None, "a transform_matrix that is not finite, or far too large"
     turn = matrix[:3, :3]
     determinant = np.linalg.det(turn)
     if not determinant > 1e-12:

@@ -35,8 +35,10 @@ class Found:
 
 def resolve(data: str | None, default: str) -> Found:
     """The file or folder at the path `data`, or the data set of that name; the set `default` where nothing is given."""
-    if not data:
+    if data is None:
         return find(default)
+    if not data.strip():
+        raise UserError("--data is empty; give a path or a data set's name, or leave it away.")
     path = Path(data).expanduser()
     if path.exists():
         return Found(path, "path", sha256=sha256_of(path) if path.is_file() else "")

@@ -278,7 +278,8 @@ def lines_of(path: Path, pairs: Pairs) -> list[str]:
         if encoding not in ("ascii", "utf-8"):
             pairs.said.append(f"{path.name} is read as {encoding}.")
         pairs.undecodable += bad
-        lines = text.replace("\r\n", "\n").split("\n")
+        text = text.replace("\r\n", "\n")
+        lines = (text if "\n" in text else text.replace("\r", "\n")).split("\n")
         return lines[:-1] if lines and not lines[-1] else lines
     return []
 

@@ -61,8 +61,8 @@ class Prepared:
 
 
 def frame(settings: Settings) -> Framing:
-    text_at(settings.paragraph, PARAGRAPH, "paragraph")
-    text_at(settings.questions, "", "questions")
+    facts_of(text_at(settings.paragraph, PARAGRAPH, "paragraph"), settings.asked)
+    lines_of([text_at(settings.questions, "\n".join(QUESTIONS), "questions")])
     return Framing(
         question="What does each age of chatbots answer to the same question, and how far back does it remember?",
         inputs="a line of a conversation",

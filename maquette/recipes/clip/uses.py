@@ -74,7 +74,8 @@ def similarity(trained: Trained, inputs: Mixed, options: Options) -> Iterator[pd
     words, wording = checked_words(inputs.words), load_wording(trained.processing)
     meant = asked(trained, wording, words)
     for some in embedded(inputs.pictures, trained.model, key_of(trained)):
-        cosines = pd.DataFrame(some.embeddings @ meant.T, columns=words)
+        columns = [f"text {word}" if word == "file" else word for word in words]
+        cosines = pd.DataFrame(some.embeddings @ meant.T, columns=columns)
         yield with_files(cosines, inputs.pictures, some.numbers, notes(wording, words))
 
 
@@ -103,14 +104,7 @@ def asked(trained: Trained, wording: Wording, words: list[str]) -> np.ndarray:
 
 
 def notes(wording: Wording, words: list[str]) -> list[str]:
-    """What is doubtful about words: those that no training caption has."""
-    strange = wording.strange(words)
-    told = ", ".join(strange[:8]) + (" ..." if len(strange) > 8 else "")
-    return (
-        [f"No training caption has the word{'s' if len(strange) > 1 else ''} {told}; what is found by it is a guess."]
-        if strange
-        else []
-    )
+    return wording.doubts(words, "what is found by it")
 
 
 def numbered(embeddings: np.ndarray) -> pd.DataFrame:

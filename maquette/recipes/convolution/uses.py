@@ -27,7 +27,8 @@ def filter(trained: Trained, inputs: Iterable[Picture], options: FilterOptions) 
     for picture in inputs:
         height, width = (side + 2 * edge for side in picture.pixels.shape[:2])
         if min(window.output(height), window.output(width)) < 1:
-            raise UserError(f"A kernel of {window.told()} leaves nothing of {width} x {height} pixels.")
+            of = f"{picture.name or 'the picture'}, {width} x {height} pixels"
+            raise UserError(f"A kernel of {window.told()} leaves nothing of {of}.")
         around = ((edge, edge), (edge, edge), (0, 0))
         pixels = torch.from_numpy(np.pad(picture.pixels, around, mode="edge")).float()
         channels = pixels.shape[2]

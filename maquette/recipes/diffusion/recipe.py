@@ -18,7 +18,7 @@ from maquette.data.pictures.small import SmallImages
 from maquette.families import generating
 from maquette.families.diffusing import MOVES, Condition, Diffuser, Schedule, told_noise, train_denoiser
 from maquette.families.generating import GeneratorParts, Growth, to_unit
-from maquette.families.judging_pictures import judge
+from maquette.families.judging_pictures import check_features, judge
 from maquette.figures.training import losses
 from maquette.measures.noise import noise_error
 from maquette.methods.diffusion import Normal
@@ -55,6 +55,7 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> SmallImages:
+    check_features(settings.features)
     multiple = shuffle_for(settings.size or 32)
     return generating.collect_pictures(
         settings.data, settings.size, settings.most_pictures, settings.seed, run, multiple=multiple

@@ -13,6 +13,7 @@ from maquette.families.diffusing import Condition, Diffuser
 from maquette.families.generating import (
     AT_ONCE,
     Noise,
+    check_frames,
     class_number,
     film_of,
     noise,
@@ -22,7 +23,7 @@ from maquette.families.generating import (
     sheet,
     slerp,
 )
-from maquette.media import in_batches
+from maquette.media import in_batches, only_path
 from maquette.media.film import Film
 from maquette.methods import diffusion
 from maquette.methods.diffusion import Stage, dpm, heun, karras_levels
@@ -83,7 +84,7 @@ def vary(trained: Trained, inputs: Iterable[Picture], options: VaryOptions) -> I
 def fill(trained: Trained, inputs: Iterable[Picture], options: FillOptions) -> Iterator[Picture]:
     """Each picture with new pixels where the mask is white, that fit the others; Lugmayr et al. 2022."""
     diffuser, number = Diffuser(trained.model, trained.processing), number_of(trained, options.class_)
-    mask = None if options.mask in (*SIDES, "middle") else read_picture(Path(options.mask))
+    mask = None if options.mask in (*SIDES, "middle") else mask_at(options.mask)
     levels, done = karras_levels(options.steps), 0
     for some in in_batches(inputs, AT_ONCE):
         wanted = torch.stack([wanted_in(one, mask, options.mask, trained.processing["size"]) for one in some])
@@ -98,6 +99,12 @@ def fill(trained: Trained, inputs: Iterable[Picture], options: FillOptions) -> I
         done += len(some)
         for picture, pixels in zip(some, pixels_of(made), strict=True):
             yield picture.answered(pixels)
+
+
+def mask_at(name: str) -> Picture:
+    if not only_path(name) or not Path(name).is_file():
+        raise UserError(f"--mask {name[:80]} is no picture, and none of {', '.join((*SIDES, 'middle'))}.")
+    return read_picture(Path(name))
 
 
 def wanted_in(picture: Picture, mask: Picture | None, name: str, size: int) -> Tensor:
@@ -125,8 +132,7 @@ def interpolate(trained: Trained, inputs: Iterable[Picture], options: Interpolat
     given = list(inputs)
     if len(given) < 2:
         raise UserError("interpolate goes from one picture to another; give two or more.")
-    if options.frames < len(given):
-        raise UserError(f"--frames {options.frames} are too few for {len(given)} pictures; each needs one at least.")
+    check_frames(options.frames, len(given))
     diffuser, number = Diffuser(trained.model, trained.processing), number_of(trained, options.class_)
     unit, levels = read_unit(given, trained.processing), karras_levels(options.steps)[:-1]
     noises = last(heun(diffuser.denoiser(one_class(len(unit), number)), unit, levels[::-1]))

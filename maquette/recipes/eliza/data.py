@@ -36,7 +36,7 @@ def text_in(path: Path, what: str) -> str:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     text, encoding, bad = decoded(data)
-    if bad or is_binary(data):
+    if bad or is_binary(data) or "\0" in text:
         raise UserError(f"{path} is no text in {encoding}; {what} is a text file.")
     if path.suffix in LINES:  # texts that were handed over in Python
         text = "\n".join(json.loads(line)["text"] for line in text.splitlines())

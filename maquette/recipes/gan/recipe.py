@@ -26,7 +26,7 @@ from maquette.families.generating import (
     prepare_pictures,
     to_unit,
 )
-from maquette.families.judging_pictures import judge
+from maquette.families.judging_pictures import check_features, judge
 from maquette.methods.adversarial import LOSSES, both_backward, squared_slopes
 from maquette.methods.augmentation import NUMBERS, changed, changes
 from maquette.methods.collapse import Watch, by_heart, variety
@@ -67,6 +67,7 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> SmallImages:
+    check_features(settings.features)
     return collect_pictures(settings.data, settings.size, settings.most_pictures, settings.seed, run, multiple=MULTIPLE)
 
 

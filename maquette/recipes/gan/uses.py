@@ -12,6 +12,7 @@ from maquette.data.pictures.files import Picture
 from maquette.data.pictures.mosaics import enlarged, mosaic
 from maquette.families.generating import (
     AT_ONCE,
+    check_frames,
     class_number,
     drawn_classes,
     film_of,
@@ -49,6 +50,7 @@ def sample(trained: Trained, inputs: Iterable[object], options: DrawnOptions) ->
 
 def interpolate(trained: Trained, inputs: Iterable[object], options: WalkOptions) -> Iterator[Film]:
     """A film that passes `count` pictures of a seed; in a run with classes it goes from class to class as well."""
+    check_frames(options.frames, options.count)
     ends = points(trained, options.count, options)
     yield film_of(made(trained.model["generator"], walk(ends, options.frames, options.way)), options.rate)
 
@@ -68,6 +70,7 @@ def find(trained: Trained, inputs: Iterable[Picture], options: FindOptions) -> I
         path, shown = Point(latents, classes), given.expand(len(latents), -1, -1, -1)
     else:
         path, shown = found, given
+    check_frames(options.frames, len(shown))
     drawn = pixels_of(made(trained.model["generator"], walk(path, options.frames, options.way)))
     faded = pixels_of(mixed(shown, options.frames))
     frames = (enlarged(mosaic([left, right], 2)) for left, right in zip(faded, drawn, strict=True))

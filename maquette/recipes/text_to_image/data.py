@@ -140,4 +140,5 @@ def prompts_of(texts: Iterable[str]) -> list[str]:
 
 
 def listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+    """Words between commas, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

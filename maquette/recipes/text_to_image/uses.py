@@ -13,7 +13,7 @@ from maquette.data.pictures.files import Picture, to_channels
 from maquette.families.blocks import Block, picture, say, warn
 from maquette.families.captions import Wording
 from maquette.families.diffusing import Condition
-from maquette.families.generating import AT_ONCE, Noise, film_of, noise, pixels_of, read_unit, sheet
+from maquette.families.generating import AT_ONCE, Noise, check_frames, film_of, noise, pixels_of, read_unit, sheet
 from maquette.families.painting import Painter, painter_of, turned
 from maquette.figures.images import rows
 from maquette.media import in_batches
@@ -43,11 +43,8 @@ def painter_in(trained: Trained) -> Painter:
 
 
 def strange(wording: Wording, texts: Iterable[str]) -> tuple[str, ...]:
-    """What is doubtful about prompts: words that no training caption has."""
-    found = wording.strange(texts)
-    told = ", ".join(found[:8]) + (" ..." if len(found) > 8 else "")
-    many = "s" if len(found) > 1 else ""
-    return (f"No training caption has the word{many} {told}; what is drawn of it is a guess.",) if found else ()
+    """What is doubtful about prompts."""
+    return tuple(wording.doubts(list(texts), "what is drawn of it"))
 
 
 def draw(trained: Trained, inputs: Iterable[str], options: DrawOptions) -> Iterator[Picture]:
@@ -118,6 +115,8 @@ def mix(trained: Trained, inputs: Iterable[str], options: MixOptions) -> Iterato
     else:
         lists = [listed(each or "") for each in given]
     subjects, actions, styles = lists
+    if not subjects and (actions or styles):
+        raise UserError("Actions and styles are mixed with subjects; name some with --subjects, by commas.")
     if not subjects:
         raise UserError("The captions have no words that could be mixed; name some with --subjects, by commas.")
     known = painter.known.get("samples", ())  # not in runs of before
@@ -172,6 +171,7 @@ def interpolate(trained: Trained, inputs: Mixed, options: InterpolateOptions) ->
     prompts = prompts_of(inputs.words) if inputs.words else []
     if len(given) + len(prompts) < 2:
         raise UserError("interpolate goes from one picture or text to another; give two or more.")
+    check_frames(options.frames, len(given) + len(prompts))
     ends = torch.cat([
         *([painter.embeddings(painter.said(prompts), options.seed)] if prompts else []),
         *([seen_in(painter, given)] if given else []),

@@ -26,7 +26,7 @@ from maquette.families.generating import (
     noise,
     prepare_pictures,
 )
-from maquette.families.judging_pictures import judge
+from maquette.families.judging_pictures import check_features, judge
 from maquette.methods.optimizers import AdamW
 from maquette.methods.variational import (
     LIKELIHOODS,
@@ -72,6 +72,7 @@ def frame(settings: Settings) -> Framing:
 
 
 def collect(settings: Settings, run: Run) -> SmallImages:
+    check_features(settings.features)
     multiple = PATCH if settings.network == "conv" else 1
     return collect_pictures(settings.data, settings.size, settings.most_pictures, settings.seed, run, multiple=multiple)
 

@@ -293,6 +293,8 @@ def show_answers(pictures: Tensor, seen: Tensor, drawn: Tensor, nats: np.ndarray
         "Originals and reconstructions",
         "The first test pictures; below each the bound on -log p in nats: the smaller, the more probable.",
     )
+    if len(nats) <= SHOWN:  # all have been shown
+        return
     order = np.argsort(nats, kind="stable")
     for name, chosen, title, caption in (
         ("usual", order[:SHOWN], "The most probable", "Plain pictures are probable, of whatever kind they are."),

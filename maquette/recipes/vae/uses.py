@@ -12,6 +12,7 @@ from maquette.data.tables.columns import check_columns
 from maquette.data.tables.kinds import convert
 from maquette.families.generating import (
     AT_ONCE,
+    check_frames,
     class_number,
     film_of,
     from_unit,
@@ -35,6 +36,7 @@ from maquette.recipes.vae.settings import DrawOptions, ProbabilityOptions, WayOp
 from maquette.settings import Options, UserError
 from maquette.trained import Trained
 
+FARTHEST = 10_000  # of a latent from 0: what lies farther out is a mistake
 UNUSUAL = 0.01  # a picture is unusual where fewer than this part of the test pictures are less probable
 
 
@@ -65,15 +67,16 @@ def decode(trained: Trained, inputs: Iterable[pd.DataFrame], options: Options) -
         first = names[: trained.model.levels[0]]
         given = first if len(names) == len(first) or names[len(first)] not in table.columns else names
         check_columns([str(name) for name in table.columns], given)
-        latents = np.zeros((len(table), len(names)), np.float32)
-        latents[:, : len(given)] = convert(table, dict.fromkeys(given, "number")).to_numpy(np.float32)
-        for row, column in np.argwhere(~np.isfinite(latents))[:1]:
+        latents = np.zeros((len(table), len(names)))
+        latents[:, : len(given)] = convert(table, dict.fromkeys(given, "number")).to_numpy(np.float64)
+        for row, column in np.argwhere(~(np.abs(latents) <= FARTHEST))[:1]:
             raise UserError(
-                f"Row {above + row + 1} of the column {names[column]!r} is no finite number; every latent needs one."
+                f"Row {above + row + 1} of {names[column]!r} is no number from {-FARTHEST:,} to {FARTHEST:,}, "
+                "as every latent is."
             )
         numbers = range(above + 1, above + len(table) + 1)
         files = list(table["file"].astype(str)) if "file" in table else [f"{number:05d}" for number in numbers]
-        for name, picture in zip(files, drawn(trained.model, torch.from_numpy(latents)), strict=True):
+        for name, picture in zip(files, drawn(trained.model, torch.from_numpy(latents).float()), strict=True):
             yield Picture(picture.pixels, name=name)
         above += len(table)
 
@@ -103,6 +106,7 @@ def interpolate(trained: Trained, inputs: Iterable[Picture], options: WayOptions
     pictures = list(inputs)
     if len(pictures) < 2:
         raise UserError("A way needs two pictures or more; give their folder, or several files.")
+    check_frames(options.frames, len(pictures))
     stations = torch.cat([means_of(trained.model, read(some, trained)) for some in in_batches(pictures, AT_ONCE)])
     way = way_through(stations, options.frames, options.way)
     frames = torch.cat([expected_of(trained.model, some) for some in way.split(AT_ONCE)])

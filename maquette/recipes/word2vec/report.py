@@ -17,7 +17,7 @@ from maquette.methods.word_vectors import Space, keeping, unit
 from maquette.recipes.word2vec import figures
 from maquette.recipes.word2vec.data import Judgements, Words, answered, compared
 from maquette.runs import Run
-from maquette.settings import UserError, nearest
+from maquette.settings import nearest
 
 FAMILIAR = ("king", "woman", "river", "good", "three", "night", "said", "city")  # asked for neighbours, where known
 PROBED = 6
@@ -184,8 +184,6 @@ def show_space(space: Space, run: Run) -> None:
 def show_analogy(space: Space, analogy: str, run: Run) -> None:
     """king - man + woman with all its steps and ranks."""
     words = analogy.lower().split()
-    if len(words) != 3:
-        raise UserError(f"--analogy {analogy!r} should be three words.")
     missing = [word for word in words if word not in space.places]
     if missing:
         near = nearest(missing[0], space.words[:20_000])

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import field_validator
+
 from maquette.settings import Options, option
 from maquette.settings import Settings as BaseSettings
 
@@ -32,6 +34,13 @@ class Settings(BaseSettings):
         None, "start from the table of embeddings in this folder of Hugging Face, such as a BERT's"
     )
     analogy: str = option("man king woman", "three words: what is to the third as the second is to the first")
+
+    @field_validator("analogy")
+    @classmethod
+    def _is_three_words(cls, text: str) -> str:
+        if len(text.split()) != 3:
+            raise ValueError("must be three words, such as 'man king woman'")
+        return text
 
 
 class NearestOptions(Options):

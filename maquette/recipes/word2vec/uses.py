@@ -93,6 +93,8 @@ def project(trained: Trained, inputs: Iterable[str], options: ProjectOptions) ->
         if len(ends) != 2 or not all(end.strip() for end in ends):
             raise UserError(f"--axes {axis!r} is no axis; it is from one word to another, such as man:woman.")
         start, end = (unit(vector_of(each.strip(), space, trained.model)) for each in ends)
+        if not (end - start).any():
+            raise UserError(f"--axes {axis}: both ends are the same; name two words.")
         axes[axis] = unit(end - start)
     if not axes:
         raise UserError("--axes is empty; name one such as man:woman.")

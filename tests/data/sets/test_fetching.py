@@ -86,6 +86,8 @@ def test_resolve_takes_paths_names_and_nothing(tmp_path):
     assert resolve(str(tmp_path), "iris").origin == "path"
     assert resolve(None, "iris").path.name == "iris.csv"
     assert resolve("gravity", "iris").path.name == "gravity.csv"
+    with pytest.raises(UserError, match="--data is empty"):
+        resolve("", "iris")
     with pytest.raises(UserError, match=r"did you mean california_housing\?"):
         resolve("california_house", "iris")
     with pytest.raises(UserError, match="no data set of that name"):

@@ -44,6 +44,8 @@ def test_windows_line_ends_and_other_encodings(tmp_path):
     pairs = open_pairs(None, str(tmp_path / "a"), str(tmp_path / "b"))
     assert pairs.sources == ["Das große Haus steht dort drüben.", "Schöne Grüße"]
     assert "a is read as cp1252." in pairs.notes()
+    (tmp_path / "old").write_bytes(b"one\rtwo\r")
+    assert open_pairs(None, str(tmp_path / "old"), str(tmp_path / "b")).sources == ["one", "two"]
 
 
 @pytest.mark.parametrize(("first", "second", "longer", "line"), [(3, 2, "one.txt", 3), (1, 3, "other.txt", 2)])
