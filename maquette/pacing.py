@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LOOKS = 3  # equal parts of training; after each, the rest is planned anew where steps do not cost the same
+LOOKS = 3  # equal parts of training; after each, the rest is planned anew: a machine may have become busy
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Timer:
     """Plans as many steps as fit into `seconds`, of which `spent` have passed already.
 
     The first plan is made when the part `timed` of them has passed. `cost` tells how long a step takes at a progress
-    0..1, in any unit; without it all steps take as long, and the first plan is the last.
+    0..1, in any unit; without it all steps take as long.
     """
 
     def __init__(self, seconds: float, spent: float, timed: float, cost: Callable[[float], float] | None):
@@ -50,7 +50,7 @@ class Timer:
         """Whether to look at the time after step `done`: all processes of a run say the same."""
         if plan.total is None:
             return (done & (done - 1)) == 0
-        if self.cost is None or done == plan.total:
+        if done == plan.total:
             return False
         return int(LOOKS * plan.before(done + 1)) > int(LOOKS * plan.progress)
 

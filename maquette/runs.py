@@ -100,7 +100,8 @@ class Run(Facts):
         """Count `steps` steps, going on where the last checkpoint stood; saves, shows progress, stops when asked.
 
         With `seconds` set, the steps after the first are timed, for the part `timed` of them, and the number of steps
-        is then planned and recorded; `cost` tells how long a step takes at each progress, if that changes.
+        is then planned and recorded, and again at some moments on the way; `cost` tells how long a step takes at each
+        progress, if that changes.
         """
         self._loops += 1
         done, plan, spent = self._restore(steps)

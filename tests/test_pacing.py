@@ -38,6 +38,12 @@ def test_equal_steps_fill_the_time(monkeypatch):
     assert passed == sorted(passed)
 
 
+def test_a_machine_that_becomes_busy_gets_fewer_steps(monkeypatch):
+    steps, seconds, passed = train(Clock(monkeypatch), 60.0, lambda at: 0.03 if 0.2 < at else 0.01)
+    assert seconds == pytest.approx(60.0, rel=0.3) and passed == sorted(passed) and passed[-1] > 0.99
+    assert 2000 < steps < 6000
+
+
 def test_a_wrong_cost_is_put_right_on_the_way(monkeypatch):
     """Steps become five times as long, where they were said to become twice as long."""
     _, seconds, passed = train(Clock(monkeypatch), 60.0, lambda at: 0.01 * (1 + 4 * at), cost=lambda at: 1 + at)

@@ -159,8 +159,7 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     growth = Occupancies()
     run.keep(growth=growth)
     interval = min(max(1, settings.steps // MOMENTS), MOST_BETWEEN)
-    # the first steps, through fog, and with more looks at all cells, take longer: what is left is planned anew
-    for step in run.loop(settings.steps, cost=lambda progress: 1.0):
+    for step in run.loop(settings.steps):
         loss = training.step(step)
         if isinstance(model, HashField) and (growth.is_due(step.progress) or step.is_last):
             growth.add(model, step.number)

@@ -57,6 +57,7 @@ LOGGED = 200  # steps between two looks at the bound, fewer where an epoch has f
 MEASURED = 2000  # pictures of training and validation that the bound is measured on
 BOUNDED = 100  # test pictures with the most draws; fewer where few draws are asked for
 COUNTS = (1, 10, 100, 1000)  # draws
+NUMBERS = 300_000  # of those pictures together, so that large ones are no longer waited for
 GROWING = 20  # pictures in the film of samples
 MOST_TESTED = 10_000  # test pictures that the scores are of
 KNOWN = 500  # test pictures whose probabilities a finished run remembers, to rank others among them
@@ -276,7 +277,7 @@ def score(model: VAE, parts: GeneratorParts, fitted: FittedVAE, settings: Settin
         return log_weights(model, pictures, draws, normal, log_likelihood, AT_ONCE)
 
     nats = -weighted_bound(weights(seen["test"], settings.draws)).double().numpy()
-    bounded = max(10, min(BOUNDED, 2 * settings.draws))
+    bounded = max(10, min(BOUNDED, 2 * settings.draws, NUMBERS // dimensions))
     many = weights(seen["test"][evenly(len(test), bounded)], max(COUNTS))
     found = {count: -float(bound.double().mean()) for count, bound in weighted_bounds(many, COUNTS).items()}
     report.show_bounds(found, float(effective_draws(many).mean()), many.shape[1], dimensions, run)
