@@ -437,5 +437,6 @@ def test_scenes_of_the_same_photographs_lie_side_by_side(tmp_path):
         write_json(folder / "scores.json", {"recipe": "splat", "scores": {"psnr": 30.0}, "baselines": {}})
     page = compare_runs([tmp_path / "one", tmp_path / "other"], tmp_path / "compare.html").read_text(encoding="utf-8")
     assert "Side by side" in page and "one/pictures/held_out.svg" in page and "other/pictures/held_out.svg" in page
+    assert "img-src data: 'self' file:;" in page, "browsers would not show what is linked"
     page = compare_runs([tmp_path / "one", tmp_path / "stranger"], tmp_path / "no.html").read_text(encoding="utf-8")
     assert "Side by side" not in page
