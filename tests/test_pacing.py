@@ -39,7 +39,7 @@ def test_equal_steps_fill_the_time(monkeypatch):
 
 
 def test_a_machine_that_becomes_busy_gets_fewer_steps(monkeypatch):
-    steps, seconds, passed = train(Clock(monkeypatch), 60.0, lambda at: 0.03 if 0.2 < at else 0.01)
+    steps, seconds, passed = train(Clock(monkeypatch), 60.0, lambda at: 0.03 if at > 0.2 else 0.01)
     assert seconds == pytest.approx(60.0, rel=0.3) and passed == sorted(passed) and passed[-1] > 0.99
     assert 2000 < steps < 6000
 

@@ -64,6 +64,7 @@ def test_the_report_shows_what_was_promised(trained):
     for words in (
         "How the field was learned",
         "Where rays look",
+        "What telling places does on the scene",
         "What fewer views cost",
         "What the course asks of photographs",
         "What telling places by frequencies",

@@ -23,7 +23,7 @@ from maquette.methods.optimizers import AdamW
 from maquette.models import FrequencyField, HashField
 from maquette.models.fields import Field
 from maquette.recipes.nerf.data import GRID, Box, Pixels, Prepared, box_of, seen_places, thinned
-from maquette.recipes.nerf.report import show_fewer_views, show_field
+from maquette.recipes.nerf.report import show_encodings_on_scene, show_fewer_views, show_field
 from maquette.recipes.nerf.settings import Settings
 from maquette.runs import Run, Step
 from maquette.steps import Fitted, Framing, Scores
@@ -37,8 +37,11 @@ EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
 SHOWN = (0, 0.02, 0.1, 0.3)  # parts of training after which cells looked at are shown, and at its end
 FEWER, FEWER_STEPS = (1, 2, 4), 200  # every so many-th view, on which a field is taught anew for so many steps
+ENCODED: dict[str, int | None] = {"places alone": 0, "4 frequencies": 4, "10 frequencies": 10, "hash grid": None}
+ENCODED_STEPS, ENCODED_RATE, ENCODED_VIEWS = 150, 0.002, 5  # of small fields that show what encodings do on the scene
 MOST_BETWEEN = 250  # steps between two such moments
 LEAST_RAYS, MOST_RAYS = 64, 2**16
+PLACED = ("middle", "reach", "is_endless", "near", "background", "origin", "unit")  # what places a field
 ON_A_RAY = 64  # places of a ray, where their number is the same for all; of the first step's, about
 ROOM = 3  # of a step, times the samples that are wanted: rays beyond it are left out, in each process others
 LAST_OF_PAPER = 0.1  # part of the step size that is left at the end, of the paper's network
@@ -108,8 +111,8 @@ def build(prepared: Prepared, settings: Settings) -> Field:
 
 def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     """The field's class and arguments."""
-    place = {name: placed.processing[name] for name in ("background", "origin", "unit")}
-    where = {"middle": box.middle, "reach": box.half, "is_endless": box.is_endless, "near": box.near, **place}
+    where = dict(zip(PLACED[:4], (box.middle, box.half, box.is_endless, box.near), strict=True))
+    where |= {name: placed.processing[name] for name in PLACED[4:]}
     if settings.encoding == "frequencies":
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
@@ -155,7 +158,8 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
         run.keep(learner=hashed.learner, pace=hashed.pace, **({} if exposures is None else {"exposures": exposures}))
         training: HashTraining | PlainTraining = hashed
     else:
-        training = PlainTraining(model, prepared, pixels, settings, run)
+        training = plain = PlainTraining(model, prepared, pixels, settings, run)
+        run.keep(**plain.kept)
     growth = Occupancies()
     run.keep(growth=growth)
     interval = min(max(1, settings.steps // MOMENTS), MOST_BETWEEN)
@@ -275,13 +279,13 @@ class PlainTraining:
         self.background = np.array(prepared.processing["background"], np.float32)
         self.optimizer = AdamW(model.parameters(), settings.learning_rate)
         self.shifts, self.samples = 1, 0
-        run.keep(model=model, optimizer=self.optimizer)
+        self.kept: dict[str, Any] = {"model": model, "optimizer": self.optimizer}
         if isinstance(model, FrequencyField):
             self.shifts = model.coarse + model.fine
             self.cells: Cells | None = None
         else:
             self.cells = Cells(model, boxed(prepared).possible)
-            run.keep(cells=self.cells)
+            self.kept["cells"] = self.cells
 
     def step(self, step: Step) -> float:
         run, model, rays = self.run, self.model, max(1, self.settings.samples // ON_A_RAY)
@@ -374,6 +378,31 @@ def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[i
     return steps, found
 
 
+def taught_by_encodings(prepared: Prepared, settings: Settings, run: Run) -> tuple[int, dict[str, float]]:
+    """The held-out PSNR of small fields that are told places in several ways, after the same few steps from nothing."""
+    steps, found = max(1, min(settings.steps // 4, ENCODED_STEPS)), dict[str, float]()
+    tests = [thinned(view, 2 * EVERY) for view in prepared.test[:ENCODED_VIEWS]]
+    judge, known = Judge(prepared.train, tests, prepared.extent), prepared.processing["field"]
+    where = {name: known["arguments"][name] for name in PLACED}
+    pixels, slower = Pixels(prepared.train), settings.model_copy(update={"learning_rate": ENCODED_RATE})
+    for name, places in ENCODED.items():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            size = {"width": 64, "depth": 4, "coarse": 16, "fine": 16}
+            model = field_of(known) if places is None else FrequencyField(**size, places=places, ways=0, **where)
+        training: HashTraining | PlainTraining = (
+            HashTraining(model, prepared, pixels, None, settings, run)
+            if isinstance(model, HashField)
+            else PlainTraining(model, prepared, pixels, slower, run)
+        )
+        step = Step()
+        for step.number in range(1, steps + 1):
+            step.progress = step.number / steps
+            training.step(step)
+        found[name] = judge.mean_psnr(field_drawer_within(model))
+    return steps, found
+
+
 # -- scores ------------------------------------------------------------------------------------------------------------
 
 
@@ -383,9 +412,10 @@ def score(model: Field, prepared: Prepared, fitted: Trained, settings: Settings,
         run.fact("Brightness of photographs", f"differs by {judge.exposures.spread():.1%}")
     scores, nearest = judge.scores(draw), score_nearest(prepared.train, prepared.test, prepared.extent)
     show_field(model, draw, judge, fitted.growth.rows, scores, nearest, run)
-    is_told = len(prepared.train) >= 2 * max(FEWER) and run.processes == 1
-    if is_told and settings.encoding == "hash" and run.device.type == "cpu":
-        show_fewer_views(*taught_by_fewer(prepared, settings, run), run)
+    if settings.encoding == "hash" and run.device.type == "cpu" and run.processes == 1:
+        show_encodings_on_scene(*taught_by_encodings(prepared, settings, run), run)
+        if len(prepared.train) >= 2 * max(FEWER):
+            show_fewer_views(*taught_by_fewer(prepared, settings, run), run)
     values = {**means_of(scores), "samples_per_second": fitted.samples_per_second}
     cameras = [view.camera for view in prepared.train]
     tell_if_poor(values["psnr"], means_of(nearest).get("psnr"), cameras, prepared.doubts, run)
