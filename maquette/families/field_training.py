@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maquette.families.rays import Pixels
+from maquette.families.field_data import Pixels
 from maquette.graphics.rays import expand
 from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import OCCUPIED, OF_MEAN, THINNER, Learner, Numbers

@@ -14,9 +14,9 @@ from maquette.data.scenes.plyfiles import read_header, read_numbers
 from maquette.data.scenes.reading import read_scene
 from maquette.data.scenes.splatfiles import read_splats
 from maquette.data.sets.turntable import distance, write_turntable
+from maquette.families.field_data import GRID, Pixels, box_of, thinned
 from maquette.families.field_training import Cells
 from maquette.families.fields import along, field_drawer, largest_part, surface_of
-from maquette.families.rays import GRID, Pixels, box_of, thinned
 from maquette.families.scenes import prepare
 from maquette.graphics.cameras import camera_from
 from maquette.graphics.encodings import corner_of

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from maquette.data.scenes.reading import Scene
+from maquette.families.field_data import GRID, Box, Pixels, Prepared, box_of, seen_places, thinned
 from maquette.families.field_training import HashTraining, Occupancies, PlainTraining
 from maquette.families.fields import field_drawer_within, field_of
-from maquette.families.rays import GRID, Box, Pixels, Prepared, box_of, seen_places, thinned
 from maquette.families.scenes import Placed, collect_scene, framing_of_views, prepare, show_photographs, tell_if_poor
 from maquette.families.views import Judge, means_of, score_nearest
 from maquette.methods.exposure import Exposures
