@@ -158,7 +158,7 @@ def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[i
             torch.manual_seed(settings.seed)
             model = field_of(prepared.processing["field"])
         assert isinstance(model, HashField)
-        pace = {"samples": settings.samples, "learning_rate": settings.learning_rate}
+        pace: dict[str, Any] = {"samples": settings.samples, "learning_rate": settings.learning_rate}
         learn(HashTraining(model, possible, Pixels(train, box), None, run, **pace), steps)
         found[len(train)] = judge.mean_psnr(field_drawer_within(model))
     return steps, found
