@@ -50,7 +50,6 @@ def sample(trained: Trained, inputs: Iterable[object], options: DrawnOptions) ->
 
 def interpolate(trained: Trained, inputs: Iterable[object], options: WalkOptions) -> Iterator[Film]:
     """A film that passes `count` pictures of a seed; in a run with classes it goes from class to class as well."""
-    check_frames(options.frames, options.count)
     ends = points(trained, options.count, options)
     yield film_of(made(trained.model["generator"], walk(ends, options.frames, options.way)), options.rate)
 
@@ -60,7 +59,9 @@ def find(trained: Trained, inputs: Iterable[Picture], options: FindOptions) -> I
 
     One given picture stands still, and the walk goes from what was found for it past pictures of the seed.
     """
-    given = read_unit(list(inputs), trained.processing)
+    pictures = list(inputs)
+    check_frames(options.frames, len(pictures))
+    given = read_unit(pictures, trained.processing)
     found = found_points(trained, given, options)
     if len(given) == 1:
         more = points(trained, options.count, options)
@@ -70,7 +71,6 @@ def find(trained: Trained, inputs: Iterable[Picture], options: FindOptions) -> I
         path, shown = Point(latents, classes), given.expand(len(latents), -1, -1, -1)
     else:
         path, shown = found, given
-    check_frames(options.frames, len(shown))
     drawn = pixels_of(made(trained.model["generator"], walk(path, options.frames, options.way)))
     faded = pixels_of(mixed(shown, options.frames))
     frames = (enlarged(mosaic([left, right], 2)) for left, right in zip(faded, drawn, strict=True))
