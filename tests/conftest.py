@@ -58,7 +58,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
-    """Stand-ins are made in a folder of the tests' own, not in the user's cache."""
+    """Stand-ins are made in a folder of the tests' own, not in the user's cache, nor are they the user's data sets."""
+    os.environ.pop("MAQUETTE_DATA", None)  # tests that need one have looked where it is
     if "MAQUETTE_CACHE" not in os.environ:
         os.environ["MAQUETTE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 

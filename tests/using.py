@@ -25,7 +25,7 @@ from maquette.settings import flag
 
 # options that keep what a use makes small
 SMALL = {
-    "frames": 3,
+    "frames": 5,  # as many as there are pictures at most
     "width": 64,
     "height": 48,
     "tokens": 20,
