@@ -11,6 +11,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each w
 
 from support import make_book, make_houses, make_photographs  # the first to load anything that counts threads
 
+from maquette.recipes import RECIPES
+
 os.environ["MAQUETTE_OFFLINE"] = "1"  # no test needs the network
 # kernels are compiled once, not anew for each session's cache
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
@@ -43,14 +45,16 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Of several processes one takes a whole file, or all that test_recipes.py does with a recipe: they share runs."""
+    """Of several processes one takes a whole file, or all tests of a recipe: they share its small runs."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Sharing(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file, _, test = nodeid.partition("::")
-            recipe = re.search(r"\[(\w+)", test) if file.endswith("test_recipes.py") else None
-            return f"{file} {recipe[1]}" if recipe else file
+            name = file.rpartition("/")[2].removeprefix("test_").removesuffix(".py")
+            if name in ("recipes", "exporting") and (parameter := re.search(r"\[(\w+)", test)):
+                name = parameter[1]
+            return name if name in RECIPES else file
 
     config.option.loadscopereorder = False  # by the order above
     return Sharing(config, log)
