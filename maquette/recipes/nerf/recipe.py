@@ -30,7 +30,7 @@ MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so man
 MOST_BETWEEN = 250  # steps between two such moments
 FEWER, FEWER_STEPS = (1, 2, 4), 200  # every so many-th view, on which a field is taught anew for so many steps
 ENCODED: dict[str, int | None] = {"places alone": 0, "4 frequencies": 4, "10 frequencies": 10, "hash grid": None}
-ENCODED_STEPS, ENCODED_RATE, ENCODED_VIEWS = 150, 0.002, 5  # of small fields that show what encodings do on the scene
+ENCODED_STEPS, ENCODED_RATE, ENCODED_VIEWS = 250, 0.008, 5  # of small fields that show what encodings do on the scene
 PLACED = ("middle", "reach", "is_endless", "near", "background", "origin", "unit")  # what places a field
 
 SLOW = (
@@ -170,7 +170,7 @@ def taught_by_encodings(prepared: Prepared, settings: Settings, run: Run) -> tup
     tests = [thinned(view, 2 * EVERY) for view in prepared.test[:ENCODED_VIEWS]]
     judge, known = Judge(prepared.train, tests, prepared.extent), prepared.processing["field"]
     where = {name: known["arguments"][name] for name in PLACED}
-    pixels, possible, samples = Pixels(prepared.train), boxed(prepared).possible, settings.samples
+    pixels, possible, samples = Pixels(prepared.train), boxed(prepared).possible, max(1, settings.samples // 2)
     for name, places in ENCODED.items():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
