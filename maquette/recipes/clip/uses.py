@@ -59,24 +59,24 @@ def classify(trained: Trained, inputs: Mixed, options: ClassifyOptions) -> Itera
         raise UserError(f"There is nothing to choose from but {words[0]!r}; give two words or more.")
     prompts = [options.prompt.replace("{}", word) for word in words]
     meant = asked(trained, wording, prompts)
-    scale = float(trained.model.scale)
+    scale, said = float(trained.model.scale), notes(wording, prompts)
     for some in embedded(inputs.pictures, trained.model, key_of(trained)):
         logits = torch.from_numpy(some.embeddings @ meant.T).double() * scale
         probabilities = logits.softmax(1).numpy()
         best = probabilities.argmax(1)
         columns: dict[str, Any] = {"class": [words[at] for at in best], "probability": probabilities.max(1)}
         columns |= {f"probability_{word}": probabilities[:, at] for at, word in enumerate(words)}
-        yield with_files(pd.DataFrame(columns), inputs.pictures, some.numbers, notes(wording, prompts))
+        yield with_files(pd.DataFrame(columns), inputs.pictures, some.numbers, said)
 
 
 def similarity(trained: Trained, inputs: Mixed, options: Options) -> Iterator[pd.DataFrame]:
     """A row for each picture, a column for each text: the cosine of their numbers."""
     words, wording = checked_words(inputs.words), load_wording(trained.processing)
-    meant = asked(trained, wording, words)
+    meant, said = asked(trained, wording, words), notes(wording, words)
+    columns = [f"text {word}" if word == "file" else word for word in words]
     for some in embedded(inputs.pictures, trained.model, key_of(trained)):
-        columns = [f"text {word}" if word == "file" else word for word in words]
         cosines = pd.DataFrame(some.embeddings @ meant.T, columns=columns)
-        yield with_files(cosines, inputs.pictures, some.numbers, notes(wording, words))
+        yield with_files(cosines, inputs.pictures, some.numbers, said)
 
 
 def embed(trained: Trained, inputs: Mixed, options: Options) -> Iterator[pd.DataFrame]:
