@@ -2,13 +2,14 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from maquette.figures.images import WIDTH, draw, placed
-from maquette.figures.style import GREEN, INK, SMALL, keep_colours, plain
+from maquette.figures.images import WIDTH, Box, canvas, caption, draw, fitted
+from maquette.figures.style import GREEN, INK, SMALL, plain, write
 
 LETTER = SMALL * 0.52 / 72  # inches that a letter takes on average
 LINE = SMALL * 1.35 / 72
@@ -28,21 +29,20 @@ def pictures_and_words(
     wide, gap = width / columns, 0.14
     room = int((wide - side - 0.25) / LETTER)
     page = Figure(figsize=(width, lines * (side + gap)), facecolor="none")
-    keep_colours(page)
+    axes = canvas(page)
     for place, (picture, words) in enumerate(pairs):
         line, column = divmod(place, columns)
         top = page.get_figheight() - line * (side + gap)
         height, across = np.shape(picture)[:2]
-        axes = placed(page, column * wide, top - side, side * min(1, across / height), side * min(1, height / across))
-        draw(axes, picture)
+        shape = side * min(1, across / height), side * min(1, height / across)
+        draw(axes, picture, within=Box(column * wide, top - side, *shape))
         most = int(side / LINE)
         cut = max(1, most // max(len(words), 1))
         y = top - 0.02
         for number, text in enumerate(words[:most]):
             colour = colours[place][number] if colours else INK
             for part in wrapped(text, room, cut):
-                x = column * wide + side + 0.09
-                page.text(x / width, y / page.get_figheight(), part, va="top", fontsize=SMALL, color=colour)
+                axes.text(column * wide + side + 0.09, y, part, va="top", fontsize=SMALL, color=colour)
                 y -= LINE
     return page
 
@@ -60,24 +60,18 @@ def found_pictures(
     gap, head, foot = 0.07, 0.3, 0.2 if captions else 0.06
     side = min(side, width / columns - gap)
     page = Figure(figsize=(columns * (side + gap), len(searches) * (head + side + foot)), facecolor="none")
-    keep_colours(page)
-    high, wide = page.get_figheight(), page.get_figwidth()
+    axes = canvas(page)
     for number, (text, pictures) in enumerate(searches):
-        top = high - number * (head + side + foot)
-        words = plain(text, int(wide / LETTER))
-        page.text(0, (top - 0.09) / high, words, va="top", fontsize=SMALL, color=INK, fontweight="bold")
+        top = page.get_figheight() - number * (head + side + foot)
+        write(axes, 0, top - 0.09, text, int(page.get_figwidth() / LETTER), va="top", fontweight="bold")
         for place, picture in enumerate(pictures):
-            axes = placed(page, place * (side + gap), top - head - side, side, side)
-            draw(axes, picture)
+            box = fitted(picture, place * (side + gap), top - head - side, side, side)
+            draw(axes, picture, within=box)
             if right and right[number][place]:
-                h, w = np.shape(picture)[:2]
-                frame = Rectangle((-0.5, -0.5), w, h, fill=False, edgecolor=GREEN, linewidth=2.5, clip_on=False)
-                axes.add_patch(frame)
+                looks: dict[str, Any] = {"fill": False, "edgecolor": GREEN, "linewidth": 2.5, "clip_on": False}
+                axes.add_patch(Rectangle(box[:2], box.width, box.height, **looks))
             if captions:
-                under = plain(captions[number][place], int(side / LETTER))
-                axes.text(
-                    0.5, -0.04, under, transform=axes.transAxes, ha="center", va="top", fontsize=SMALL - 1, color=INK
-                )
+                caption(axes, box, captions[number][place], int(side / LETTER))
     return page
 
 

@@ -5,7 +5,7 @@ colours in the saved file.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from maquette.figures.style import INK, ORANGE, SMALL, bare, keep_colours, plain, width_of
+from maquette.figures.style import ORANGE, SMALL, bare, keep_colours, width_of, write
 
 DIFFERENCE = LinearSegmentedColormap.from_list("difference", ["#2f7fc4", "#ffffff", "#d9652a"])
 HEAT = LinearSegmentedColormap.from_list("heat", ["#14161a", "#5b3d8f", "#cf5480", "#f0a040", "#fff3c8"])
@@ -45,29 +45,20 @@ def rows(
     words = {name: 0.2 if captions and name in captions else 0.0 for name in pictures}
     height = top + sum(side * ratios[name] + gap + words[name] for name in pictures)
     page = Figure(figsize=(left + columns * (side + gap), height), facecolor="none")
-    keep_colours(page)
+    axes = canvas(page)
     y = height - top
     for name, row in pictures.items():
         high_each = side * ratios[name]
         y -= high_each
         for place, picture in enumerate(row):
-            x = left + place * (side + gap)
-            axes = placed(page, x, y, side, high_each)
+            box = fitted(picture, left + place * (side + gap), y, side, high_each)
             limit = (-signed_high, signed_high) if name in signed else (low, high)
-            draw(axes, picture, *limit, signed=name in signed)
+            draw(axes, picture, *limit, signed=name in signed, within=box)
             if name == next(iter(pictures)) and place < len(titles):
-                axes.set_title(plain(titles[place], 40), fontsize=SMALL, color=INK, pad=4)
+                heading(axes, box, titles[place])
             if captions and place < len(captions.get(name, ())):
-                _under(axes, captions[name][place])
-        page.text(
-            (left - 0.1) / page.get_figwidth(),
-            (y + high_each / 2) / height,
-            plain(name, 30),
-            ha="right",
-            va="center",
-            fontsize=SMALL,
-            color=INK,
-        )
+                caption(axes, box, captions[name][place])
+        write(axes, left - 0.1, y + high_each / 2, name, 30, ha="right", va="center")
         y -= gap + words[name]
     return page
 
@@ -91,14 +82,14 @@ def grid(
     side = min(width / columns - gap, most_height / ratio)
     high_each = side * ratio
     page = Figure(figsize=(columns * (side + gap), lines * (high_each + gap + words)), facecolor="none")
-    keep_colours(page)
+    axes = canvas(page)
     for place, picture in enumerate(pictures):
         line, column = divmod(place, columns)
         y = page.get_figheight() - (line + 1) * (high_each + gap + words) + words + gap
-        axes = placed(page, column * (side + gap), y, side, high_each)
-        draw(axes, picture, -high if signed else low, high, signed=signed)
+        box = fitted(picture, column * (side + gap), y, side, high_each)
+        draw(axes, picture, -high if signed else low, high, signed=signed, within=box)
         if place < len(captions):
-            _under(axes, captions[place], int(side / (SMALL * 0.5 / 72)))
+            caption(axes, box, captions[place], int(side / (SMALL * 0.5 / 72)))
     return page
 
 
@@ -120,36 +111,76 @@ def details(
     wide = width / count - gap
     height = head + wide * ratio + words + wide + gap
     page = Figure(figsize=(width, height), facecolor="none")
-    keep_colours(page)
+    axes = canvas(page)
     for place, (name, picture) in enumerate(pictures.items()):
         x = place * (wide + gap)
         limit = float(np.quantile(picture, 0.995)) or 1.0 if name == error else 1.0
-        above = placed(page, x, height - head - wide * ratio, wide, wide * ratio)
-        below = placed(page, x, gap, wide, wide)
-        draw(above, picture, 0, limit, heat=name == error)
-        draw(below, picture[top : top + side, left : left + side], 0, limit, heat=name == error)
-        frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=ORANGE, linewidth=1.1)
-        above.add_patch(frame)
-        above.set_title(plain(name, 40), fontsize=SMALL, color=INK, pad=4)
+        above = fitted(picture, x, height - head - wide * ratio, wide, wide * ratio)
+        detail = picture[top : top + side, left : left + side]
+        draw(axes, picture, 0, limit, heat=name == error, within=above)
+        draw(axes, detail, 0, limit, heat=name == error, within=fitted(detail, x, gap, wide, wide))
+        pixel = above.width / np.shape(picture)[1]
+        corner = above.left + left * pixel, above.bottom + above.height - (top + side) * pixel
+        axes.add_patch(Rectangle(corner, side * pixel, side * pixel, fill=False, edgecolor=ORANGE, linewidth=1.1))
+        heading(axes, above, name)
         if place < len(captions):
-            _under(above, captions[place], 60)
+            caption(axes, above, captions[place], 60)
     return page
 
 
+class Box(NamedTuple):
+    """A place on a page, in inches from its lower left corner."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+
+def canvas(page: Figure) -> Axes:
+    """Axes over a whole page of photographs, in inches from its lower left corner.
+
+    Pictures that share them are drawn many times faster than each in axes of its own.
+    """
+    keep_colours(page)
+    width, height = page.get_size_inches()
+    axes = page.add_axes((0, 0, 1, 1), facecolor="none", xlim=(0, width), ylim=(0, height))
+    bare(axes)
+    return axes
+
+
+def fitted(picture: np.ndarray, x: float, y: float, wide: float, high: float) -> Box:
+    """The place of a picture in the middle of a box, as large as its shape allows."""
+    height, width = np.shape(picture)[:2]
+    scale = min(wide / width, high / height)
+    return Box(x + (wide - scale * width) / 2, y + (high - scale * height) / 2, scale * width, scale * height)
+
+
 def draw(
-    axes: Axes, picture: np.ndarray, low: float = 0.0, high: float = 1.0, *, signed: bool = False, heat: bool = False
+    axes: Axes,
+    picture: np.ndarray,
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    signed: bool = False,
+    heat: bool = False,
+    within: Box | None = None,
 ) -> None:
-    """A picture in axes, every pixel a square; grey as grey, colours clipped to low..high."""
+    """A picture in axes of its own, or `within` a box of a canvas; grey as grey, colours clipped to low..high."""
     values = np.asarray(picture, dtype=np.float32)
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[..., 0]
+    looks: dict[str, Any] = {"interpolation": "none"}
     if values.ndim == 3:
         values = np.clip((values - low) / (high - low), 0, 1)
-        axes.imshow(values, interpolation="none")
     else:
-        colours: Any = DIFFERENCE if signed else HEAT if heat else "gray"
-        axes.imshow(values, cmap=colours, vmin=low, vmax=high, interpolation="none")
-    bare(axes)
+        looks |= {"cmap": DIFFERENCE if signed else HEAT if heat else "gray", "vmin": low, "vmax": high}
+    if within is None:
+        axes.imshow(values, **looks)
+        bare(axes)
+    else:
+        left, bottom, width, height = within
+        axes.imshow(values, extent=(left, left + width, bottom, bottom + height), aspect="auto", **looks)
 
 
 def placed(page: Figure, x: float, y: float, wide: float, high: float) -> Axes:
@@ -158,7 +189,12 @@ def placed(page: Figure, x: float, y: float, wide: float, high: float) -> Axes:
     return page.add_axes((x / width, y / height, wide / width, high / height), facecolor="none")
 
 
-def _under(axes: Axes, text: str, length: int = 40) -> None:
-    axes.text(
-        0.5, -0.03, plain(text, length), transform=axes.transAxes, ha="center", va="top", fontsize=SMALL - 1, color=INK
-    )
+def heading(axes: Axes, box: Box, text: str) -> None:
+    """A few words above a picture of a canvas."""
+    write(axes, box.left + box.width / 2, box.bottom + box.height + 4 / 72, text, 40, ha="center")
+
+
+def caption(axes: Axes, box: Box, text: str, length: int = 40) -> None:
+    """A line of small words under a picture of a canvas."""
+    looks: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL - 1}
+    write(axes, box.left + box.width / 2, box.bottom - 0.03 * box.height, text, length, **looks)

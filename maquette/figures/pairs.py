@@ -115,7 +115,7 @@ def _pair_labels(axes: Any, columns: list[str], name: str, low: float, high: flo
     short = plain(name, max(int(cell / 0.075), 8))
     write(axes, place + inner / 2, floor + 0.22 / cell, short, ha="center", va="top", fontweight="bold")
     write(axes, -0.12 / cell, place + inner / 2, short, ha="center", va="center", rotation=90, fontweight="bold")
-    small = {"fontsize": SMALL - 1.5, "alpha": 0.8}
+    small: dict[str, Any] = {"fontsize": SMALL - 1.5, "alpha": 0.8}
     write(axes, place, floor + 0.04 / cell, number(low, digits=3), ha="left", va="top", **small)
     write(axes, place + inner, floor + 0.04 / cell, number(high, digits=3), ha="right", va="top", **small)
 

@@ -15,7 +15,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from maquette.figures.images import HEAT, WIDTH, draw, placed, rows
+from maquette.figures.images import HEAT, WIDTH, canvas, draw, fitted, placed, rows
 from maquette.figures.numbers import number
 from maquette.figures.scene_views import ellipsoids, in_unit, points_and_cameras
 from maquette.figures.style import (
@@ -84,19 +84,18 @@ def held_out_views(
     head, words, foot = 0.18, 0.24, 0.55
     width, height = 3 * cell + 2 * GAP, head + foot + sum(s * r + words for s, r in zip(sides, ratios, strict=True))
     page = Figure(figsize=(width, height), facecolor="none")
-    keep_colours(page)
+    axes = canvas(page)
     limit = float(np.quantile(np.concatenate([pictures[2].ravel() for _, pictures in views]), 0.995)) or 1.0
     shades = Normalize(0, limit)
     for column, what in enumerate(("photograph", "render", "difference")):
-        x = (column * (cell + GAP)) / width
-        page.text(x, 1 - 0.03 / height, what, va="top", fontsize=SMALL, color=INK, fontweight="bold")
+        write(axes, column * (cell + GAP), height - 0.03, what, va="top", fontweight="bold")
     y = height - head
     for (words_of, pictures), side, ratio in zip(views, sides, ratios, strict=True):
         y -= words + side * ratio
         for column, picture in enumerate(pictures):
-            axes = placed(page, column * (cell + GAP), y, side, side * ratio)
-            draw(axes, picture, 0, 1 if column < 2 else limit, heat=column == 2)
-        page.text(0, (y + side * ratio + 0.05) / height, words_of, va="bottom", fontsize=SMALL, color=INK)
+            box = fitted(picture, column * (cell + GAP), y, side, side * ratio)
+            draw(axes, picture, 0, 1 if column < 2 else limit, heat=column == 2, within=box)
+        axes.text(0, y + side * ratio + 0.05, words_of, va="bottom", fontsize=SMALL, color=INK)
     _bar(page, placed(page, 2 * (cell + GAP), foot - 0.22, cell, 0.1), HEAT, shades, "mean |difference|", extend="max")
     return page
 

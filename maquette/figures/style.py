@@ -113,9 +113,9 @@ def title(axes: Axes, text: str) -> None:
     axes.set_title(plain(text, 110), loc="left", fontsize=SMALL, color=INK)
 
 
-def write(axes: Axes, x: float, y: float, text: str, **options: Any) -> None:
-    """Text at (x, y) in data coordinates, in ink; options go to matplotlib."""
-    axes.text(x, y, plain(text, 80), **{"color": INK, "fontsize": SMALL, **options})
+def write(axes: Axes, x: float, y: float, text: str, length: int = 80, **options: Any) -> None:
+    """Text of at most `length` signs at (x, y) in data coordinates, in ink; options go to matplotlib."""
+    axes.text(x, y, plain(text, length), **{"color": INK, "fontsize": SMALL, **options})
 
 
 def note(

@@ -1,20 +1,19 @@
 """Figures of attacks on classifiers: accuracy over epsilon, and triptychs of picture, perturbation and their sum."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from maquette.figures.images import draw
+from maquette.figures.images import canvas, draw, fitted, heading
 from maquette.figures.style import (
     COLOURS,
     GREEN,
     INK,
     ORANGE,
     SMALL,
-    bare,
     figure,
-    keep_colours,
     label,
     legend,
     plain,
@@ -76,7 +75,7 @@ def triptychs(
     wide = 3 * side + 2 * gap
     size = (columns * wide + (columns - 1) * apart, head + lines * (tall + words) + (lines - 1) * 0.08)
     page = Figure(figsize=size, facecolor="none")
-    keep_colours(page)
+    axes = canvas(page)
     for place, (picture, changed) in enumerate(zip(pictures, fooled, strict=True)):
         line, column = divmod(place, columns)
         left, low = column * (wide + apart), size[1] - head - (line + 1) * (tall + words) - line * 0.08 + words
@@ -88,21 +87,18 @@ def triptychs(
             (difference, f"perturbation × {magnified:.3g}", -1.0),
             (changed, "sum", 0.0),
         )
-        for index, (pixels, title, lowest) in enumerate(drawn):
+        for index, (pixels, what, lowest) in enumerate(drawn):
             is_signed = index == 1 and (pixels.ndim == 2 or pixels.shape[2] == 1)
             x = left + index * (side + gap)
-            axes = page.add_axes((x / size[0], low / size[1], side / size[0], tall / size[1]), facecolor="none")
-            draw(axes, pixels, lowest if is_signed else 0.0, 1.0, signed=is_signed)
+            box = fitted(pixels, x, low, side, tall)
+            draw(axes, pixels, lowest if is_signed else 0.0, 1.0, signed=is_signed, within=box)
             if line == 0:
-                axes.set_title(title, fontsize=SMALL, color=INK, pad=4)
+                heading(axes, box, what)
             if index != 1:
                 text = before[place] if index == 0 else after[place]
                 colour = ORANGE if index == 2 and is_fooled[place] else GREEN
-                options = {"transform": axes.transAxes, "ha": "center", "va": "top", "fontsize": SMALL}
-                axes.text(0.5, -0.04, plain(text, 26), color=colour, fontweight="bold", **options)  # type: ignore[arg-type]
+                looks: dict[str, Any] = {"ha": "center", "va": "top", "color": colour, "fontweight": "bold"}
+                write(axes, x + side / 2, box.bottom - 0.04 * box.height, text, 26, **looks)
             if index < 2:
-                sign = (x + side + gap / 2) / size[0], (low + tall / 2) / size[1]
-                page.text(*sign, "+="[index], ha="center", va="center", fontsize=14, color=INK)
-    if not pictures:
-        bare(page.add_axes((0, 0, 1, 1)))
+                write(axes, x + side + gap / 2, low + tall / 2, "+="[index], ha="center", va="center", fontsize=14)
     return page

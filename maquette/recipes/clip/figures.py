@@ -7,7 +7,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from maquette.figures.captions import LETTER
-from maquette.figures.images import draw, placed
+from maquette.figures.images import canvas, draw, fitted
 from maquette.figures.style import (
     BLUE,
     GREY,
@@ -54,11 +54,10 @@ def similarity_matrix(cosines: np.ndarray, pictures: Sequence[np.ndarray], capti
                 fontsize=SMALL - 2,
                 fontweight=bold,
             )
+    above = canvas(page)
     for column, picture in enumerate(pictures):
-        draw(
-            placed(page, left + column * cell + 0.03, page.get_figheight() - cell - 0.02, cell - 0.06, cell - 0.06),
-            picture,
-        )
+        x, y = left + column * cell + 0.03, page.get_figheight() - cell - 0.02
+        draw(above, picture, within=fitted(picture, x, y, cell - 0.06, cell - 0.06))
     return page
 
 
