@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from maquette import touring
 from maquette.entries import Entry, Need
-from maquette.touring import LEAST, made_before, ready, training_time
+from maquette.touring import LEAST, in_turn, made_before, ready, training_time
 from maquette.trained import FORMAT
 
 
@@ -76,3 +76,13 @@ def test_runs_of_the_tour_are_used_where_they_are_of_the_kind(monkeypatch, tmp_p
             (tmp_path / name / "scores.json").write_text("{}")
     found = ["--rules", str(tmp_path / "eliza"), "--long-memory", str(tmp_path / "recurrent")]
     assert made_before("talk", tmp_path) == found
+
+
+def test_one_that_the_next_one_needs_comes_earlier(monkeypatch):
+    entries = systems([(9, 1)] * 5)
+    needs = {"other": Need("system3", "train")}
+    entries["system4"] = Entry("", "text", "", 9, "language", {}, needs)
+    monkeypatch.setattr(touring, "RECIPES", entries)
+    assert in_turn(list(entries)) == ["system0", "system1", "system3", "system2", "system4"]
+    assert in_turn(["system3", "system4"]) == ["system3", "system4"], "there is nothing to do beside it"
+    assert in_turn([]) == []

@@ -298,11 +298,14 @@ def splats_of(model: Gaussians, processing: dict[str, Any]) -> Splats:
 def show_film(
     draw: Drawer, cameras: Sequence[Camera], run: Run, frames: int = TURNTABLE, side: int = FILM_SIDE
 ) -> None:
-    """A short film along a circle, or through the cameras where there is no middle, into the run's pictures."""
+    """A short film along a circle, or through the cameras where there is no middle, into the run's pictures.
+
+    Its longer side has `side` pixels, but no more than the photographs that were learnt from.
+    """
     if len(cameras) < 2:
         return
     largest = max(cameras[0].width, cameras[0].height)
-    width, height = (even(each * side / largest) for each in (cameras[0].width, cameras[0].height))
+    width, height = (even(each * min(1, side / largest)) for each in (cameras[0].width, cameras[0].height))
     path = (paths.orbit if paths.looked_at(cameras) is not None else paths.flight)(cameras, frames, width, height)
     (run.folder / "pictures").mkdir(exist_ok=True)
     write_film(run.folder / "pictures" / "film.webp", pictures_of(draw, path, "picture"), rate=TURNTABLE_RATE)

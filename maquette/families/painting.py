@@ -170,20 +170,23 @@ class Painter:
         return torch.cat(made)
 
     @torch.no_grad()
-    def edited(self, pictures: Tensor, old: Said, new: Said, strength: float, steps: int | None = None) -> Tensor:
-        """Pictures (N, 3, S, S) in -1..1 as they change when words change, the same shape; Ramesh et al. 2022, 3.3.
+    def edited(
+        self, pictures: Tensor, old: Said, new: Said, strengths: Sequence[float], steps: int | None = None
+    ) -> Tensor:
+        """Pictures (N, 3, S, S) in -1..1 as they change when words change; Ramesh et al. 2022, 3.3.
 
         Each is followed back into the noise that it comes from, told its embedding; then drawn from that noise, told an
-        embedding that is turned by `strength`, in parts of a right angle or so, towards the difference of the words.
+        embedding that is turned by each of `strengths`, in parts of a right angle or so, towards the difference of the
+        words: (strengths, N, 3, S, S).
         """
         levels, seen = karras_levels(steps or EDITED)[:-1], self.seen(pictures.add(1).div(2))
         for stage in heun(self.diffuser.denoiser(self.told(None, seen)), pictures.to(self.device), levels[::-1]):
             start = stage.noisy
         change = unit(new.embedding - old.embedding)
-        told = self.told(None, turned(seen, change, strength))
-        for stage in heun(self.diffuser.denoiser(told), start, [*levels, 0.0]):
+        told = self.told(None, torch.cat([turned(seen, change, strength) for strength in strengths]))
+        for stage in heun(self.diffuser.denoiser(told), start.repeat(len(strengths), 1, 1, 1), [*levels, 0.0]):
             made = stage.noisy
-        return made
+        return made.unflatten(0, (len(strengths), len(pictures)))
 
 
 def turned(first: Tensor, last: Tensor, share: float) -> Tensor:

@@ -134,8 +134,8 @@ def test_a_picture_changed_by_no_words_stays_as_it_is():
     painter = Painter(clip, None, Shrinks(), SimpleNamespace(), KNOWN)
     said = Said(torch.zeros(2, 1, 16), torch.zeros(2, 32), torch.eye(6)[:2])
     pictures = torch.rand(2, 3, 8, 8) - 0.5
-    same = painter.edited(pictures, said, said._replace(embedding=torch.eye(6)[2:4]), 0.0, steps=60)
-    assert torch.allclose(same, pictures, atol=0.03)
+    same, turned = painter.edited(pictures, said, said._replace(embedding=torch.eye(6)[2:4]), [0.0, 0.5], steps=60)
+    assert torch.allclose(same, pictures, atol=0.03) and turned.shape == pictures.shape
 
 
 def test_nothing_said_is_zeros():

@@ -193,7 +193,7 @@ def score(model: Field, prepared: Prepared, fitted: Trained, settings: Settings,
     if judge.exposures is not None:
         run.fact("Brightness of photographs", f"differs by {judge.exposures.spread():.1%}")
     scores, nearest = judge.scores(draw), score_nearest(prepared.train, prepared.test, prepared.extent)
-    show_field(model, draw, judge, fitted.growth.rows, scores, nearest, run)
+    show_field(model, draw, judge, fitted.growth.rows, settings.steps, scores, nearest, run)
     if settings.encoding == "hash" and run.device.type == "cpu" and run.processes == 1:
         show_encodings_on_scene(*taught_by_encodings(prepared, settings, run), run)
         if len(prepared.train) >= 2 * max(FEWER):

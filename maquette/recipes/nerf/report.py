@@ -29,6 +29,7 @@ def show_field(
     draw: Drawer,
     judge: Judge,
     growth: Sequence[tuple[int, np.ndarray]],
+    steps: int,
     scores: ViewScores,
     nearest: ViewScores,
     run: Run,
@@ -40,7 +41,7 @@ def show_field(
     show_scores(scores, nearest, run)
     if judge.exposures is not None:
         show_exposures(judge.exposures, judge.train, run)
-    show_encodings(judge.train[0], run)
+    show_encodings(judge.train[0], steps, run)
     with run.section("predict"):
         chosen = show_held_out(draw, judge, scores, nearest, run)
         view = chosen[len(chosen) // 2]
@@ -86,14 +87,15 @@ def show_growth(growth: Sequence[tuple[int, np.ndarray]], run: Run) -> None:
     )
 
 
-def show_encodings(view: Seen, run: Run) -> None:
-    """The same small network on one photograph, told its places in four ways."""
+def show_encodings(view: Seen, longest: int, run: Run) -> None:
+    """The same small network on one photograph, told its places in four ways, for at most `longest` steps."""
     truth = view.truth
     most = min(PICTURE, max(truth.shape[1:]) // 2)
     while max(truth.shape[1:]) > most:
         truth = halved(truth)
     truth = truth.transpose(1, 2, 0)
     steps = PICTURE_STEPS if truth.shape[0] * truth.shape[1] > SMALL_PICTURE else PICTURE_STEPS // 3
+    steps = min(steps, longest)
     found = {name: fit_picture(truth, way, steps, run.settings.seed) for name, way in WAYS.items()}
     run.picture(
         "encodings",

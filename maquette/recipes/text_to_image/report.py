@@ -192,7 +192,7 @@ def show_pictures(painter: Painter, parts: CaptionParts, verdict: Verdict, count
     show_way(painter, parts, 4 if is_brief else FILMED, seed, run)
     show_variations(painter, parts, seed, run)
     show_ways_between(painter, parts, seed, run)
-    show_diffs(painter, parts, run)
+    show_diffs(painter, parts, 8 if is_brief else None, run)
     show_nearest(painter, parts, seed, run)
 
 
@@ -276,27 +276,31 @@ def show_ways_between(painter: Painter, parts: CaptionParts, seed: int, run: Run
     )
 
 
-def show_diffs(painter: Painter, parts: CaptionParts, run: Run) -> None:
-    """Pictures that change as a word of their caption does, step by step."""
-    strips: dict[str, list[np.ndarray]] = {}
-    prompts, words = prompts_of(parts.test, 40), []
+def show_diffs(painter: Painter, parts: CaptionParts, steps: int | None, run: Run) -> None:
+    """Pictures that change as a word of their caption does, more and more."""
+    changes: dict[str, tuple[int, str]] = {}
+    prompts = prompts_of(parts.test, 40)
     for row, text in enumerate(prompts.texts):
         new = other_word(text, painter.known["mixed"])
-        if new is None or len(strips) == 4 or new[0] in strips:
-            continue
-        given, (change, changed) = to_unit(prompts.pictures[row : row + 1]), new
-        old_said, new_said = painter.said([text]), painter.said([changed])
-        made = [painter.edited(given, old_said, new_said, share) for share in TURNED]
-        strips[change] = beside(pixels_of(torch.cat([given, *made])), len(TURNED) + 1)
-        words.append(text)
-    if strips:
-        run.picture(
-            "diffs",
-            rows(strips, most_height=1.0),
-            "A picture changes as words change",
-            "At the left a test picture. Its noise is found, and drawn again with its embedding turned more and more "
-            f"towards the difference of two texts (the paper's text diffs). Their captions: {'; '.join(words)}.",
-        )
+        if new is not None and len(changes) < 4:
+            changes.setdefault(new[0], (row, new[1]))
+    if not changes:
+        return
+    chosen = [row for row, _ in changes.values()]
+    texts, given = [prompts.texts[row] for row in chosen], to_unit(prompts.pictures[chosen])
+    changed = painter.said([text for _, text in changes.values()])
+    made = painter.edited(given, painter.said(texts), changed, TURNED, steps)
+    strips = {
+        change: beside(pixels_of(torch.cat([given[row, None], made[:, row]])), len(TURNED) + 1)
+        for row, change in enumerate(changes)
+    }
+    run.picture(
+        "diffs",
+        rows(strips, most_height=1.0),
+        "A picture changes as words change",
+        "At the left a test picture. Its noise is found, and drawn again with its embedding turned more and more "
+        f"towards the difference of two texts (the paper's text diffs). Their captions: {'; '.join(texts)}.",
+    )
 
 
 def other_word(text: str, mixed: dict[str, list[str]]) -> tuple[str, str] | None:

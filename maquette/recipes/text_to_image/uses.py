@@ -196,7 +196,7 @@ def edit(trained: Trained, inputs: Mixed, options: EditOptions) -> Iterator[Pict
     old, new = (painter.said([text]) for text in words)
     some = (inputs.pictures.some(numbers) for numbers in in_batches(range(len(inputs.pictures)), AT_ONCE))
     for number, one in chain.from_iterable(some):  # alone: the noise found for it must not hang on others
-        made = painter.edited(read_unit([one], painter.known), old, new, options.strength, steps=options.steps)
+        (made,) = painter.edited(read_unit([one], painter.known), old, new, [options.strength], options.steps)
         yield Picture(pixels_of(made)[0], name=inputs.pictures.name(number), notes=notes)
 
 
