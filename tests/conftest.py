@@ -62,10 +62,15 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
-    """Stand-ins are made in a folder of the tests' own, not in the user's cache, nor are they the user's data sets."""
+    """Stand-ins are made in a folder of the tests' own, not in the user's cache, nor are they the user's data sets.
+
+    Processes that share the tests out share it as well.
+    """
     os.environ.pop("MAQUETTE_DATA", None)  # tests that need one have looked where it is
     if "MAQUETTE_CACHE" not in os.environ:
-        os.environ["MAQUETTE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        os.environ["MAQUETTE_CACHE"] = str(shared / "cache")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -258,7 +258,7 @@ def test_compare_and_report(trained, tmp_path, capsys, refused):
 
 @pytest.mark.slow
 def test_tour_goes_past_a_recipe_that_fails_and_goes_on_where_it_stopped(tmp_path, capfd, monkeypatch):
-    names = ("line", "tokenizer", "classification")  # test_recipes.py makes all of them
+    names = ("line", "eliza", "classification")  # test_recipes.py makes all of them
     monkeypatch.setattr("maquette.touring.RECIPES", {name: RECIPES[name] for name in names})
     (tmp_path / "classification").mkdir()
     (tmp_path / "classification" / "in_the_way.txt").write_text("")
@@ -267,12 +267,12 @@ def test_tour_goes_past_a_recipe_that_fails_and_goes_on_where_it_stopped(tmp_pat
     said = capfd.readouterr()
     assert "these failed: classification" in said.err and (tmp_path / "index.html").exists()
     assert "not an empty folder" in (tmp_path / "index.html").read_text(encoding="utf-8")
-    finished = (tmp_path / "tokenizer" / "scores.json").stat().st_mtime_ns
+    finished = (tmp_path / "eliza" / "scores.json").stat().st_mtime_ns
     (tmp_path / "classification" / "in_the_way.txt").unlink()
     assert main(flags) == 0
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert all(f"{name}/report.html" in page for name in names)
-    assert (tmp_path / "tokenizer" / "scores.json").stat().st_mtime_ns == finished
+    assert (tmp_path / "eliza" / "scores.json").stat().st_mtime_ns == finished
 
 
 @pytest.mark.slow

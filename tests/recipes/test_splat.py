@@ -342,10 +342,8 @@ def test_a_card_trains_a_scene_as_the_processor_does(clay, tmp_path, monkeypatch
     """The way over the card, from growing to the report, with the plain version in gsplat's place."""
     from kernels.test_cuda import rasterize_plainly
 
-    from maquette.families import flights
     from maquette.kernels import choosing, cuda, training
 
-    monkeypatch.setattr(flights, "FILM_SIDE", 48)  # the plain version takes its time
     monkeypatch.setattr(cuda, "DEVICE", "cpu")
     monkeypatch.setattr(cuda, "rasterize", rasterize_plainly)
     found = {}
