@@ -19,7 +19,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytes
 
 
 # recipes whose small runs are among the quick tests: one of a closed form, of each kind of network, of rules
-FEW = ("line", "classification", "image_classification", "tokenizer", "eliza")
+FEW = ("line", "classification", "image_classification", "eliza")
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no fault of the code
 hypothesis.settings.load_profile("any machine")

@@ -282,6 +282,7 @@ OTHERS = {  # networks that the runs at hand have not: recipe, network, what was
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_networks_answer_the_same_in_onnxruntime(tmp_path, capsys, name):
     recipe, build, known = OTHERS[name]
@@ -296,6 +297,7 @@ def test_other_networks_answer_the_same_in_onnxruntime(tmp_path, capsys, name):
     check_onnx(save_run(tmp_path / "run", recipe, build(), known), recipe, capsys)
 
 
+@pytest.mark.slow
 def test_a_residual_classifier_takes_any_size_and_tells_its_classes(tmp_path, capsys):
     onnxruntime = pytest.importorskip("onnxruntime")
     torch.manual_seed(1)

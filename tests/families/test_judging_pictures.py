@@ -67,6 +67,7 @@ def scores_of(make: Callable[[int, Tensor | None], Tensor], parts: GeneratorPart
     return found
 
 
+@pytest.mark.slow
 def test_an_honest_maker_comes_near_the_floor_and_is_told_nothing(letter_parts, run):
     told(run)
     found = scores_of(honest(letter_parts), letter_parts, run, with_classes=True)
@@ -84,6 +85,7 @@ def test_an_honest_maker_comes_near_the_floor_and_is_told_nothing(letter_parts, 
     }
 
 
+@pytest.mark.slow
 def test_the_same_maker_has_the_same_scores_and_torchs_chance_is_left_alone(letter_parts, run):
     torch.manual_seed(4)
     before = torch.get_rng_state()
@@ -92,6 +94,7 @@ def test_the_same_maker_has_the_same_scores_and_torchs_chance_is_left_alone(lett
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.slow
 def test_a_copier_is_called_so(letter_parts, run):
     told(run)
     found = scores_of(lambda count, classes: letter_parts.train.pictures[:count], letter_parts, run)
@@ -99,6 +102,7 @@ def test_a_copier_is_called_so(letter_parts, run):
     assert any("The model copies" in text for text in told(run))
 
 
+@pytest.mark.slow
 def test_a_maker_that_shows_the_test_pictures_is_found_out(letter_parts, run):
     told(run)
     shown = letter_parts.test.pictures
@@ -107,6 +111,7 @@ def test_a_maker_that_shows_the_test_pictures_is_found_out(letter_parts, run):
     assert any("no honest model's are" in text for text in told(run))
 
 
+@pytest.mark.slow
 def test_lost_classes_are_named(letter_parts, run):
     told(run)
     few = letter_parts.valid.pictures[letter_parts.valid.classes < 4]
@@ -121,6 +126,7 @@ def test_lost_means_hardly_there_where_some_are_expected():
     assert lost(np.array([0.94, 0.06, 0.0]), real, 100) == []
 
 
+@pytest.mark.slow
 def test_without_classes_the_network_is_random_and_still_sees_what_is_spoiled(letter_parts, run):
     bare = without_classes(letter_parts)
     found = scores_of(honest(bare), bare, run)
@@ -146,6 +152,7 @@ def test_large_pictures_are_dealt_to_channels():
     assert torch.equal(given[:, 1], pictures[:, 0, ::2, 1::2] / 255)
 
 
+@pytest.mark.slow
 def test_features_of_known_pictures_have_mean_0_and_spread_1(letter_parts):
     own = OwnFeatures(letter_parts.train, 6, seen=1000, device=torch.device("cpu"))
     found = own(letter_parts.train.pictures[:1000])
@@ -177,6 +184,7 @@ def save_onnx(path: Path, size: int | None) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "channels"), [(None, 1), (20, 3)])
 def test_features_of_a_file_are_those_of_its_network(tmp_path, size, channels):
     pictures = torch.randint(0, 256, (5, channels, 12, 12), dtype=torch.uint8)
@@ -187,6 +195,7 @@ def test_features_of_a_file_are_those_of_its_network(tmp_path, size, channels):
     assert np.allclose(FileFeatures(save_onnx(tmp_path / "a.onnx", size))(pictures), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_fid_is_scored_where_a_file_is_given(letter_parts, run, tmp_path):
     path = save_onnx(tmp_path / "inception.onnx", None)
     found = scores_of(honest(letter_parts), letter_parts, run, features=str(path))

@@ -37,6 +37,7 @@ def test_prompts_that_are_no_scenes_have_no_exact_judge(parts):
     assert prompts.scenes is None and len(prompts) == 3 and not prompts.is_unseen.any()
 
 
+@pytest.mark.slow
 def test_a_judge_ranks_own_captions_first_and_leaves_chance_alone(parts):
     wording, train, test = parts
     torch.manual_seed(5)

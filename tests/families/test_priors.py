@@ -51,6 +51,7 @@ def test_the_loss_of_the_exact_prior_is_the_closed_form_s(sigma):
     assert float(loss) == pytest.approx(least(sigma), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_trained_prior_comes_near_the_closed_form_and_draws_what_the_text_allows():
     torch.manual_seed(0)
     prior = EmbeddingPrior(numbers=4, tokens=3, context=1, width=32, depth=1)

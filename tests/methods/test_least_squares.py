@@ -46,6 +46,7 @@ def test_the_line_is_numpys(table):
     )
 
 
+@pytest.mark.slow
 @given(tables())
 @settings(max_examples=30, deadline=None)
 def test_descent_arrives_at_the_closed_form(table):

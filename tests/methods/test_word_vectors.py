@@ -114,6 +114,7 @@ def test_a_step_is_gensim_s_step(is_cbow, monkeypatch):
     assert model.syn1neg == pytest.approx(outputs, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_cbow", [False, True])
 @pytest.mark.parametrize("negatives", [1, 2, 5])
 @pytest.mark.parametrize("has_pieces", [False, True])

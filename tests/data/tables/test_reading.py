@@ -254,6 +254,7 @@ def test_row_names_without_a_heading_as_r_writes_them(file):
     assert list(table.kinds) == ["column_1", "a b", "c"] and table.frame["c"].tolist() == [2, 4]
 
 
+@pytest.mark.slow
 def test_many_columns(file):
     names = [f"c{i}" for i in range(5000)]
     lines = [",".join(names)] + [",".join(str(i + row) for i in range(5000)) for row in range(20)]
