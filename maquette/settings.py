@@ -37,10 +37,10 @@ class Settings(Options):
     device: Literal["auto", "cpu", "cuda"] = option("auto", "where to compute")
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """`; did you mean X?` for the name that looks most like `name`, or nothing."""
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.5) -> str:
+    """`; did you mean X?` for the name that looks most like `name`, or nothing where none is as like as `cutoff`."""
     lowered = {candidate.lower(): candidate for candidate in names}
-    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=cutoff)
     return f"; did you mean {lowered[close[0]]}?" if close else ""
 
 

@@ -144,7 +144,7 @@ def canvas(page: Figure) -> Axes:
     """
     keep_colours(page)
     width, height = page.get_size_inches()
-    axes = page.add_axes((0, 0, 1, 1), facecolor="none", xlim=(0, width), ylim=(0, height))
+    axes = page.add_axes((0, 0, 1, 1), facecolor="none", xlim=(0, width or 1), ylim=(0, height or 1))
     bare(axes)
     return axes
 

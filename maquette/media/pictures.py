@@ -22,8 +22,9 @@ from maquette.figures.images import grid, rows
 from maquette.files import cannot_write
 from maquette.media import Asked, check_target, is_folder, only_path
 from maquette.progress import Progress
-from maquette.settings import UserError
+from maquette.settings import UserError, nearest
 
+ALMOST = 0.75  # how alike an ending is to one of pictures that is another, mistyped
 COUNTED = ("int8", "int16", "int32", "uint32", "float16", "float32", "float64")  # arrays whose numbers files hold
 
 
@@ -144,6 +145,9 @@ def write(answers: Iterable[Picture], out: Path | None, asked: Asked, say: Calla
         return target
     if target.is_file():
         raise UserError(f"--out {target} is a file; several pictures need a folder.")
+    is_new = not target.exists() and target.suffix.lower() not in WRITTEN
+    if is_new and (meant := nearest(target.suffix, WRITTEN, ALMOST)):
+        raise UserError(f"--out {target}: {target.suffix} is no ending of pictures{meant}")
     if not target.exists() and target.suffix.lower() in WRITTEN and source is not None and is_one(source):
         raise UserError(f"--out {target} names one file, and {source} gives several; name a folder.")
     if not is_beside and target.exists() and any(target.iterdir()):

@@ -214,6 +214,15 @@ def test_pictures_that_answer_no_file_may_go_into_a_grid(tmp_path):
     assert not (tmp_path / "two.png").exists()
 
 
+def test_an_ending_that_is_mistyped_names_no_folder(tmp_path):
+    made = [Picture(np.zeros((3, 4, 1), np.float32))] * 2
+    for ending, meant in ((".jpgg", ".jpg"), (".pngs", ".png"), (".tif_", ".tif")):
+        with pytest.raises(UserError, match=f"{ending} is no ending of pictures; did you mean {meant}?"):
+            pictures.write(iter(made), tmp_path / f"grid{ending}", Asked(tmp_path), quiet)
+    for name in ("samples.v2", "of.2026", "plain"):
+        assert (pictures.write(iter(made), tmp_path / name, Asked(tmp_path), quiet) / "00001.png").exists()
+
+
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.int64, np.uint32, np.float16, np.float32])
 def test_arrays_of_counts_of_any_type_are_scaled_and_give_counts_back(kind, tmp_path):
     array = np.random.default_rng(0).integers(0, 4000, (20, 30)).astype(kind)

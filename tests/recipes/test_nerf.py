@@ -24,6 +24,8 @@ from maquette.graphics.rays import rays_of
 from maquette.kernels.painting import Learner, Numbers
 from maquette.methods.exposure import Exposures
 from maquette.models import HashField
+from maquette.recipes.nerf.recipe import described
+from maquette.recipes.nerf.settings import Settings
 from maquette.settings import UserError
 from maquette.viewing import Live
 
@@ -149,6 +151,21 @@ def test_frequencies_learn_as_well_slowly(clay, tmp_path):
 
 def seen(clay, **changes):
     return replace(prepare(read_scene(clay, longest=32)), **changes)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, (4, 17)),
+        ({"seconds": 60}, (4, 17)),
+        ({"seconds": 300}, (8, 18)),
+        ({"seconds": 300, "levels": 6, "rows": 12}, (6, 12)),
+    ],
+)
+def test_more_time_has_more_levels(clay, chosen, expected):
+    placed = seen(clay)
+    made = described(placed, box_of(placed.train, placed.points), Settings(**chosen))["arguments"]
+    assert (made["levels"], made["rows"]) == expected
 
 
 def test_transparent_pictures_say_where_nothing_is(clay):

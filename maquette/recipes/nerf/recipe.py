@@ -27,10 +27,11 @@ from maquette.steps import Fitted, Framing, Scores
 
 STEP, STEP_WITHOUT_END = 2 * 3**0.5 / 350, 2 * 3**0.5 / 256  # of rays, in half sides of the box; half was worse
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
+LONG = 120.0  # seconds of training from which more levels and rows pay
 MOST_BETWEEN = 250  # steps between two such moments
 FEWER, FEWER_STEPS = (1, 2, 4), 200  # every so many-th view, on which a field is taught anew for so many steps
 ENCODED: dict[str, int | None] = {"places alone": 0, "4 frequencies": 4, "10 frequencies": 10, "hash grid": None}
-ENCODED_STEPS, ENCODED_RATE, ENCODED_VIEWS = 250, 0.008, 5  # of small fields that show what encodings do on the scene
+ENCODED_STEPS, ENCODED_RATE, ENCODED_VIEWS = 160, 0.008, 5  # of small fields that show what encodings do on the scene
 PLACED = ("middle", "reach", "is_endless", "near", "background", "origin", "unit")  # what places a field
 
 SLOW = (
@@ -82,7 +83,13 @@ def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     if settings.encoding == "frequencies":
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
-    chosen = {name: getattr(settings, name) for name in ("levels", "rows", "width", "layers")}
+    is_long = (settings.seconds or 0) >= LONG
+    chosen = {
+        "levels": settings.levels or (8 if is_long else 4),
+        "rows": settings.rows or (18 if is_long else 17),
+        "width": settings.width,
+        "layers": settings.layers,
+    }
     sizes = {
         "finest": finest,
         "coarsest": min(16, finest),
@@ -119,8 +126,7 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     run.fact("Optimizer", "Adam, for the features that samples touch" if isinstance(model, HashField) else "Adam")
     if isinstance(model, FrequencyField) and run.device.type == "cpu":
         run.warn(SLOW)
-    pace: dict[str, Any] = {"samples": settings.samples, "learning_rate": settings.learning_rate}
-    possible, growth = boxed(prepared).possible, Occupancies()
+    possible, growth, pace = boxed(prepared).possible, Occupancies(), pace_of(settings)
     training: HashTraining | PlainTraining
     if isinstance(model, HashField) and is_compiled:
         training = HashTraining(model, possible, pixels, exposures, run, **pace)
@@ -137,6 +143,10 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     training.end()
     found = {} if exposures is None else {"exposures": {"matrices": exposures.matrices, "shadings": exposures.shadings}}
     return Trained(found, judge=judge, samples_per_second=training.samples_per_second, growth=growth)
+
+
+def pace_of(settings: Settings) -> dict[str, Any]:
+    return {"samples": settings.samples, "learning_rate": settings.learning_rate}
 
 
 def learn(training: HashTraining | PlainTraining, steps: int) -> None:
@@ -158,8 +168,7 @@ def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[i
             torch.manual_seed(settings.seed)
             model = field_of(prepared.processing["field"])
         assert isinstance(model, HashField)
-        pace: dict[str, Any] = {"samples": settings.samples, "learning_rate": settings.learning_rate}
-        learn(HashTraining(model, possible, Pixels(train, box), None, run, **pace), steps)
+        learn(HashTraining(model, possible, Pixels(train, box), None, run, **pace_of(settings)), steps)
         found[len(train)] = judge.mean_psnr(field_drawer_within(model))
     return steps, found
 
@@ -170,17 +179,17 @@ def taught_by_encodings(prepared: Prepared, settings: Settings, run: Run) -> tup
     tests = [thinned(view, 2 * EVERY) for view in prepared.test[:ENCODED_VIEWS]]
     judge, known = Judge(prepared.train, tests, prepared.extent), prepared.processing["field"]
     where = {name: known["arguments"][name] for name in PLACED}
-    pixels, possible, samples = Pixels(prepared.train), boxed(prepared).possible, max(1, settings.samples // 2)
+    pixels, possible, pace = Pixels(prepared.train), boxed(prepared).possible, pace_of(settings)
+    pace["samples"] = max(1, settings.samples // 2)
     for name, places in ENCODED.items():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             size = {"width": 64, "depth": 4, "coarse": 16, "fine": 16}
             model = field_of(known) if places is None else FrequencyField(**size, places=places, ways=0, **where)
         if isinstance(model, HashField):
-            rate = settings.learning_rate
-            learn(HashTraining(model, possible, pixels, None, run, samples=samples, learning_rate=rate), steps)
+            learn(HashTraining(model, possible, pixels, None, run, **pace), steps)
         else:
-            learn(PlainTraining(model, possible, pixels, run, samples=samples, learning_rate=ENCODED_RATE), steps)
+            learn(PlainTraining(model, possible, pixels, run, **{**pace, "learning_rate": ENCODED_RATE}), steps)
         found[name] = judge.mean_psnr(field_drawer_within(model))
     return steps, found
 

@@ -19,7 +19,7 @@ from maquette.runs import Run
 FRAMES, SIDE = 32, 192  # of the film, and pixels of its longer side
 RAYS = 3  # whose samples are shown
 SLICE = 160  # points along a side of a slice
-PICTURE, PICTURE_STEPS = 128, 300  # longer side of the picture that encodings are tried on, and steps
+PICTURE, PICTURE_STEPS = 128, 240  # longer side of the picture that encodings are tried on, and steps
 SMALL_PICTURE = 80 * 80  # pixels, up to which a third of the steps are made
 WAYS: dict[str, int | str] = {"places alone": 0, "3 frequencies": 3, "6 frequencies": 6, "hash grid": "hash"}
 

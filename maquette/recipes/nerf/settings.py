@@ -11,10 +11,20 @@ class Settings(SceneSettings):
         "hash",
         "places as features of a hash grid with small networks, or as sines and cosines with the paper's large one",
     )
-    levels: int = option(
-        4, "of the hash grid, an even number; 8 see more than 4 and take twice as long", ge=2, le=16, multiple_of=2
+    levels: int | None = option(
+        None,
+        "of the hash grid, an even number: 8 see more than 4 and take twice as long; 4 if not set, or 8 with two "
+        "minutes or more",
+        ge=2,
+        le=16,
+        multiple_of=2,
     )
-    rows: int = option(17, "of the hash grid's table at each level, as a power of 2", ge=8, le=22)
+    rows: int | None = option(
+        None,
+        "of the hash grid's table at each level, as a power of 2; 17 if not set, or 18 with two minutes or more",
+        ge=8,
+        le=22,
+    )
     finest: int | None = option(
         None, "cells along a side at the finest level; as fine as the photographs' pixels if not set", ge=8, le=8192
     )
