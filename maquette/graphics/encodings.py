@@ -1,6 +1,7 @@
 """Places as many numbers, from which a small network learns fine detail: frequencies, and a hash grid."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -31,29 +32,25 @@ def hash_encode(places: Tensor, table: Tensor, cells: Sequence[int]) -> Tensor:
     in, else at (x y z times large primes, by exclusive or) mod T; Mueller et al. 2022, section 3.
     """
     levels, size, _ = table.shape
-    places, found = places.clamp(0, 1), []
+    dimensions = places.shape[1]
+    places, found = places.clamp(0, 1)[:, None], []
+    ups = torch.cartesian_prod(*[torch.arange(2)] * dimensions).to(places.device)  # of each corner, (2^D, D)
     for level in range(levels):
         scaled = places * cells[level]
         first = scaled.detach().floor().clamp(max=cells[level] - 1)
-        part, first = scaled - first, first.long()
-        total = torch.zeros(len(places), table.shape[2]).to(table)
-        for corner in range(2 ** places.shape[1]):
-            ups = [(corner >> axis) & 1 for axis in range(places.shape[1])]
-            weight = torch.stack([part[:, axis] if up else 1 - part[:, axis] for axis, up in enumerate(ups)]).prod(0)
-            at = torch.stack([first[:, axis] + up for axis, up in enumerate(ups)], 1)
-            total = total + weight[:, None] * table[level, corner_of(at, cells[level], size)]
-        found.append(total)
+        part = scaled - first
+        weights = reduce(torch.mul, (ups * part + (1 - ups) * (1 - part)).unbind(2))
+        corners = table[level, corner_of(first.long() + ups, cells[level], size)]
+        found.append((weights[..., None] * corners).sum(1))
     return torch.cat(found, 1)
 
 
 def corner_of(corners: Tensor, cells: int, size: int) -> Tensor:
-    """Where in a table of so many rows the features of corners (N, D) stand."""
-    dimensions = corners.shape[1]
-    if (cells + 1) ** dimensions <= size:
-        return sum(
-            (corners[:, axis] * (cells + 1) ** axis for axis in range(dimensions)), torch.zeros_like(corners[:, 0])
-        )
-    mixed = torch.zeros_like(corners[:, 0])
-    for axis in range(dimensions):
-        mixed = mixed ^ (corners[:, axis] * PRIMES[axis] % 2**32)
+    """Where in a table of so many rows the features of corners (..., D) stand."""
+    along = corners.unbind(-1)
+    if (cells + 1) ** len(along) <= size:
+        return sum((each * (cells + 1) ** axis for axis, each in enumerate(along)), torch.zeros_like(along[0]))
+    mixed = torch.zeros_like(along[0])
+    for each, prime in zip(along, PRIMES, strict=False):
+        mixed = mixed ^ (each * prime % 2**32)
     return mixed % size
