@@ -226,7 +226,7 @@ def check_onnx(folder, recipe: str, capsys) -> str:
     assert names == list(expected) and [port.name for port in session.get_inputs()] == list(given)
     for name, made in zip(names, session.run(None, given), strict=True):
         largest = max(1.0, float(abs(expected[name]).max()))
-        assert made == pytest.approx(expected[name], abs=1e-5 * largest), name
+        np.testing.assert_allclose(made, expected[name], rtol=1e-6, atol=1e-5 * largest, err_msg=name)
     told = session.get_modelmeta().custom_metadata_map
     assert told["recipe"] == recipe
     for name, port in zip(["inputs", "outputs"], [given, expected], strict=True):
@@ -312,7 +312,7 @@ def test_a_residual_classifier_takes_any_size_and_tells_its_classes(tmp_path, ca
         pictures = torch.rand(shape)
         with torch.no_grad():
             expected = model(pictures).softmax(1).numpy()
-        assert session.run(None, {"picture": pictures.numpy()})[0] == pytest.approx(expected, abs=1e-5)
+        np.testing.assert_allclose(session.run(None, {"picture": pictures.numpy()})[0], expected, rtol=1e-6, atol=1e-5)
 
 
 def test_a_file_that_answers_otherwise_is_not_written(tmp_path, capsys, monkeypatch):

@@ -144,6 +144,12 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("[!.]*") if path.is_file())
 
 
+def same(made: np.ndarray, expected: np.ndarray, difference: float, rel: float = 1e-6) -> None:
+    """As pytest.approx, which takes seconds for a picture."""
+    assert made.shape == expected.shape
+    np.testing.assert_allclose(made, expected, rtol=rel, atol=difference)
+
+
 def check_table(given: Given, answered: Answered, use: Use) -> None:
     """A table keeps its rows and columns, with new ones beside them; pictures have a row each, with their names."""
     expected = answered.one if use.takes in ((), ("text",)) else answered.several
@@ -182,7 +188,7 @@ def check_pictures(given: Given, answered: Answered, use: Use) -> None:
     if not is_new:
         one = answered.one[0] if isinstance(answered.one, list) else answered.one
         assert one.shape == several[0].shape
-        assert one == pytest.approx(several[0], abs=1e-5)
+        same(one, several[0], 1e-5)
     if use.takes == ("pictures",):
         names = [path.relative_to(given.words[0]) for path in sorted(Path(given.words[0]).rglob("*.png"))]
         assert [path.relative_to(answered.made) for path in files_of(answered.made)] == names
@@ -207,7 +213,7 @@ def check_film(given: Given, answered: Answered, use: Use) -> None:
     if frames[0].shape[0] == SMALL["height"]:
         assert [frame.shape for frame in frames] == [(SMALL["height"], SMALL["width"], 3)] * SMALL["frames"]
     for made, expected in zip(frames, answered.one, strict=True):
-        assert made == pytest.approx(np.clip(expected, 0, 1), abs=0.5 / 255 + 1e-6)
+        same(made, np.clip(expected, 0, 1), 0.5 / 255 + 1e-6)
 
 
 def check_mesh(given: Given, answered: Answered, use: Use) -> None:
@@ -216,7 +222,7 @@ def check_mesh(given: Given, answered: Answered, use: Use) -> None:
         header = read_header(answered.made, file)
         places = read_numbers(answered.made, file, header, "vertex", ["x", "y", "z"], "f8")
     assert len(answered.one) == len(places) > 0
-    assert places == pytest.approx(answered.one.vertices, rel=1e-5, abs=1e-5)
+    same(places, answered.one.vertices, 1e-5, rel=1e-5)
     faces = header.elements["face"].count if "face" in header.elements else 0
     assert faces == len(answered.one.triangles)
 
@@ -224,7 +230,7 @@ def check_mesh(given: Given, answered: Answered, use: Use) -> None:
 def check_scene(given: Given, answered: Answered, use: Use) -> None:
     again = read_splats(answered.made)
     assert len(again) == len(answered.one) > 0
-    assert again.positions == pytest.approx(answered.one.positions, abs=1e-6)
+    same(again.positions, answered.one.positions, 1e-6)
 
 
 CHECKS = {

@@ -70,4 +70,4 @@ def test_whole_numbers_are_kept_exactly(dtype):
     numbers = np.arange(np.iinfo(dtype).max + 1, dtype=dtype)
     pixels = numbers.astype(np.float32) / np.float32(np.iinfo(dtype).max)
     assert (packed(pixels, np.dtype(dtype)) == numbers).all()
-    assert unpacked(numbers) == pytest.approx(pixels, abs=1e-7)
+    np.testing.assert_allclose(unpacked(numbers), pixels, atol=1e-7)
