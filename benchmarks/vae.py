@@ -1,7 +1,7 @@
 """How probable MNIST's test digits are to our VAE and to pythae's, trained for the same minutes on the same digits.
 
 MAQUETTE_VAE_SECONDS sets the seconds of each training, 300 if not set; MAQUETTE_VAE_DRAWS the draws, 500 if not set. On
-two cores, 5 minutes of training take some 10 more of drawing.
+two cores, 5 minutes of training take some 20 more of drawing.
 """
 
 import json
@@ -14,7 +14,7 @@ from benchmarks.measure import MAQUETTE, Row, last_json, run_process
 
 PEER = Path(__file__).parent / "peers" / "pythae_vae.py"
 TARGETS = {300.0: 86.0, 600.0: 84.5}  # nats, by the seconds of training
-JUDGED = {"mlp": 10_000, "conv": 1_000}  # test digits, by the peer's network; ours are judged on all
+JUDGED = {"mlp": 10_000, "conv": 200}  # test digits, by the peer's network, of which one takes long; ours: all
 BELOW = 4.0  # nats that ours is to be below the peer's
 
 
