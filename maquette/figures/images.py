@@ -194,7 +194,7 @@ def heading(axes: Axes, box: Box, text: str) -> None:
     write(axes, box.left + box.width / 2, box.bottom + box.height + 4 / 72, text, 40, ha="center")
 
 
-def caption(axes: Axes, box: Box, text: str, length: int = 40) -> None:
-    """A line of small words under a picture of a canvas."""
-    looks: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL - 1}
+def caption(axes: Axes, box: Box, text: str, length: int = 40, **options: Any) -> None:
+    """A line of small words under a picture of a canvas; options go to matplotlib."""
+    looks: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL - 1, **options}
     write(axes, box.left + box.width / 2, box.bottom - 0.03 * box.height, text, length, **looks)

@@ -1,12 +1,11 @@
 """Figures of attacks on classifiers: accuracy over epsilon, and triptychs of picture, perturbation and their sum."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from maquette.figures.images import canvas, draw, fitted, heading
+from maquette.figures.images import canvas, caption, draw, fitted, heading
 from maquette.figures.style import (
     COLOURS,
     GREEN,
@@ -97,8 +96,7 @@ def triptychs(
             if index != 1:
                 text = before[place] if index == 0 else after[place]
                 colour = ORANGE if index == 2 and is_fooled[place] else GREEN
-                looks: dict[str, Any] = {"ha": "center", "va": "top", "color": colour, "fontweight": "bold"}
-                write(axes, x + side / 2, box.bottom - 0.04 * box.height, text, 26, **looks)
+                caption(axes, box, text, 26, color=colour, fontsize=SMALL, fontweight="bold")
             if index < 2:
                 write(axes, x + side + gap / 2, low + tall / 2, "+="[index], ha="center", va="center", fontsize=14)
     return page
