@@ -14,7 +14,7 @@ from maquette.families.captions import Wording, embed_pictures, load_wording
 from maquette.families.diffusing import Condition, Diffuser
 from maquette.families.generating import AT_ONCE, Noise, from_unit, slerp
 from maquette.families.priors import POOLED, Said, drawn_embeddings, even, said_by, unit
-from maquette.methods.diffusion import Stage, heun, karras_levels
+from maquette.methods.diffusion import Solver, Stage, heun, karras_levels
 from maquette.models.clip import CLIP
 from maquette.models.denoising_unet import DenoisingUNet
 from maquette.models.prior import EmbeddingPrior
@@ -121,12 +121,13 @@ class Painter:
         guidance: float | None = None,
         steps: int | None = None,
         against: Condition | None = None,
+        solver: Solver | None = None,
     ) -> Iterator[Stage]:
-        """The way from noise to pictures, by the run's own solver."""
+        """The way from noise to pictures, by the run's own solver if none is named."""
         return self.diffuser.stages(
             noise,
             condition,
-            solver=self.known["solver"],
+            solver=solver or self.known["solver"],
             steps=steps or self.known["steps"],
             guidance=self.known["guidance"] if guidance is None else guidance,
             against=against,
@@ -159,12 +160,15 @@ class Painter:
     def painted_from(
         self, condition: Condition, noise: Tensor, *, guidance: float | None = None, steps: int | None = None
     ) -> Tensor:
-        """Pictures uint8 (N, 3, S, S) that all begin with one noise (1, 3, S, S)."""
+        """Pictures uint8 (N, 3, S, S) that all begin with one noise (1, 3, S, S), and meet no other on their way."""
         made = []
+        usual: Solver = self.known["solver"]
+        solver: Solver = "dpm" if usual == "ancestral" else usual
         for start in range(0, len(rows_of(condition)), AT_ONCE):
             some = part_of(condition, slice(start, start + AT_ONCE))
             same = noise.expand(len(rows_of(some)), -1, -1, -1)
-            for stage in self.stages(some, lambda *shape, same=same: same, guidance=guidance, steps=steps):
+            stages = self.stages(some, lambda *shape, same=same: same, guidance=guidance, steps=steps, solver=solver)
+            for stage in stages:
                 last = stage.noisy
             made.append(from_unit(last).cpu())
         return torch.cat(made)

@@ -4,7 +4,8 @@ A denoiser is any function `denoise(x, sigma)` from noisy pictures x = picture +
 (N,), to the pictures it expects behind them. The chain of Ho et al. 2020 scales x so that its variance stays 1; a step
 of it asks the same denoiser: sqrt(kept) picture + sqrt(1 - kept) noise, over sqrt(kept), is of that kind. So one
 network serves every sampler. Ho et al. 2020 (DDPM); Song et al. 2021 (DDIM); Karras et al. 2022 (Heun's method, levels
-of noise); Lu et al. 2022 (DPM-Solver++); Lugmayr et al. 2022 (RePaint).
+of noise); Lu et al. 2022 (DPM-Solver++); Song et al. 2021, "Score-based generative modeling" (ancestral sampling);
+Lugmayr et al. 2022 (RePaint).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from torch import Tensor
 Denoise = Callable[[Tensor, Tensor], Tensor]  # of noisy pictures (N, C, H, W) and their noise (N,)
 Draw = Callable[[], Tensor]  # standard normal noise of the pictures' shape
 Prediction = Literal["karras", "noise", "picture", "velocity"]
-Solver = Literal["dpm", "heun", "ddim", "ddpm"]
+Solver = Literal["dpm", "heun", "ancestral", "ddim", "ddpm"]
 LOWEST, HIGHEST = 0.002, 80.0  # standard deviations of noise, beside pictures in -1..1; Karras et al. 2022, table 1
 
 
@@ -179,8 +180,8 @@ def sample(
 ) -> Iterator[Stage]:
     """Pictures from standard normal noise (N, C, H, W) in `steps` steps, a stage after each; the last holds them.
 
-    ddpm and ddim follow the chain, or a shorter one; dpm and heun the levels of Karras et al. 2022 between `highest`
-    and `lowest`.
+    ddpm and ddim follow the chain, or a shorter one; dpm, heun and ancestral the levels of Karras et al. 2022 between
+    `highest` and `lowest`.
     """
     if solver == "ddpm":
         return ddpm(denoise, noise, chain.shorter(steps), draw)
@@ -188,6 +189,8 @@ def sample(
         return ddim(denoise, noise, chain.shorter(steps), draw)
     levels = karras_levels(steps, lowest, highest)
     start = noise * levels[0]
+    if solver == "ancestral":
+        return ancestral(denoise, start, levels, draw)
     return heun(denoise, start, levels) if solver == "heun" else dpm(denoise, start, levels)
 
 
@@ -264,6 +267,21 @@ def dpm(denoise: Denoise, x: Tensor, levels: Sequence[float]) -> Iterator[Stage]
             stride = now
         x = after / sigma * x + (1 - after / sigma) * ahead
         last = expected
+        yield Stage(x, expected, after)
+
+
+def ancestral(denoise: Denoise, x: Tensor, levels: Sequence[float], draw: Draw) -> Iterator[Stage]:
+    """As ddpm goes back, from level to level, with new noise at each but the last.
+
+    With s = sigma and t = after: x <- e + (t / s)^2 (x - e) + t sqrt(1 - (t / s)^2) z; appendix F of Song et al. 2021.
+    New noise makes up for what earlier steps have got wrong, where a network has learnt little.
+    """
+    for sigma, after in pairwise(levels):
+        expected = asked(denoise, x, sigma)
+        share = (after / sigma) ** 2
+        x = expected + share * (x - expected)
+        if after > 0:
+            x = x + after * (1 - share) ** 0.5 * draw()
         yield Stage(x, expected, after)
 
 

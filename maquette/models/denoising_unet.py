@@ -23,8 +23,10 @@ class DenoisingUNet(nn.Module):
     (the number `classes` stands for none), a `vector` of so many numbers, of which 0 says nothing. With `tokens`, the
     numbers of a token, the places at the bottom also look at tokens, of which those that are 0 say nothing. With
     `draft` the vector is also drawn out to so many channels over the places at the bottom, as a generator begins: where
-    all is noise, a network of convolutions told the same everywhere hardly knows what belongs where. With `fine` the
-    answer is corrected by so many channels at the full resolution, where the noisy pixels themselves come in again.
+    all is noise, a network of convolutions told the same everywhere hardly knows what belongs where. With `mixed` each
+    channel at the bottom meets all places at once, by way of so many numbers: what may be at the left or at the right
+    is else drawn at both. With `fine` the answer is corrected by so many channels at the full resolution, where the
+    noisy pixels themselves come in again.
     """
 
     waves: Tensor
@@ -41,12 +43,13 @@ class DenoisingUNet(nn.Module):
         vector: int = 0,
         tokens: int = 0,
         draft: int = 0,
+        mixed: int = 0,
         fine: int = 0,
     ):
         super().__init__()
         self.channels, self.size, self.width, self.blocks = channels, size, width, blocks
         self.shuffle, self.classes, self.vector, self.tokens = shuffle, classes, vector, tokens
-        self.draft, self.fine = draft, fine
+        self.draft, self.mixed, self.fine = draft, mixed, fine
         places, widths = size // shuffle, [width]
         while places > SMALLEST and places % 2 == 0:
             places //= 2
@@ -67,6 +70,7 @@ class DenoisingUNet(nn.Module):
         self.downs = nn.ModuleList(Down(wide, narrow) for wide, narrow in pairs)
         self.drafted = Draft(vector, draft, places, widths[-1]) if draft else None
         self.before = stack(widths[-1], blocks)
+        self.mixes = MixesPlaces(widths[-1], places, mixed, told) if mixed else None
         self.attention = Attention(widths[-1], tokens)
         self.after = stack(widths[-1], blocks)
         self.ups = nn.ModuleList(Up(narrow, wide) for wide, narrow in pairs)
@@ -103,6 +107,8 @@ class DenoisingUNet(nn.Module):
         if self.drafted is not None and vector is not None:
             y = y + self.drafted(vector)
         y = self.before(y, told)
+        if self.mixes is not None:
+            y = self.mixes(y, told)
         y = self.attention(y, tokens)
         y = self.after(y, told)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
@@ -157,6 +163,29 @@ class Draft(nn.Module):
     def forward(self, vector: Tensor) -> Tensor:
         drawn = self.second(F.silu(self.first(vector)))
         return self.mix(drawn.reshape(-1, self.channels, self.places, self.places))
+
+
+class MixesPlaces(nn.Module):
+    """x + f(x) + p, with f two layers over the places of each channel, as in Tolstikhin et al. 2021, "MLP-Mixer".
+
+    p tells each place where it is, which attention does not see.
+    """
+
+    def __init__(self, width: int, places: int, hidden: int, told: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(groups_of(width), width)
+        self.tell = nn.Linear(told, 2 * width)
+        self.first = nn.Linear(places**2, hidden)
+        self.second = nn.Linear(hidden, places**2)
+        self.where = nn.Parameter(0.1 * torch.randn(width, places, places))
+        for layer in (self.tell, self.second):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        scale, shift = self.tell(told)[:, :, None].chunk(2, 1)
+        y = self.norm(x).flatten(2) * (1 + scale) + shift
+        return x + self.second(F.silu(self.first(y))).reshape(x.shape) + self.where
 
 
 class Corrects(nn.Module):

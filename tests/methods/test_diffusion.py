@@ -6,6 +6,7 @@ import torch
 
 from maquette.methods.diffusion import (
     Chain,
+    ancestral,
     cosine_betas,
     ddim,
     ddpm,
@@ -157,6 +158,17 @@ def one_step_with(drawn, t):
     return torch.cat([moved, stage.expected.flatten()]).tolist()
 
 
+def test_a_step_of_ancestral_sampling_is_that_of_ddim_with_eta_1():
+    """Appendix F of Song et al. 2021: the same posterior, beside pictures that keep their contrast."""
+    for t in (2, 100, 1000):
+        (scale, _), (scale_to, _) = CHAIN.marginal(t), CHAIN.marginal(t - 1)
+        levels = [float(CHAIN.sigmas[t]), float(CHAIN.sigmas[t - 1])]
+        for drawn in (torch.zeros_like(NOISE), NOISE):
+            expected = one_step_with(drawn, t)[:4]
+            stage = next(ancestral(exact, START / scale, levels, lambda drawn=drawn: drawn))
+            assert (stage.noisy * scale_to).flatten().tolist() == pytest.approx(expected, abs=1e-9)
+
+
 def test_levels_and_dpm_solver_are_those_of_diffusers():
     """EDMDPMSolverMultistepScheduler(sigma_min=0.002, sigma_max=80) of diffusers 0.42.1 with 6 steps, and what it makes
     of 80 START by the denoiser tanh(x / (1 + sigma))."""
@@ -235,7 +247,7 @@ def test_the_way_to_noise_and_back_ends_where_it_began():
     assert torch.allclose(last(heun(exact, noisy, levels)), pictures, atol=1e-3)
 
 
-@pytest.mark.parametrize("solver", ["dpm", "heun", "ddim", "ddpm"])
+@pytest.mark.parametrize("solver", ["dpm", "heun", "ancestral", "ddim", "ddpm"])
 @pytest.mark.parametrize("steps", [1, 2, 18, 1000])
 def test_every_solver_goes_any_number_of_steps(solver, steps):
     noise = torch.zeros(2, 1, 1, 2)

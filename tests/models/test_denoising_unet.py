@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from maquette.models import DenoisingUNet
-from maquette.models.denoising_unet import Attention, shuffle_for
+from maquette.models.denoising_unet import Attention, MixesPlaces, shuffle_for
 
 
 def lively(**arguments):
@@ -54,7 +54,7 @@ def test_what_says_nothing_is_as_if_it_were_not_said():
 
 
 def test_a_vector_is_drawn_out_and_pixels_are_corrected():
-    network = lively(channels=3, size=32, vector=6, draft=4, fine=5)
+    network = lively(channels=3, size=32, vector=6, draft=4, mixed=7, fine=5)
     x, level, vector = torch.randn(2, 3, 32, 32), torch.zeros(2), torch.randn(2, 6)
     given = network(x, level, vector=vector)
     assert given.shape == x.shape and not torch.allclose(network(x, level, vector=-vector), given, atol=1e-3)
@@ -62,6 +62,23 @@ def test_a_vector_is_drawn_out_and_pixels_are_corrected():
     assert drawn.shape == (2, 16, 8, 8) and drawn.std((2, 3)).min() > 1e-3  # other at each place
     given.square().mean().backward()
     assert all(weight.grad is not None and torch.isfinite(weight.grad).all() for weight in network.parameters())
+
+
+def test_places_are_mixed_channel_by_channel():
+    torch.manual_seed(0)
+    mixes = MixesPlaces(6, 2, 5, told=3).double()
+    x, told = torch.randn(2, 6, 2, 2, dtype=torch.float64), torch.randn(2, 3, dtype=torch.float64)
+    assert torch.equal(mixes(x, told), x + mixes.where)  # it begins with nothing but where a place is
+    for weight in mixes.parameters():
+        torch.nn.init.normal_(weight)
+    scale, shift = mixes.tell(told).chunk(2, 1)
+    expected = torch.empty_like(x)
+    for picture in range(2):
+        for channel in range(6):
+            seen = mixes.norm(x)[picture, channel].flatten() * (1 + scale[picture, channel]) + shift[picture, channel]
+            met = mixes.second(torch.nn.functional.silu(mixes.first(seen)))
+            expected[picture, channel] = x[picture, channel] + met.reshape(2, 2) + mixes.where[channel]
+    assert torch.allclose(mixes(x, told), expected)
 
 
 def test_attention_is_the_softmax_of_products():

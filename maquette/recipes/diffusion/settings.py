@@ -5,8 +5,11 @@ from typing import Any, Literal
 from maquette.families.settings import GeneratorSettings, SampleOptions
 from maquette.settings import Options, option
 
-Solver = Literal["dpm", "heun", "ddim", "ddpm"]
-SOLVERS = "dpm and heun: of second order, few steps; ddim, ddpm: along the chain; as the run was made for if not set"
+Solver = Literal["dpm", "heun", "ancestral", "ddim", "ddpm"]
+SOLVERS = (
+    "dpm, heun: of second order, few steps; ancestral: with new noise at each; ddim, ddpm: along the chain; as the run "
+    "was made for if not set"
+)
 STEPS = "steps of the way back; as the run was made for if not set"
 GUIDANCE = "above 1: more like its class, and less varied"
 

@@ -41,6 +41,7 @@ GROWN, MOMENTS = 16, 12  # samples of the film of training, and how often they a
 GROWN_STEPS = 12
 EXAMPLES = 8  # captions of the test part that the saved run draws in the end
 DRAFT = 24  # channels of the draft that the decoder makes of what it is told
+MIXED = 128  # numbers by way of which its places at the bottom meet
 FINE = 12  # channels of the decoder at the full resolution
 SAMPLED = 400  # captions that the run keeps, which show how words are put together
 PRIOR_RATE = 0.002
@@ -144,7 +145,7 @@ def process(data: Collected, settings: Settings, run: Run) -> Prepared:
         "prediction": settings.prediction,
         "schedule": "cosine" if settings.levels == "cosine" else "linear",
         "spread": round(float(to_unit(parts.train.pictures[:5000]).std()), 4),
-        "solver": "ddim" if follows_chain else "dpm",
+        "solver": "ddim" if follows_chain else "ancestral",
         "steps": 50 if follows_chain else FEW_STEPS if settings.judged < report.BRIEF else STEPS,
         "guidance": GUIDANCE,
         "is_moved": part_moved(len(parts.train), settings) > 0,
@@ -169,6 +170,7 @@ def build(prepared: Prepared, settings: Settings) -> Networks:
         vector=moves + clip.numbers + POOLED * clip.text_width,
         tokens=clip.text_width,
         draft=DRAFT,
+        mixed=MIXED,
         fine=FINE,
     )
     if settings.prior == "none":

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
     optimizer: Literal["muon", "adamw"] = option("muon", "orthogonal momentum, or AdamW, for the decoder")
     epochs: int | None = option(None, "times the training pictures are seen; by their number if not set", ge=1)
-    batch_size: int = option(64, "pictures a step", "pictures", ge=1)
+    batch_size: int = option(32, "pictures a step", "pictures", ge=1)
     learning_rate: float | None = option(None, "size of the decoder's steps; as suits the optimizer if not set", gt=0)
     moved: float | None = option(
         None, "part that is mirrored, shifted, turned, and told so; by their number if not set", ge=0, lt=1
