@@ -7,22 +7,32 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+ABSENT = -1e4  # in place of the logit of a wrong text where there is none
 
-def contrastive_loss(pictures: Tensor, texts: Tensor, scale: Tensor, groups: Tensor | None = None) -> Tensor:
+
+def contrastive_loss(
+    pictures: Tensor, texts: Tensor, scale: Tensor, groups: Tensor | None = None, wrong: Tensor | None = None
+) -> Tensor:
     """The cross entropy of a batch of pairs, the mean of both ways: which text is whose, and which picture is whose.
 
     logits = scale pictures texts';  loss = (H(target, softmax over texts) + H(target', softmax over pictures)) / 2.
     pictures, texts (B, D) of length 1, those of a row a pair. Without `groups` the target is the diagonal. With it,
     (B,), rows of one number have equal texts: each of them is as right as the others (Khosla et al. 2020, equation 2,
-    with the mean inside of the logarithm's sum as a uniform target).
+    with the mean inside of the logarithm's sum as a uniform target). wrong (B, D): one more text for each picture, to
+    be told from its own; 0 where there is none.
     """
     logits = scale * pictures @ texts.T
+    of_pictures = logits
+    if wrong is not None:
+        more = (scale * (pictures * wrong).sum(1)).masked_fill(~wrong.any(1), ABSENT)
+        of_pictures = torch.cat([logits, more[:, None]], 1)
     if groups is None:
         diagonal = torch.arange(len(logits), device=logits.device)
-        return (functional.cross_entropy(logits, diagonal) + functional.cross_entropy(logits.T, diagonal)) / 2
+        return (functional.cross_entropy(of_pictures, diagonal) + functional.cross_entropy(logits.T, diagonal)) / 2
     same = (groups[:, None] == groups[None]).to(logits.dtype)
     target = same / same.sum(1, keepdim=True)  # the same by rows as by columns: `same` is symmetric
-    return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+    padded = functional.pad(target, (0, of_pictures.shape[1] - len(logits)))
+    return (functional.cross_entropy(of_pictures, padded) + functional.cross_entropy(logits.T, target)) / 2
 
 
 def gathered(mine: Tensor, rows: int, rank: int, processes: int) -> Tensor:

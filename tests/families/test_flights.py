@@ -36,6 +36,8 @@ from maquette.recipes import RECIPES
 from maquette.recipes.splat.uses import film
 from maquette.trained import Trained
 
+pytestmark = pytest.mark.slow  # what draws compiles for a minute and more
+
 UP = np.array([0.0, 0, 1])  # of the run's world; that of foreign files is -y
 
 
@@ -80,7 +82,6 @@ def pictures_of_folder(folder):
 # -- from the command line ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_film_is_what_the_cameras_of_the_path_see(run, tmp_path, capsys):
     assert filmed(run, "--path", "orbit", "--frames", 5, "--out", tmp_path / "film") == 0
     assert f"Made {tmp_path / 'film'} with {run}." in capsys.readouterr().out

@@ -17,6 +17,8 @@ from maquette.methods.densification import rows_of_points
 from maquette.methods.exposure import Exposures
 from maquette.models import Gaussians
 
+pytestmark = pytest.mark.slow  # what draws compiles for a minute and more
+
 
 def view(name, angle, truth=None, mask=None):
     """A view of 12 x 8 pixels from a circle of radius 3 around the origin."""
@@ -80,7 +82,6 @@ def worst(everything, exposures, model, left_out):
     return max(abs(picture / truth - 1).max() for truth, picture in pairs)
 
 
-@pytest.mark.slow
 def test_a_view_is_exposed_like_its_neighbours(model):
     everything, exposures, gains = exposed_by_angle(model, lambda angle, mean: 1 + 0.3 * np.sin(angle))
     assert np.ptp(gains) > 0.5

@@ -17,6 +17,8 @@ from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import Learner, Numbers, draw
 from maquette.models import HashField
 
+pytestmark = pytest.mark.slow  # these compile for the better part of a minute
+
 CAMERA = camera_at(
     np.array([0.3, -2.4, 0.8]), np.array([0.0, 0.1, 0.0]), np.array([0.0, 0, 1]), width=12, height=9, focal=11.0
 )

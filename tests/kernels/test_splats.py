@@ -18,6 +18,8 @@ from maquette.kernels.similarity import Room, loss_and_slopes, opacity_loss, smo
 from maquette.kernels.splats import draw, draw_backward
 from maquette.measures.pictures import psnr
 
+pytestmark = pytest.mark.slow  # these compile for a minute and more
+
 WIDTH, HEIGHT = 53, 38
 BACKGROUND = np.array([0.2, 0.6, 0.9], np.float32)
 
@@ -204,7 +206,6 @@ def test_depths_are_sorted_and_stable(seed, count):
     np.testing.assert_array_equal(order, expected[np.isfinite(depths[expected])])
 
 
-@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_threads():
     code = """
 import hashlib, sys

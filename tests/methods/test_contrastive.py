@@ -54,11 +54,31 @@ def test_equal_captions_share_the_target():
     assert float(contrastive_loss(a, b, scale, alone)) == pytest.approx(float(contrastive_loss(a, b, scale)))
 
 
+@pytest.mark.parametrize("groups", [None, torch.tensor([0, 1, 1, 2, 3])], ids=["own", "equal"])
+def test_a_wrong_text_is_one_more_to_tell_a_picture_s_own_from(groups):
+    a, b = embeddings(5)
+    wrong, scale = embeddings(5, seed=1)[0].clone(), torch.tensor(6.0, dtype=torch.float64)
+    wrong[2:4] = 0  # those have none
+    plain = float(contrastive_loss(a, b, scale, groups))
+    assert float(contrastive_loss(a, b, scale, groups, torch.zeros_like(wrong))) == pytest.approx(plain)
+    more = 0.0  # only the logarithms of the sums over texts grow
+    for row in (0, 1, 4):
+        known = (6.0 * a[row] @ b.T).exp().sum()
+        more += float((1 + (6.0 * a[row] @ wrong[row]).exp() / known).log()) / 10
+    assert float(contrastive_loss(a, b, scale, groups, wrong)) == pytest.approx(plain + more)
+
+
+@pytest.mark.parametrize("has_wrong", [False, True])
 @pytest.mark.parametrize("groups", [None, torch.tensor([0, 1, 1, 2, 3, 3])], ids=["own", "equal"])
-def test_its_gradient_is_that_of_finite_differences(groups):
+def test_its_gradient_is_that_of_finite_differences(groups, has_wrong):
     a, b = (each.clone().requires_grad_() for each in embeddings(6, 4))
     scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda *given: contrastive_loss(*given, groups), (a, b, scale))
+    wrong = [embeddings(6, 4, seed=1)[0].clone().requires_grad_()] if has_wrong else []
+
+    def loss(a, b, scale, *wrong):
+        return contrastive_loss(a, b, scale, groups, *wrong)
+
+    assert torch.autograd.gradcheck(loss, (a, b, scale, *wrong))
 
 
 class Others:

@@ -9,6 +9,7 @@ from maquette.methods.inversion import descend, differences, truncated
 from maquette.models import Generator
 
 
+@pytest.mark.slow
 def test_what_a_generator_made_is_found_again():
     torch.manual_seed(0)
     generator = Generator(size=8, widths=[8], latents=6).requires_grad_(False)

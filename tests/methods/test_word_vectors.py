@@ -188,6 +188,7 @@ def test_rare_rows_take_the_sum_and_common_ones_the_mean():
     assert parts[2] == pytest.approx((1 - np.exp(-4)) / (4 * (1 - np.exp(-1))))
 
 
+@pytest.mark.slow
 def test_shards_of_two_processes_add_up_to_those_of_one():
     one = trainer(1)
     one.round(stretches(0), 0.05)

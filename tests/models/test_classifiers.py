@@ -25,6 +25,7 @@ def test_numbers_of_weights_by_hand():
     assert weights_of(ResNet()) == stages + blocks + 2 * 64 + 650
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_logits_have_their_shape_and_can_be_learnt(name):
     torch.manual_seed(0)

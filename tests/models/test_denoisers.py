@@ -75,6 +75,7 @@ def test_residual_blocks_by_the_formula_and_by_differences(norm, outputs, stride
     assert torch.autograd.gradcheck(block, x, eps=1e-6, atol=1e-5, nondet_tol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_unet_can_learn_eight_pictures_by_heart():
     torch.manual_seed(0)
     model = UNet(widths=(16, 32), blocks=(1, 1), ups=(1,))

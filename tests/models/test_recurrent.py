@@ -51,6 +51,7 @@ def test_slopes_are_those_of_finite_differences(cell):
     assert torch.autograd.gradcheck(lambda x, *state: model.run_body(x, state)[0], (x, *start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("layers", [1, 3])
 def test_the_compiled_token_is_the_plain_one(cell, layers):

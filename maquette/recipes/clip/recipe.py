@@ -16,6 +16,7 @@ from maquette.data.pictures.captions import Captioned
 from maquette.families import captions as family
 from maquette.families.captions import CaptionPart, CaptionParts, Moved, embed_pictures, embed_texts, floats
 from maquette.families.classifiers import Chance
+from maquette.families.exchanging import exchanged
 from maquette.families.pairing import optimizers_for
 from maquette.figures.training import losses
 from maquette.measures.retrieval import chance_scores, retrieval_scores
@@ -111,6 +112,10 @@ def train(model: CLIP, prepared: CaptionParts, settings: Settings, run: Run) -> 
     ):
         run.fact(name, value, unit)
     pictures, tokens, groups = (each.to(run.device) for each in (part.pictures, part.tokens, part.groups))
+    wrong = None
+    if settings.exchanged:
+        wrong = exchanged(part, family.load_wording(prepared.processing), settings.seed).to(run.device)
+        run.fact("Captions told from one with two words exchanged", f"{float(wrong.any(1).float().mean()):.0%}")
     optimizer = optimizers_for(model, settings.optimizer, settings.learning_rate)
     batches = Batches(len(part), batch_size, settings.seed, rank=run.rank, processes=run.processes)
     moves, chance = Moved(settings.shift, settings.seed, run), Chance(settings.seed + 1, run)
@@ -125,7 +130,9 @@ def train(model: CLIP, prepared: CaptionParts, settings: Settings, run: Run) -> 
         seen, meant = model(moves(floats(pictures[rows]), batches.size), tokens[said])
         seen, meant = (gathered(each, batches.size, run.rank, run.processes) for each in (seen, meant))
         equal = groups_of(groups[said], batches.size, run) if settings.equal else None
-        loss = contrastive_loss(seen, meant, shared_scale(model.scale, run.processes), equal)
+        scale = shared_scale(model.scale, run.processes)
+        amiss = None if wrong is None else gathered(meant_by(model, wrong[said]), batches.size, run.rank, run.processes)
+        loss = contrastive_loss(seen, meant, scale, equal, amiss)
         update(optimizer, loss * run.processes, CLIPPED)  # each process has its own rows' part of the gradient
         model.clamp()
         total.add(loss, batches.size)
@@ -135,6 +142,13 @@ def train(model: CLIP, prepared: CaptionParts, settings: Settings, run: Run) -> 
             run.log(step, loss=total.mean(), **values, temperature=1 / model.scale)
     best.restore()
     return Learnt(before=before)
+
+
+def meant_by(model: CLIP, tokens: Tensor) -> Tensor:
+    """Embeddings (B, D) of tokens (B, T), 0 where a text has no token."""
+    has = tokens.any(1)
+    made = torch.zeros(len(tokens), model.numbers, device=tokens.device)
+    return made.index_copy(0, has.nonzero()[:, 0], model.encode_texts(tokens[has])) if has.any() else made
 
 
 def groups_of(mine: Tensor, rows: int, run: Run) -> Tensor:

@@ -19,6 +19,7 @@ from maquette.measures.rouge import in_lines, words_of
 from maquette.methods.guiding import Guided
 from maquette.methods.spans import corrupted
 from maquette.models.encoder_decoder import Seq2Seq
+from maquette.recipes.summarise.settings import NO_REPEAT
 from maquette.runs import Run
 from maquette.settings import UserError
 from maquette.training import Batches
@@ -176,7 +177,13 @@ def pair_batches(sources: list[np.ndarray], targets: list[np.ndarray], ends: End
 
 
 def summaries(
-    model: Seq2Seq, frame: Frame, texts: Sequence[str], *, beams: int, no_repeat: int = 3, length_penalty: float = 1.0
+    model: Seq2Seq,
+    frame: Frame,
+    texts: Sequence[str],
+    *,
+    beams: int,
+    no_repeat: int = NO_REPEAT,
+    length_penalty: float = 1.0,
 ) -> list[str]:
     """What the model writes for each text."""
     found = written(

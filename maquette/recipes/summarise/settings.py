@@ -5,6 +5,8 @@ from typing import Any
 from maquette.settings import Options, option
 from maquette.settings import Settings as BaseSettings
 
+NO_REPEAT = 5  # tokens: of 3, no summary could name #Person1# twice, which is four
+
 
 class Settings(BaseSettings):
     input: str | None = option(None, "the field or column that holds the texts; found if not set")
@@ -50,7 +52,9 @@ class SummariseOptions(Options):
 
     beams: int = option(4, "summaries that beam search follows; 1 takes the likeliest token each time", ge=1, le=256)
     length_penalty: float = option(1.0, "above 0 beam search likes longer summaries", ge=-10, le=10)
-    no_repeat: int = option(3, "no run of so many tokens is written twice; 0 allows any", "tokens", ge=0, le=100)
+    no_repeat: int = option(
+        NO_REPEAT, "no run of so many tokens is written twice; 0 allows any", "tokens", ge=0, le=100
+    )
     tokens: int | None = option(None, "most tokens of a summary; as in training if not set", "tokens", ge=2, le=4096)
 
 

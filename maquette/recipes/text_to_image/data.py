@@ -7,13 +7,14 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 import numpy as np
 
 from maquette.families.captions import words_of
+from maquette.families.exchanging import neighbours
 from maquette.settings import UserError
 
 COMMON = 60  # words that are looked at
 LOOKED = 6000  # captions that are
 LEAST, MOST = 0.01, 0.6  # parts of the captions that a word stands in
-TOGETHER = 0.6  # of what chance would give: words that stand together more rarely exclude each other
 ALIKE = 0.3  # cosine of the counts of their neighbours, from which words fill the same place
+TOGETHER = 0.6  # of what chance would give: words that stand together more rarely exclude each other
 GROUP, GROUPS = 6, 8  # words of a list, and lists that are looked at, at most
 # words that join others, and are no answer to what is to be drawn
 SMALL = frozenset((
@@ -81,22 +82,6 @@ def pattern_of(texts: Iterable[str], mixed: Mapping[str, Sequence[str]]) -> str:
 def single_of(word: str, known: Container[str]) -> str:
     """The word without the ending of a plural, if that is a word as well."""
     return next((each for each in (word[:-1], word[:-2]) if word.endswith("s") and each in known), word)
-
-
-def neighbours(bags: Sequence[Sequence[str]], places: dict[str, int]) -> np.ndarray:
-    """Cosines (W, W) of how often words have which word before and behind them."""
-    columns: dict[tuple[int, str], int] = {}
-    counts: Counter[tuple[int, int]] = Counter()
-    for bag in bags:
-        for before, word, behind in zip(["", *bag], bag, [*bag[1:], ""], strict=False):
-            if word in places:
-                for side, other in enumerate((before, behind)):
-                    counts[places[word], columns.setdefault((side, other), len(columns))] += 1
-    rows = np.zeros((len(places), max(len(columns), 1)), np.float32)
-    for (row, column), count in counts.items():
-        rows[row, column] = count
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    return rows @ rows.T
 
 
 def as_kinds(groups: list[list[str]], bags: Sequence[Sequence[str]]) -> list[list[str]]:

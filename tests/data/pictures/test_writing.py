@@ -65,6 +65,7 @@ def test_written_and_read_again_is_the_same(tmp_path, data):
     np.testing.assert_array_equal(read_picture(tmp_path / f"y{suffix}").pixels, again.pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", sorted(WRITTEN))
 def test_every_ending_takes_every_picture(suffix, tmp_path):
     path = tmp_path / f"a b{suffix}"

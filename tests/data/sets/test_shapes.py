@@ -25,6 +25,7 @@ def test_words_say_the_scene_whichever_way_it_is_put():
     assert scene_of("a dog") is None and scene_of("") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [32, 64])
 def test_the_checker_is_right_on_what_was_drawn_and_not_on_other_words(size):
     """99 % is promised; 600 renders of a seed that no template has."""

@@ -31,6 +31,7 @@ def typed(rows):
     return frame.astype({"x": float, "flag": float, "word": "str", "day": "datetime64[us]", "note": "str"})
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(rows_of_a_table, rows_of_a_table, st.sampled_from(SCALINGS), st.booleans())
 def test_any_table_encodes_finitely_and_row_by_row(train, test, scaling, ordinal):
