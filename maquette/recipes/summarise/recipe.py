@@ -56,6 +56,7 @@ MOMENTS, TRIALS = 12, 4  # times that losses are logged, and that something is s
 WATCHED, TRIED = 100, 24  # pairs of the curve of the loss, and of that of ROUGE
 WARM = 0.02  # part of training in which the steps grow, of a network that begins at random
 RATE, DECAY, OWN_RATE = 2e-5, 0.01, 0.02  # of AdamW where a network is given, as the course has it; of Muon else
+OF_FEW, OF_MANY, MANY = 8, 32, 5000  # pairs a step, and training pairs from which they are many
 WIDTH_A_LAYER = 64  # numbers a token that each layer of `depth` stands for
 BEAMS = 4
 
@@ -217,15 +218,18 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
         learning = add_lora(model, settings.lora, 2.0 * settings.lora)
         run.fact("LoRA", f"rank {settings.lora}, {learning:,} weights learn")
     model.to(run.device)
-    batches = pair_batches(prepared.sources, prepared.targets, frame.ends, settings.batch_size, run)
+    has_many = not is_given and len(prepared.sources) >= MANY
+    batch_size = settings.batch_size or (OF_MANY if has_many else OF_FEW)
+    batches = pair_batches(prepared.sources, prepared.targets, frame.ends, batch_size, run)
     share = settings.pretraining if len(prepared.text) else 0.0
-    gaps = gaps_for(prepared, batches.lengths, settings.batch_size, model.vocabulary - 1, run) if share else None
-    choose_threads(model, int(batches.lengths.sum(1).mean() * settings.batch_size))
+    gaps = gaps_for(prepared, batches.lengths, batch_size, model.vocabulary - 1, run) if share else None
+    choose_threads(model, int(batches.lengths.sum(1).mean() * batch_size))
     steps = round((settings.steps or settings.epochs * len(batches)) / (1 - share))
     rate = settings.learning_rate or (RATE if is_given else OWN_RATE)
     run.fact("Steps", "by time" if settings.seconds else steps)
     if share:
         run.fact("Of these in pretraining", f"{share:.0%}")
+    run.fact("Batch size", batch_size, "pairs")
     run.fact("Learning rate", rate)
     run.fact("Optimizer", f"AdamW, weight decay {DECAY}" if is_given else "Muon for matrices, AdamW for the rest")
     optimizer = optimizer_for(model, is_given, rate)

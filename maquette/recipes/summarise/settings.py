@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     lora: int = option(0, "rank of low-rank changes that learn in place of the weights; 0: all weights learn", ge=0)
     epochs: int = option(3, "times that the pairs are seen", ge=1)
     steps: int | None = option(None, "steps of fine-tuning, instead of epochs", ge=1)
-    batch_size: int = option(8, "pairs a step", "pairs", ge=1)
+    batch_size: int | None = option(None, "pairs a step; 8, or 32 of many without --init, if not set", "pairs", ge=1)
     learning_rate: float | None = option(None, "size of the steps; 0.00002 with --init, 0.02 without", gt=0)
     judged: int = option(500, "test pairs that the scores are made of", "pairs", ge=2)
     test_share: float = option(0.1, "part of the pairs kept for the scores, where the files do not say", gt=0, lt=0.9)
@@ -41,7 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 8,
         "judged": 20,
     },
-    "brief": {"vocabulary": 1000, "depth": 1, "judged": 40},
+    "brief": {"vocabulary": 1000, "depth": 1, "judged": 40, "batch_size": 8},
     "course": {"batch_size": 16, "epochs": 1, "context": 1024, "longest": 128},
     "full": {"vocabulary": 16000, "depth": 8, "context": 1024, "longest": 128, "epochs": 30, "batch_size": 64},
 }
