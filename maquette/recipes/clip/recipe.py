@@ -113,7 +113,7 @@ def train(model: CLIP, prepared: CaptionParts, settings: Settings, run: Run) -> 
         run.fact(name, value, unit)
     pictures, tokens, groups = (each.to(run.device) for each in (part.pictures, part.tokens, part.groups))
     wrong = None
-    if settings.exchanged:
+    if settings.equal:
         wrong = exchanged(part, family.load_wording(prepared.processing), settings.seed).to(run.device)
         run.fact("Captions told from one with two words exchanged", f"{float(wrong.any(1).float().mean()):.0%}")
     optimizer = optimizers_for(model, settings.optimizer, settings.learning_rate)

@@ -72,7 +72,12 @@ def show_idea(batch_size: int, equal: bool, run: Run) -> None:
         "numbers. The softmax of a row says which caption is the picture's, that of a column which picture is the "
         "caption's; both are to be right."
     )
-    run.say(text + (" Where two captions of a batch are equal, both are right." if equal else ""))
+    if equal:
+        text += (
+            " Where two captions of a batch are equal, both are right. Each picture is also told from its caption with "
+            "two words of a kind exchanged, so that it matters what is said of what."
+        )
+    run.say(text)
 
 
 # -- finding -----------------------------------------------------------------------------------------------------------

@@ -19,8 +19,10 @@ class Settings(BaseSettings):
     batch_size: int = option(256, "pairs a batch: each picture is told from so many captions", "pairs", ge=2)
     optimizer: Literal["muon", "adamw"] = option("muon", "Muon for matrices and AdamW for the rest, or AdamW for all")
     learning_rate: float = option(0.04, "size of the steps; 0.001 suits adamw", gt=0)
-    equal: bool = option(True, "equal captions of a batch are as right as each other, not only the picture's own")
-    exchanged: bool = option(True, "each caption is also told from one in which two of its words have changed places")
+    equal: bool = option(
+        True,
+        "equal captions of a batch are equally right, and ones with two words exchanged are wrong; else as published",
+    )
     shift: int = option(1, "training pictures are moved by up to so much each way", "px", ge=0, le=64)
     valid_share: float = option(0.05, "part of the pictures for validation", gt=0, lt=0.5)
     test_share: float = option(0.1, "part kept for the scores, where the publisher keeps none", gt=0, lt=0.5)
@@ -40,7 +42,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {"most_pictures": 1500, "steps": 120, "batch_size": 64, "width": 16, "text_width": 32, "vocabulary": 400},
     "course": {
         "equal": False,
-        "exchanged": False,
         "optimizer": "adamw",
         "learning_rate": 0.0005,
         "width": 32,
