@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from maquette.data.text.tokenizers import WORDS
@@ -62,8 +61,10 @@ class Exchange:
 
 def exchanged(part: CaptionPart, wording: Wording, seed: int) -> Tensor:
     """Tokens (M, T) of a part's captions with two words exchanged; 0 where that says nothing else, or cannot be."""
-    exchange, g = Exchange(part.captions), np.random.default_rng([seed, 43])
-    made = [(exchange(text, g), {plain(own) for own in texts}) for texts in part.texts for text in texts]
-    kept = torch.tensor([text is not None and plain(text) not in own for text, own in made], dtype=torch.bool)
-    tokens = wording.encode([text or "" for text, _ in made])
-    return tokens * (kept & (tokens != part.tokens).any(1))[:, None]
+    exchange, g, made = Exchange(part.captions), np.random.default_rng([seed, 43]), []
+    for texts in part.texts:
+        own = {plain(text) for text in texts}
+        changed = (exchange(text, g) or "" for text in texts)
+        made += ["" if plain(text) in own else text for text in changed]
+    tokens = wording.encode(made)
+    return tokens * (tokens != part.tokens).any(1)[:, None]  # what is cut at the end may have been all that changed

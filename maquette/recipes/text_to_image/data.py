@@ -13,8 +13,8 @@ from maquette.settings import UserError
 COMMON = 60  # words that are looked at
 LOOKED = 6000  # captions that are
 LEAST, MOST = 0.01, 0.6  # parts of the captions that a word stands in
-ALIKE = 0.3  # cosine of the counts of their neighbours, from which words fill the same place
 TOGETHER = 0.6  # of what chance would give: words that stand together more rarely exclude each other
+ALIKE = 0.3  # cosine of the counts of their neighbours, from which words fill the same place
 GROUP, GROUPS = 6, 8  # words of a list, and lists that are looked at, at most
 # words that join others, and are no answer to what is to be drawn
 SMALL = frozenset((
