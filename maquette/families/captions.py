@@ -294,7 +294,7 @@ def embed_texts(model: CLIP, tokens: Tensor) -> Tensor:
 
 
 def scenes_in(part: CaptionPart) -> np.ndarray | None:
-    """The scenes (N, 7) of captioned shapes, by each picture's first caption; None where one says something else."""
+    """The scenes (N, 8) of captioned shapes, by each picture's first caption; None where one says something else."""
     found = [scene_of(texts[0]) for texts in part.texts]
     return np.stack([each for each in found if each is not None]) if all(each is not None for each in found) else None
 

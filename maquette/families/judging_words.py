@@ -18,7 +18,7 @@ SEEN, UNSEEN = "seen", "unseen"
 
 @dataclass(frozen=True)
 class Prompts:
-    """Held-out captions, with real pictures of each; scenes (N, 7) where they are exact, and whether training has seen
+    """Held-out captions, with real pictures of each; scenes (N, 8) where they are exact, and whether training has seen
     their combinations."""
 
     texts: list[str]

@@ -2,7 +2,7 @@
 
 Every pixel is mixed from white and the colour of the palette that explains it best. What one colour covers is cut out,
 brought to one size and laid over cut-outs of some thousand rendered scenes; the nearest tells shape, style and number.
-Where the grey line lies tells the action, where two colours lie to each other, what stands beside or on what.
+Where the grey line lies tells the action and its side, where two colours lie, what is beside or on what.
 """
 
 from functools import cache
@@ -18,6 +18,7 @@ from maquette.data.sets.shape_words import (
     LEANING,
     NUMBER,
     ON,
+    PLACE,
     ROLLING,
     SECOND_COLOUR,
     SECOND_SHAPE,
@@ -35,6 +36,7 @@ ATTRIBUTES = {
     "number": (NUMBER,),
     "action": (ACTION,),
     "second": (SECOND_SHAPE, SECOND_COLOUR),
+    "place": (PLACE,),
 }
 CUT = 20  # side of a cut-out
 LEAST = 0.012  # of the picture's area that a colour covers to count
@@ -143,8 +145,11 @@ def told(cuts: np.ndarray, size: int) -> np.ndarray:
     return np.where(second_and_third_agree, votes[:, 1], votes[:, 0])
 
 
-def line_action(grey: np.ndarray) -> np.ndarray:
-    """The action that the line (N, S, S) speaks of: ground, wall, short line or slope; -2 where there is none."""
+def line_action(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The action that the line (N, S, S) speaks of, ground, wall, short line or slope, -2 where there is none; and the
+
+    side: of the wall, or to which the slope goes down.
+    """
     size = grey.shape[1]
     middles = (np.arange(size) + 0.5) / size
     mass = grey.sum((1, 2))
@@ -162,11 +167,12 @@ def line_action(grey: np.ndarray) -> np.ndarray:
         [LEANING, STANDING, JUMPING, ROLLING],
         -2,
     )
-    return np.where(mass > 0.006 * size * size, action, -2)
+    is_right = np.where(action == LEANING, x > 0.5, angle > 0)
+    return np.where(mass > 0.006 * size * size, action, -2), is_right.astype(int)
 
 
 def check(pictures: np.ndarray, scenes: np.ndarray) -> dict[str, np.ndarray]:
-    """Which attributes of scenes (N, 7) pictures (N, S, S, 3) show, uint8 or 0..1: (N,) bool each, and `all`.
+    """Which attributes of scenes (N, 8) pictures (N, S, S, 3) show, uint8 or 0..1: (N,) bool each, and `all`.
 
     What a scene leaves open (-1) is right; a second thing that none was asked for is wrong.
     """
@@ -175,7 +181,7 @@ def check(pictures: np.ndarray, scenes: np.ndarray) -> dict[str, np.ndarray]:
         for start in range(0, len(pictures), AT_ONCE)
     ]
     right = {}
-    seen = np.concatenate(pieces) if pieces else np.zeros((0, 7), int)
+    seen = np.concatenate(pieces) if pieces else np.zeros((0, 8), int)
     for name, places in ATTRIBUTES.items():
         right[name] = np.all([(seen[:, at] == scenes[:, at]) | (scenes[:, at] == -1) for at in places], axis=0)
     asked = scenes[:, ACTION]
@@ -192,7 +198,7 @@ def is_thing(parts: np.ndarray) -> np.ndarray:
 
 
 def shown(pictures: np.ndarray, scenes: np.ndarray) -> np.ndarray:
-    """The scenes (N, 7) that pictures show, -2 for what they do not; of two things beside each other the subject is
+    """The scenes (N, 8) that pictures show, -2 for what they do not; of two things beside each other the subject is
 
     the one that is more like what was asked.
     """
@@ -213,13 +219,16 @@ def shown(pictures: np.ndarray, scenes: np.ndarray) -> np.ndarray:
     apart = centres[0] - centres[1]
     is_on = np.abs(apart[:, 1]) > np.abs(apart[:, 0])
     both = has.all(1)
+    alone, side = line_action(cover[:, 8])
 
     def as_scene(mine: int) -> np.ndarray:
         other = 1 - mine
-        seen = np.full((len(pictures), 7), -2)
+        seen = np.full((len(pictures), 8), -2)
+        mine_is_right = (apart[:, 0] > 0) == (mine == 0)
         seen[:, SHAPE], seen[:, STYLE], seen[:, NUMBER] = parts[mine].T
         seen[:, COLOUR] = order[:, mine]
-        seen[:, ACTION] = np.where(both, np.where(is_on, ON, BESIDE), line_action(cover[:, 8]))
+        seen[:, ACTION] = np.where(both, np.where(is_on, ON, BESIDE), alone)
+        seen[:, PLACE] = np.where(both, mine_is_right, side)
         seen[:, SECOND_SHAPE] = np.where(both, parts[other][:, 0], -1)
         seen[:, SECOND_COLOUR] = np.where(both, order[:, other], -1)
         seen[~has[:, mine]] = -2

@@ -15,9 +15,12 @@ from maquette.data.sets.shape_words import (
     LEANING,
     NUMBER,
     ON,
+    PLACE,
+    PLACES,
     ROLLING,
     SECOND_COLOUR,
     SHAPE,
+    SIDED,
     STANDING,
     STYLE,
     WAYS,
@@ -27,20 +30,21 @@ from maquette.data.sets.shapes import SIDE, draw
 
 
 def all_scenes() -> np.ndarray:
-    """Every scene, (26880, 7): one to four standing, one leaning, jumping, rolling, one beside or on another.
+    """Every scene, (26880, 8): one to four standing, one leaning, jumping, rolling, one beside or on another.
 
-    Of those with a second thing, its colour is another, and its shape and colour are no pair that is held out.
+    Of those with a second thing, its colour is another, and its shape and colour are no pair that is held out. All
+    places are left open.
     """
     subjects = np.stack(np.meshgrid(np.arange(8), np.arange(8), np.arange(4), indexing="ij"), -1).reshape(-1, 3)
     made = []
     alone = [*((number, STANDING) for number in range(4)), (0, LEANING), (0, JUMPING), (0, ROLLING)]
     for number, action in alone:
-        made.append(np.column_stack([subjects, np.tile([number, action, -1, -1], (len(subjects), 1))]))
+        made.append(np.column_stack([subjects, np.tile([number, action, -1, -1, -1], (len(subjects), 1))]))
     seconds = np.stack(np.meshgrid(np.arange(8), np.arange(8), indexing="ij"), -1).reshape(-1, 2)
     seconds = seconds[~is_held_pair(seconds[:, 0], seconds[:, 1])]
     for action in (BESIDE, ON):
         left, right = np.repeat(subjects, len(seconds), 0), np.tile(seconds, (len(subjects), 1))
-        pairs = np.column_stack([left, np.tile([0, action], (len(left), 1)), right])
+        pairs = np.column_stack([left, np.tile([0, action], (len(left), 1)), right, np.full(len(left), -1)])
         made.append(pairs[pairs[:, COLOUR] != pairs[:, SECOND_COLOUR]])
     return np.concatenate(made)
 
@@ -69,9 +73,16 @@ def balanced(scenes: np.ndarray, count: int, g: np.random.Generator) -> np.ndarr
     return scenes[g.permutation(np.concatenate(found))]
 
 
+def placed(scenes: np.ndarray, g: np.random.Generator) -> np.ndarray:
+    """The scenes, each on one side by chance where its action has sides."""
+    made = scenes.copy()
+    made[:, PLACE] = np.where(np.isin(scenes[:, ACTION], SIDED), g.integers(len(PLACES), size=len(scenes)), -1)
+    return made
+
+
 @dataclass(frozen=True)
 class Shapes:
-    """Pictures (N, S, S, 3) uint8 of scenes (N, 7), their captions, and their part: train or test."""
+    """Pictures (N, S, S, 3) uint8 of scenes (N, 8), their captions, and their part: train or test."""
 
     pixels: np.ndarray
     scenes: np.ndarray
@@ -83,7 +94,7 @@ class Shapes:
 def captioned_shapes(seed: int = 0, size: int = SIDE, train: int = 9_000, test: int = 540) -> Shapes:
     """`train` pictures with three captions each, and `test` with one each of combinations seen and never seen.
 
-    The scenes of a test part are all different.
+    The scenes of a test part are all different, also where their places are left open.
     """
     g = np.random.default_rng([seed, 8])
     scenes = all_scenes()
@@ -91,7 +102,7 @@ def captioned_shapes(seed: int = 0, size: int = SIDE, train: int = 9_000, test: 
     seen = balanced(scenes[~held], train, g)
     known = balanced(np.unique(seen, axis=0), test, g)
     new = balanced(scenes[held], test, g)
-    whole = np.concatenate([seen, known, new])
+    whole = placed(np.concatenate([seen, known, new]), g)
     counts = [3] * train + [1] * (2 * test)
     texts = [
         [caption(scene, int(way)) for way in g.permutation(WAYS)[:count]]

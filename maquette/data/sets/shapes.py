@@ -17,6 +17,7 @@ from maquette.data.sets.shape_words import (
     LEANING,
     NUMBER,
     ON,
+    PLACE,
     ROLLING,
     SECOND_COLOUR,
     SECOND_SHAPE,
@@ -129,12 +130,13 @@ class Layout:
 
 
 def layout(scenes: np.ndarray, g: np.random.Generator) -> Layout:
-    """A place for everything, with a little chance; scenes (N, 7)."""
+    """A place for everything, with a little chance, as is the side where a scene (N, 8) leaves it open."""
     total = len(scenes)
     shape, number, action = scenes[:, SHAPE], scenes[:, NUMBER], scenes[:, ACTION]
     things, lines = np.zeros((total, 5, 4)), np.full((total, 4), np.nan)
     dx, dy, grow = g.uniform(-0.03, 0.03, total), g.uniform(-0.03, 0.03, total), g.uniform(0.93, 1.07, total)
     side, free = np.where(g.random(total) < 0.5, -1.0, 1.0), g.uniform(-np.pi, np.pi, total)
+    side = np.where(scenes[:, PLACE] < 0, side, 2.0 * scenes[:, PLACE] - 1)
     down, flat = np.full(total, np.pi / 2), np.zeros(total)
 
     one = (action < BESIDE) & (number == 0)
@@ -204,7 +206,7 @@ def layout(scenes: np.ndarray, g: np.random.Generator) -> Layout:
 
 
 def draw(scenes: np.ndarray, seed: int, size: int = SIDE) -> np.ndarray:
-    """Pictures (N, size, size, 3) uint8 of scenes (N, 7), on nearly white ground; the same seed gives the same."""
+    """Pictures (N, size, size, 3) uint8 of scenes (N, 8), on nearly white ground; the same seed gives the same."""
     g = np.random.default_rng(seed)
     where = layout(scenes, g)
     ground = g.uniform(0.95, 1.0, (len(scenes), 1)).astype(np.float32)
