@@ -28,6 +28,8 @@ from maquette.data.sets.shape_words import (
 )
 from maquette.data.sets.shapes import SIDE, draw
 
+PAIRS = 3  # times as many training pictures of two things beside or on each other as of any other kind
+
 
 def all_scenes() -> np.ndarray:
     """Every scene, (26880, 8): one to four standing, one leaning, jumping, rolling, one beside or on another.
@@ -60,14 +62,18 @@ def is_held(scenes: np.ndarray) -> np.ndarray:
     return is_held_pair(scenes[:, SHAPE], scenes[:, COLOUR]) | (triple * 7919 % 101 < 10)
 
 
-def balanced(scenes: np.ndarray, count: int, g: np.random.Generator) -> np.ndarray:
-    """`count` of the scenes, all nine of a number or an action equally often, none twice while there are others."""
+def balanced(scenes: np.ndarray, count: int, g: np.random.Generator, pairs: int = 1) -> np.ndarray:
+    """`count` of the scenes, none twice while there are others.
+
+    All nine of a number or an action are there equally often, but those with a second thing `pairs` times as often.
+    """
     kinds = scenes[:, ACTION] * 4 + scenes[:, NUMBER]
     names = np.unique(kinds)
+    times = np.where(names // 4 >= BESIDE, pairs, 1)
+    bounds = np.cumsum(times) * count // times.sum()
     found = []
-    for place, kind in enumerate(names):
+    for kind, wanted in zip(names, np.diff(bounds, prepend=0), strict=True):
         rows = np.flatnonzero(kinds == kind)
-        wanted = count // len(names) + (place < count % len(names))
         rounds = [g.permutation(rows) for _ in range(-(-wanted // len(rows)))]
         found.append(np.concatenate(rounds)[:wanted])
     return scenes[g.permutation(np.concatenate(found))]
@@ -94,12 +100,13 @@ class Shapes:
 def captioned_shapes(seed: int = 0, size: int = SIDE, train: int = 9_000, test: int = 540) -> Shapes:
     """`train` pictures with three captions each, and `test` with one each of combinations seen and never seen.
 
+    Two things can be put together in fifty times as many ways as one; of the training pictures, half show two.
     The scenes of a test part are all different, also where their places are left open.
     """
     g = np.random.default_rng([seed, 8])
     scenes = all_scenes()
     held = is_held(scenes)
-    seen = balanced(scenes[~held], train, g)
+    seen = balanced(scenes[~held], train, g, PAIRS)
     known = balanced(np.unique(seen, axis=0), test, g)
     new = balanced(scenes[held], test, g)
     whole = placed(np.concatenate([seen, known, new]), g)

@@ -135,13 +135,13 @@ def layout(scenes: np.ndarray, g: np.random.Generator) -> Layout:
     shape, number, action = scenes[:, SHAPE], scenes[:, NUMBER], scenes[:, ACTION]
     things, lines = np.zeros((total, 5, 4)), np.full((total, 4), np.nan)
     dx, dy, grow = g.uniform(-0.03, 0.03, total), g.uniform(-0.03, 0.03, total), g.uniform(0.93, 1.07, total)
-    side, free = np.where(g.random(total) < 0.5, -1.0, 1.0), g.uniform(-np.pi, np.pi, total)
+    side, rolled = np.where(g.random(total) < 0.5, -1.0, 1.0), g.uniform(-0.1, 0.1, total)
     side = np.where(scenes[:, PLACE] < 0, side, 2.0 * scenes[:, PLACE] - 1)
     down, flat = np.full(total, np.pi / 2), np.zeros(total)
 
     one = (action < BESIDE) & (number == 0)
     radius = 0.31 * grow
-    turn = np.select([action == LEANING, action == ROLLING], [side * 0.35, free], 0.0)
+    turn = np.select([action == LEANING, action == ROLLING], [side * 0.35, side * (0.8 + rolled / radius)], 0.0)
     x, y = 0.5 + dx, 0.5 + dy
     # standing: on the ground
     ground = 0.88 + 0.5 * dy
@@ -153,8 +153,10 @@ def layout(scenes: np.ndarray, g: np.random.Generator) -> Layout:
     # jumping: high above a short line
     y = np.where(action == JUMPING, 0.36 + dy, y)
     radius = np.where(action == JUMPING, 0.28 * grow, radius)
-    # rolling: down a slope
+    # rolling: down a slope, turned as far as it has come
     slope = side * 0.42
+    x = np.where(action == ROLLING, x + side * rolled * np.cos(slope), x)
+    y = np.where(action == ROLLING, y + rolled * np.abs(np.sin(slope)), y)
     normal = np.pi / 2 + slope
     gap = radius * reach(shape, turn, normal) + LINE
     foot_x, foot_y = x + gap * np.cos(normal), y - 0.07 + gap * np.sin(normal)
