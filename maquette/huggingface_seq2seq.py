@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Tokenizer as Fast
-from tokenizers import processors
+from tokenizers import normalizers, processors
 from torch import Tensor
 
 from maquette.checkpoints import save_tensors
@@ -277,9 +277,9 @@ def definition_of(framed: Framed) -> str:
     Our own kinds are given texts with a blank before them; there they put it themselves.
     """
     definition = json.loads(framed.tokenizer.definition)
-    if framed.tokenizer.kind != "huggingface":
-        definition["pre_tokenizer"]["add_prefix_space"] = True
     fast = Fast.from_str(json.dumps(definition))
+    if framed.tokenizer.kind != "huggingface":
+        fast.normalizer = normalizers.Prepend(" ")
     around = {number: framed.tokenizer.vocabulary[number] for number in (*framed.before, *framed.after)}
     plain, made = (fast.encode("a", add_special_tokens=special).ids for special in (False, True))
     if made != [*framed.before, *plain, *framed.after]:

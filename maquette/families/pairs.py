@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from maquette.data.sets.fetching import Found, resolve
 from maquette.data.text.pairs import Pairs, PartName, Sides, open_pairs
-from maquette.data.text.tokenizers import Kind, Tokenizer
-from maquette.data.text.vocabularies import train_tokenizer
+from maquette.data.text.tokenizers import Subwords, Tokenizer
+from maquette.data.text.vocabularies import bpe
 from maquette.data.words import of_many
 from maquette.methods.beam import Output, Steered, Steps, searched
 from maquette.models.encoder_decoder import Seq2Seq
@@ -148,10 +148,11 @@ def analyze_pairs(pairs: Pairs, run: Run) -> dict[str, Any]:
     return numbers
 
 
-def shared_subwords(material: Material, kind: Kind, size: int) -> Tokenizer:
-    """One vocabulary for both sides of the training part."""
+def shared_subwords(material: Material, size: int, *, placeholders: bool = False) -> Subwords:
+    """One vocabulary of BPE for both sides of the training part, with `placeholders` kept whole or not."""
     train = material.train
-    return train_tokenizer(kind, (spaced(kind, text) for side in (train.sources, train.targets) for text in side), size)
+    texts = (spaced("bpe", text) for side in (train.sources, train.targets) for text in side)
+    return bpe(texts, size, placeholders=placeholders)
 
 
 def spaced(kind: str, text: str) -> str:

@@ -185,9 +185,19 @@ def test_writing_many_is_writing_each(beams):
 def test_subwords_of_both_sides():
     part = Part(["A small dog runs."] * 3, ["Ein kleiner Hund läuft."] * 3)
     material = split_pairs(some_pairs(100), 0.1, seed=0)
-    tokenizer = shared_subwords(type(material)(("en", "de"), {**material.parts, "train": part}), "bpe", 300)
+    tokenizer = shared_subwords(type(material)(("en", "de"), {**material.parts, "train": part}), 300)
     assert {"Ġdog", "ĠHund"} <= set(tokenizer.vocabulary), "words are the same at the start and within"
     for text in ("dog", "Ein Hund runs.", "naïve  Ωμέγα"):
         (tokens,) = encoded(tokenizer, [text], 99)
         assert decoded(tokenizer, tokens.tolist()) == text
     assert len(encoded(tokenizer, ["dog " * 50], 7)[0]) == 7
+    part = Part(
+        ["#Person1#: Is <unk> in [city]?\n#Person2#: No (#Person1# knows)."] * 9, ["#Person1# asks #Person2#."] * 9
+    )
+    named = type(material)(("a", "b"), {**material.parts, "train": part})
+    whole, parted = (shared_subwords(named, 400, placeholders=each) for each in (True, False))
+    assert {"#Person1#", "Ġ#Person1#", "Ġ<unk>", "Ġ[city]"} <= set(whole.vocabulary)
+    assert not any("Person1#" in token for token in parted.vocabulary)
+    for text in (*part.sources[:1], "#1 a#b #x ## #Person1#:#Person2#'s <a b> x<y>z [", "  two\n\n lines \t"):
+        assert whole.decode(whole.encode(text)) == text
+        assert whole.decode(encoded(whole, [text], 999)[0]) == f" {text}"

@@ -81,6 +81,8 @@ def test_its_folder_answers_the_same_in_transformers(learnt, talks, tmp_path):
     text = talks[3][0]
     tokens = tokenizer(text, return_tensors="pt").input_ids
     assert tokens[0].tolist() == frame.sources([text])[0].tolist()
+    for other in ("#Person1#: Hi, (#Person2#)!\nTo [city]?", "  two blanks", "O\u2019Hara's"):
+        assert tokenizer(other).input_ids == frame.sources([other])[0].tolist()
     with torch.no_grad():
         made = theirs.generate(tokens, max_new_tokens=40, num_beams=1, do_sample=False)
     expected = maquette.open(learnt.folder).predict(text, beams=1, no_repeat=0, tokens=40)

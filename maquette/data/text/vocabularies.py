@@ -11,14 +11,19 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
+from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Fast
-from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from maquette.data.text.decoding import sound
 from maquette.data.text.tokenizers import END, SPACES, UNKNOWN, WORDS, Characters, Kind, Subwords, Tokenizer, Words
 from maquette.settings import UserError
 
 STRETCH = re.compile(r"\s*\S{1,1000}|\s+")  # the trainers' time grows with the square of the length of words
+PLACEHOLDER = r"(?:#\w+#|<\w+>|\[\w+\])"
+PARTS = (  # GPT-2's, but for signs, which end where a placeholder begins
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+"
+    rf"| ?(?:(?!{PLACEHOLDER})[^\s\p{{L}}\p{{N}}])+|\s+(?!\S)|\s+"
+)
 REPEATED = 10_000  # times that a word is handed to a trainer at once
 CONTINUED = "##"  # stands before a token of WordPiece that does not begin a word
 NO_TOKEN = "\N{LATIN SMALL LETTER Y WITH DIAERESIS}"  # the letter of the byte 255, which no text in UTF-8 has
@@ -52,9 +57,17 @@ def common_words(texts: Iterable[str], size: int, *, punctuation: bool) -> Words
     return Words([word for word, _ in in_order(counts)[: size - 2]], punctuation=punctuation)
 
 
-def bpe(texts: Iterable[str], size: int) -> Subwords:
-    """Byte pair encoding (Sennrich et al. 2016) over bytes, as GPT-2 has it: no text is unknown to it."""
+def bpe(texts: Iterable[str], size: int, *, placeholders: bool = False) -> Subwords:
+    """Byte pair encoding (Sennrich et al. 2016) over bytes, as GPT-2 has it: no text is unknown to it.
+
+    With `placeholders`, words such as #Person1#, <name> and [city] are not parted before pairs are joined, so that
+    common ones become one token each.
+    """
     fast, letters = on_bytes(models.BPE(), size)
+    if placeholders:
+        parts = pre_tokenizers.Split(Regex(f" ?{PLACEHOLDER}|{PARTS}"), "isolated")
+        bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        fast.pre_tokenizer = pre_tokenizers.Sequence([parts, bytewise])
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[END], initial_alphabet=letters, show_progress=False)
     return Subwords("bpe", as_text(trained(fast, repeated(stretches(texts)), trainer)))
 

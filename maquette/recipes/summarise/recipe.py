@@ -135,7 +135,7 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
         given, frame = found
         run.say(f"Network and tokenizer are those of {settings.init}.")
     else:
-        tokenizer = shared_subwords(material, "bpe", settings.vocabulary)
+        tokenizer = shared_subwords(material, settings.vocabulary, placeholders=True)
         assert tokenizer.end is not None
         ends = Ends(tokenizer.end, tokenizer.end, tokenizer.end)
         given = None

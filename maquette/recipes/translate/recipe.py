@@ -131,7 +131,7 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
         run.warn(note)
     for note in material.notes:
         run.say(note)
-    tokenizer = shared_subwords(material, "bpe", settings.vocabulary)
+    tokenizer = shared_subwords(material, settings.vocabulary)
     end = tokenizer.end
     assert end is not None
     most = settings.context - 1
