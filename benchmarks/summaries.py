@@ -45,7 +45,7 @@ def beside_trainer(folder: Path) -> list[Row]:
 
 
 def from_nothing(folder: Path) -> list[Row]:
-    """Span corruption on the training part's own text first, then its pairs."""
+    """Texts with gaps, of the training part, written whole first, then its pairs."""
     run = ["run", "summarise", "--data", "dialogsum", "--seconds", str(SECONDS), "--out", str(folder / "run")]
     run_process([*MAQUETTE, *run])
     scores = json.loads((folder / "run" / "scores.json").read_text())["scores"]

@@ -96,6 +96,10 @@ class Run(Facts):
             if name in self._checkpoint.get("kept", {}):
                 kept.load_state_dict(self._checkpoint["kept"][name])
 
+    def planned(self, count: int) -> int | str:
+        """What reports say of how many steps or epochs there are: so many, or `by time` with `seconds` set."""
+        return count if self.settings.seconds is None else "by time"
+
     def loop(self, steps: int, *, timed: float = 0.05, cost: Callable[[float], float] | None = None) -> Iterator[Step]:
         """Count `steps` steps, going on where the last checkpoint stood; saves, shows progress, stops when asked.
 

@@ -254,3 +254,8 @@ def test_killed_while_writing_a_checkpoint_leaves_a_whole_one(tmp_path):
         assert torch.equal(state["weights"], torch.full((200_000,), float(state["number"])))
         last = max(last, state["number"])
     assert last >= 1
+
+
+def test_reports_do_not_name_steps_that_time_decides(tmp_path):
+    assert Run(tmp_path / "a", Settings(seconds=1.0)).planned(7) == "by time"
+    assert Run(tmp_path / "b", Settings()).planned(7) == 7

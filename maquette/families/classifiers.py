@@ -224,7 +224,7 @@ def train_classifier(
     model.to(run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     choose_threads(model, train.pictures[:1], batch_size)
     for name, value, unit in (
-        ("Epochs", epochs, ""),
+        ("Epochs", run.planned(epochs), ""),
         ("Batch size", batch_size, "pictures"),
         ("Learning rate", learning_rate, ""),
         ("Optimizer", "AdamW, weight decay 0.05, warm-up and cosine", ""),

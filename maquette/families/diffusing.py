@@ -312,7 +312,7 @@ def train_denoiser(
     the same rows.
     """
     for name, value, unit in (
-        ("Epochs", epochs, ""),
+        ("Epochs", run.planned(epochs), ""),
         ("Batch size", batch_size, "pictures"),
         ("Learning rate", learning_rate, ""),
         ("Optimizer", "orthogonal momentum (Muon)" if optimizer == "muon" else "AdamW", ""),

@@ -144,7 +144,7 @@ def train_model(
     choose_threads(model, batch_size * windows.context)
     steps = steps or steps_for(len(corpus.train), batch_size * windows.context)
     for name, value, unit in (
-        ("Steps", "by time" if run.settings.seconds else steps, ""),
+        ("Steps", run.planned(steps), ""),
         ("Tokens a step", batch_size * windows.context, ""),
         ("Learning rate", rate, ""),
         (

@@ -70,7 +70,7 @@ def train_network(
     batch_size = batch_size or int(min(1024, max(32, 2 ** round(math.log2(max(rows, 1) / 50)))))
     epochs = epochs or int(min(40, max(3, round(2800 / math.sqrt(rows)))))
     run.fact("Batch size", batch_size, "rows")
-    run.fact("Epochs", epochs)
+    run.fact("Epochs", run.planned(epochs))
     fit_network = partial(
         fit, loss=loss, run=run, epochs=epochs, batch_size=batch_size, patience=patience, keep_best=keep_best
     )

@@ -165,7 +165,7 @@ def train_ours(model: ConvAutoencoder, prepared: Prepared, settings: Settings, r
 
 
 def show_facts(epochs: int, batch_size: int, learning_rate: float, optimizer: str, run: Run) -> None:
-    run.fact("Epochs", epochs)
+    run.fact("Epochs", run.planned(epochs))
     run.fact("Batch size", batch_size, "pictures")
     run.fact("Learning rate", learning_rate)
     run.fact("Optimizer", optimizer)

@@ -101,7 +101,7 @@ def learn(model: DeepNetworks, train: Part, settings: Settings, run: Run) -> Non
     networks = model.named()
     for name, value, unit in (
         ("Networks", len(networks), ""),
-        ("Steps", settings.steps, ""),
+        ("Steps", run.planned(settings.steps), ""),
         ("Batch size", settings.batch_size, "pictures"),
         ("Learning rate", settings.learning_rate, ""),
         ("Optimizer", "AdamW without weight decay, warm-up and cosine", ""),

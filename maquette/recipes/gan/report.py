@@ -51,7 +51,7 @@ def show_idea(model: Mapping[str, nn.Module], is_course: bool, run: Run) -> None
 def show_facts(
     epochs: int, batch_size: int, rate: float, is_course: bool, augmented: bool, penalty: float, every: int, run: Run
 ) -> None:
-    run.fact("Epochs", epochs)
+    run.fact("Epochs", run.planned(epochs))
     run.fact("Batch size", batch_size, "pictures")
     run.fact("Learning rate", rate, "" if is_course else "for both networks, level, then falling to 0")
     run.fact("Optimizer", "Adam" if is_course else "Adam without momentum, one for each network")

@@ -122,7 +122,7 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     exposures = Exposures(len(prepared.train)) if learns_exposure else None
     judge = Judge(prepared.train, prepared.test, prepared.extent, exposures)
     thin = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent, exposures)
-    run.fact("Steps", "by time" if settings.seconds else settings.steps)
+    run.fact("Steps", run.planned(settings.steps))
     run.fact("Optimizer", "Adam, for the features that samples touch" if isinstance(model, HashField) else "Adam")
     if isinstance(model, FrequencyField) and run.device.type == "cpu":
         run.warn(SLOW)

@@ -166,7 +166,7 @@ def train(model: Recurrent, prepared: Prepared, settings: Settings, run: Run) ->
     streams = Streams(corpus.train, settings.context, settings.batch_size, run)
     choose_threads(model, streams.size)
     steps = settings.steps or max(1, min(STEPS, ROUNDS * streams.rounds))
-    run.fact("Steps", "by time" if settings.seconds else steps)
+    run.fact("Steps", run.planned(steps))
     run.fact("Tokens a step", streams.size * streams.context)
     rate = settings.learning_rate or {"muon": 0.03, "adamw": 0.008}[settings.optimizer]
     run.fact("Learning rate", rate)

@@ -167,7 +167,7 @@ def tell(settings: Settings, cloud: Cloud, views: list[Seen], splats: ModuleType
     run.fact("Gaussians at the start", len(cloud))
     run.fact("Gaussians at most", most)
     run.fact("Memory for training", round(memory / 2**20), "MB")
-    run.fact("Steps", "by time" if settings.seconds else settings.steps)
+    run.fact("Steps", run.planned(settings.steps))
     run.fact("Optimizer", "Adam, for the Gaussians that a view shows")
     run.fact("Drawn by", splats.DRAWN_BY)
     if run.device.type == "cuda" and splats.DEVICE == "cpu":

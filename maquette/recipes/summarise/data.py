@@ -135,7 +135,7 @@ def joined(texts: Iterable[np.ndarray], end: int) -> np.ndarray:
 
 
 class Gaps:
-    """Stretches of text with gaps, and what filled them; each is seen once a round, with other gaps each time.
+    """Stretches of text with gaps, to be written whole; each is seen once a round, with other gaps each time.
 
     `next(gaps)` is this process's share of a batch, as `PairBatches` gives it.
     """
@@ -153,13 +153,11 @@ class Gaps:
         if self.batches.position == 0:
             self.round += 1
         rows = next(self.batches).tolist()
-        made = [
-            corrupted(self.rows[row], np.random.default_rng([self.seed, self.round, row]), self.highest) for row in rows
-        ]
-        sources, targets = zip(*made, strict=True)
-        self.total = self.batches.size * (len(targets[0]) + 1)
-        self.weight = self.batches.weight / (len(rows) * (len(targets[0]) + 1))
-        return batch_of(sources, targets, self.ends, self.device)
+        chances = (np.random.default_rng([self.seed, self.round, row]) for row in rows)
+        sources = [corrupted(self.rows[row], g, self.highest)[0] for row, g in zip(rows, chances, strict=True)]
+        self.total = self.batches.size * (self.length + 1)
+        self.weight = self.batches.weight / (len(rows) * (self.length + 1))
+        return batch_of(sources, list(self.rows[rows]), self.ends, self.device)
 
     def state_dict(self) -> dict[str, Any]:
         return {"round": self.round, "batches": self.batches.state_dict()}

@@ -1,8 +1,9 @@
 """A summariser: an encoder-decoder that was pretrained on plain text, and is then shown texts with their summaries.
 
 It begins as T5, BART or Marian from a folder of Hugging Face's, as another run, or as a small T5 of its own, which
-first learns to fill gaps in text (span corruption, Raffel et al. 2020). Judged by ROUGE on held-out texts, before and
-after, beside summaries that need no network.
+first learns to write texts whole that it is given with gaps (span corruption, Raffel et al. 2020; the whole text is the
+target as in Lewis et al. 2020, "BART"). Judged by ROUGE on held-out texts, before and after, beside summaries that need
+no network.
 """
 
 from collections.abc import Sequence
@@ -150,7 +151,10 @@ def process(pairs: Pairs, settings: Settings, run: Run) -> Prepared:
         text = joined(texts, frame.ends.end)
         if len(text) < 16:
             raise UserError(f"There are {len(text)} tokens to pretrain on; give more text, or --pretraining 0.")
-        run.say(f"Without --init, a network is pretrained first: it fills gaps in {origin}, {len(text):,} tokens.")
+        run.say(
+            f"Without --init, a network is pretrained first: it fills gaps in {origin}, {len(text):,} tokens, and "
+            "writes them whole."
+        )
     for name, part in material.parts.items():
         if len(part):
             run.fact(f"{'Validation' if name == 'valid' else name.capitalize()} pairs", len(part))
@@ -226,7 +230,7 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
     choose_threads(model, int(batches.lengths.sum(1).mean() * batch_size))
     steps = round((settings.steps or settings.epochs * len(batches)) / (1 - share))
     rate = settings.learning_rate or (RATE if is_given else OWN_RATE)
-    run.fact("Steps", "by time" if settings.seconds else steps)
+    run.fact("Steps", run.planned(steps))
     if share:
         run.fact("Of these in pretraining", f"{share:.0%}")
     run.fact("Batch size", batch_size, "pairs")
@@ -287,7 +291,7 @@ def gaps_for(prepared: Prepared, lengths: np.ndarray, batch_size: int, highest: 
     """Text with gaps, in batches that take about as long as those of pairs."""
     length = min(STRETCH, max(8, prepared.frame.context), len(prepared.text) // 2)
     taken, spans = sizes(length)
-    places = length - taken + spans + taken + spans
+    places = length - taken + spans + length
     rows = max(1, round(batch_size * float(lengths.sum(1).mean()) / places))
     return Gaps(prepared.text, length, rows, highest, prepared.frame.ends, run)
 
@@ -313,7 +317,7 @@ def score(model: Seq2Seq, prepared: Prepared, fitted: Learnt, settings: Settings
         "losses",
         losses(run.metrics(), {k: v for k, v in curves.items() if k in known}, quantity="nats a token"),
         "Cross entropy",
-        "Pretraining fills gaps, fine-tuning writes summaries: their losses are of different tasks. Held out: "
+        "Pretraining writes texts whole, fine-tuning summaries: their losses are of different tasks. Held out: "
         "summaries of the test part, by which nothing is chosen."
         if "gap_loss" in known
         else "Held out: summaries of the test part, by which nothing is chosen.",

@@ -15,7 +15,7 @@ class Settings(BaseSettings):
         None, "start from this folder of T5, BART or Marian from Hugging Face, or a run of summarise or translate"
     )
     text: str | None = option(None, "text to pretrain on, without --init; that of the training pairs if not set")
-    pretraining: float = option(0.1, "part of training that goes into that; 0: none", ge=0, le=0.95)
+    pretraining: float = option(0.3, "part of training that goes into that; 0: none", ge=0, le=0.95)
     vocabulary: int = option(
         4000, "most tokens that the tokenizer learns, without --init", "tokens", ge=8, le=1_000_000
     )

@@ -219,7 +219,7 @@ def train(model: EncoderDecoder, prepared: Prepared, settings: Settings, run: Ru
     choose_threads(model, settings.batch_tokens)
     steps = settings.steps or ROUNDS * len(batches)
     rate = settings.learning_rate or {"muon": 0.02, "adamw": 0.001}[settings.optimizer]
-    run.fact("Steps", "by time" if settings.seconds else steps)
+    run.fact("Steps", run.planned(steps))
     run.fact("Batches a round", len(batches))
     run.fact("Learning rate", rate)
     run.fact("Optimizer", "Muon for matrices, AdamW for the rest" if settings.optimizer == "muon" else "AdamW")

@@ -77,7 +77,7 @@ def show_idea(model: VAE, run: Run) -> None:
 
 
 def show_training(epochs: int, batch_size: int, rate: float, warm_up: float, run: Run) -> None:
-    run.fact("Epochs", epochs)
+    run.fact("Epochs", run.planned(epochs))
     run.fact("Batch size", batch_size, "pictures")
     run.fact("Learning rate", rate)
     run.fact("Optimizer", "AdamW, warm-up and cosine")
