@@ -30,6 +30,8 @@ def test_clip_is_trained_first_and_scores_stand_beside_real_pictures(run):
     assert real["right_seen"] > 0.9 and real["right_unseen"] > 0.9 and wrong["right_seen"] < 0.2
     findings = (run.folder / "findings.json").read_text(encoding="utf-8")
     assert "The prior against the words alone" in findings and "Attributes that are right" in findings
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "of combinations never seen; of real pictures" in page and "Worse than the best baseline" not in page
 
 
 def test_pictures_of_a_seed_are_the_same_however_many(run):

@@ -82,6 +82,11 @@ def frame(settings: Settings) -> Framing:
         outputs="a picture",
         score="right_unseen" if is_shapes(settings) else "rank",
         higher_is_better=is_shapes(settings),
+        headline="The part of what is drawn that shows all that was said: {right_seen}, {right_unseen} of combinations "
+        "never seen; of real pictures {real pictures|right_unseen}."
+        if is_shapes(settings)
+        else "Among other captions, the words of a drawn picture rank {rank} on average, those of a real one "
+        "{real pictures|rank}.",
     )
 
 
