@@ -1,6 +1,5 @@
 """Folders of T5, BART and Marian as Hugging Face's `transformers` has them; it is not needed for that."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -276,8 +275,7 @@ def definition_of(framed: Framed) -> str:
 
     Our own kinds are given texts with a blank before them; there they put it themselves.
     """
-    definition = json.loads(framed.tokenizer.definition)
-    fast = Fast.from_str(json.dumps(definition))
+    fast = Fast.from_str(framed.tokenizer.definition)
     if framed.tokenizer.kind != "huggingface":
         fast.normalizer = normalizers.Prepend(" ")
     around = {number: framed.tokenizer.vocabulary[number] for number in (*framed.before, *framed.after)}

@@ -89,13 +89,15 @@ def test_the_scores_are_those_of_the_saved_scene_on_held_out_views(trained, clay
         assert scores[name] == pytest.approx(np.mean([score[name] for score in found]), rel=1e-5)
 
 
-def test_the_compiled_scene_is_the_plain_one(trained):
+def test_the_compiled_scene_is_the_plain_one(trained, monkeypatch):
     model = load_model(trained)
     camera = camera_from(maquette.open(trained).processing["cameras"][2]).resized(40, 40)
     picture, depth, opacity = model.draw(camera)
-    apart = np.abs(picture - model(camera).detach().numpy()).max(2)
-    # where an opacity is 1/255 up to rounding, one of the two may leave it out, by which processor it is
-    assert (apart > 2e-4).mean() < 0.002 and apart.max() < 1 / 255
+    apart = []
+    for faintest in (1 / 255 - 1e-6, 1 / 255, 1 / 255 + 1e-6):  # up to rounding, what is so faint is drawn or left out
+        monkeypatch.setattr("maquette.graphics.splats.FAINTEST", faintest)
+        apart.append(np.abs(picture - model(camera).detach().numpy()).max(2))
+    assert np.min(apart, axis=0).max() < 2e-4
     assert picture.shape == (40, 40, 3) and depth.shape == opacity.shape == (40, 40)
     assert opacity.min() >= 0 and opacity.max() <= 1 and (depth[opacity > 0.5] > 0).all()
 

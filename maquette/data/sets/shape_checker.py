@@ -146,9 +146,9 @@ def told(cuts: np.ndarray, size: int) -> np.ndarray:
 
 
 def line_action(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The action that the line (N, S, S) speaks of, ground, wall, short line or slope, -2 where there is none; and the
+    """Two (N,): the action that the line (N, S, S) speaks of, and whether the wall or the slope's foot is at the right.
 
-    side: of the wall, or to which the slope goes down.
+    Ground, wall, short line or slope; -2 where there is none.
     """
     size = grey.shape[1]
     middles = (np.arange(size) + 0.5) / size

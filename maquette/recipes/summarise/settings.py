@@ -5,7 +5,7 @@ from typing import Any
 from maquette.settings import Options, option
 from maquette.settings import Settings as BaseSettings
 
-NO_REPEAT = 5  # tokens: of 3, no summary could name #Person1# twice, which is four
+NO_REPEAT = 5  # tokens: of 3, no summary could name #Person1# twice where that is four, as to most given networks
 
 
 class Settings(BaseSettings):

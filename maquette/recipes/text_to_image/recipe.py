@@ -76,15 +76,16 @@ class Grown(Fitted):
 
 
 def frame(settings: Settings) -> Framing:
+    shapes = is_shapes(settings)
     return Framing(
         question="What does a picture look like that shows what the words say?",
         inputs="words",
         outputs="a picture",
-        score="right_unseen" if is_shapes(settings) else "rank",
-        higher_is_better=is_shapes(settings),
+        score="right_unseen" if shapes else "rank",
+        higher_is_better=shapes,
         headline="The part of what is drawn that shows all that was said: {right_seen}, {right_unseen} of combinations "
         "never seen; of real pictures {real pictures|right_unseen}."
-        if is_shapes(settings)
+        if shapes
         else "Among other captions, the words of a drawn picture rank {rank} on average, those of a real one "
         "{real pictures|rank}.",
     )
