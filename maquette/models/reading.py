@@ -6,6 +6,7 @@ Large networks read with weights laid out for their matrix products, small ones 
 import copy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -124,10 +125,10 @@ class CompiledRecurrent:
     """A recurrent network whose reading of single tokens is compiled; prompts are read by the network itself."""
 
     def __init__(self, model: Recurrent):
-        from maquette.kernels.recurrent import read_token
+        from maquette.kernels.recurrent import read_tokens
 
-        self.model, self.context = model, model.context
-        self.step: Any = read_token
+        self.model, self.context, self.gates = model, model.context, len(GATES[model.cell])
+        self.step: Any = read_tokens
         body: Any = model.body
 
         def stacked(name: str, layers: range) -> Any:
@@ -151,12 +152,9 @@ class CompiledRecurrent:
         """Read (B, T) tokens after those in the memory; logits (B, vocabulary) of what follows the last."""
         if tokens.shape[1] > 1:
             return self.model.read(tokens, cache)
-        logits = torch.empty(len(tokens), self.model.vocabulary)
-        states = [each.transpose(0, 1).contiguous().numpy() for each in cache.state]
-        h, c = states[0], states[-1]
-        gates = len(GATES[self.model.cell])
-        for row, token in enumerate(tokens[:, 0].tolist()):
-            self.step(token, gates, *self.weights, h[row], c[row], logits[row].numpy())
-        cache.state = tuple(torch.from_numpy(each).transpose(0, 1) for each in states)
+        logits = np.empty((len(tokens), self.model.vocabulary), np.float32)
+        states = [each.contiguous().numpy() for each in cache.state]
+        self.step(tokens[:, 0].numpy(), self.gates, *self.weights, states[0], states[-1], logits)
+        cache.state = tuple(map(torch.from_numpy, states))
         cache.length += 1
-        return logits
+        return torch.from_numpy(logits)
