@@ -1,8 +1,8 @@
 """One more token read by a recurrent network in one compiled call, where torch would start a dozen operations a layer.
 
 The plain version is models/recurrent.py. B texts, G gates (1 of a plain RNN, 3 of a GRU, 4 of an LSTM), W numbers of
-state, L layers, V tokens. `fresh` holds what the first layer makes of each token, worked out once; of the other layers it is
-`into` times the state below.
+state, L layers, V tokens. `fresh` holds what the first layer makes of each token, worked out once; of the other layers
+it is `into` times the state below.
 """
 
 import numpy as np
