@@ -46,6 +46,7 @@ def trainers() -> dict:
     from torch import nn
     from torch.nn import functional
 
+    from maquette.devices import precision
     from maquette.models.recurrent import Recurrent
     from maquette.recipes.recurrent.recipe import optimizers_for
     from maquette.training import update
@@ -61,9 +62,10 @@ def trainers() -> dict:
     def us() -> float:
         state, began = ours.start(ROWS), time.perf_counter()
         for _ in range(STEPS):
-            logits, state = ours.follow(tokens[:, :-1], state)
-            state = tuple(each.detach() for each in state)
-            update(stepper, functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()), 1.0)
+            with precision(torch.device("cpu"), ours.width):
+                logits, state = ours.follow(tokens[:, :-1], state)
+            state = tuple(each.detach().float() for each in state)
+            update(stepper, functional.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten()), 1.0)
         return time.perf_counter() - began
 
     def peer() -> float:

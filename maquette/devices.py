@@ -4,6 +4,7 @@ import ctypes
 import os
 import random
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from maquette.settings import UserError
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, HELD = -1, -3, 2**30  # names of mallopt (malloc.h of glibc), and bytes
+BROAD = 32  # channels from which a processor gains by bfloat16: numbers of narrower networks are only turned to and fro
 
 
 def find_device(choice: str) -> tuple[torch.device, int, int]:
@@ -41,6 +43,14 @@ def hold_memory() -> None:
         return
     for name in (MMAP_THRESHOLD, TRIM_THRESHOLD):
         mallopt(name, HELD)
+
+
+def precision(device: torch.device, width: int) -> AbstractContextManager[None]:
+    """bfloat16 for products and convolutions of a network so broad where that is faster: on cards, and on processors
+    that multiply it, by tiles or in vectors."""
+    known = (getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    gains = device.type == "cuda" or (device.type == "cpu" and width >= BROAD and any(known))
+    return torch.autocast(device.type, torch.bfloat16, enabled=gains)
 
 
 def random_state() -> dict[str, Any]:

@@ -7,7 +7,6 @@ A network takes (noisy pictures, level, classes, vector, tokens), as `DenoisingU
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maquette.data.rows import evenly
-from maquette.devices import hold_memory
+from maquette.devices import hold_memory, precision
 from maquette.families.classifiers import Chance
 from maquette.families.generating import (
     AT_ONCE,
@@ -355,7 +354,7 @@ def train_denoiser(
         noise = drawn.randn(batches.size, *clean.shape[1:]).to(run.device)
         noisy = clean + sigma.reshape(-1, 1, 1, 1) * noise
         made = scaling(prediction, sigma, spread)
-        with precision(run.device):
+        with precision(run.device, network.width):
             given = network(made.into * noisy, level_of(sigma), *condition)
         loss = F.mse_loss(given.float(), made.target(clean, noisy)) * batches.weight
         update(stepper, loss)
@@ -372,9 +371,3 @@ def train_denoiser(
     if beside:
         beside.end()
     return growth
-
-
-def precision(device: torch.device) -> AbstractContextManager[None]:
-    """bfloat16 for products and convolutions where that is faster: on cards, and processors with tiles for it."""
-    has_tiles = device.type == "cpu" and getattr(torch.cpu, "_is_amx_tile_supported", bool)()
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or has_tiles)

@@ -149,12 +149,13 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
     corners, triangles, normals, _ = marching_cubes(logs, math.log(level), gradient_direction="ascent")
     if largest:
         if isinstance(model, HashField):  # the network of frequencies would take minutes for a picture
-            is_seen = seen_by_some(model, processing, (corners - 1) / cells * 2 - 1, NEAR_CELLS * 2 / cells)
+            is_seen = seen_by_some(model, processing, (corners - 1) / cells * 2 - 1, -normals, NEAR_CELLS * 2 / cells)
             if is_seen.any():
                 corners, triangles, normals = part_of(corners, triangles[is_seen[triangles].any(1)], normals)
         corners, triangles, normals = largest_part(corners, triangles, normals)
+    ways = -normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)  # they point out of it
     places = (corners - 1) / cells * 2 - 1
-    colours = colours_at(model, places, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
+    colours = colours_at(model, places, ways)
     stopped = math.log(2) / level * model.reach * model.unit
     return Mesh(
         model.to_source(places),
@@ -172,8 +173,13 @@ def some_photographers(processing: dict[str, Any]) -> list[Camera]:
     return [cameras[place] for place in evenly(len(cameras), POINT_CAMERAS)]
 
 
-def seen_by_some(model: Field, processing: dict[str, Any], places: np.ndarray, near: float) -> np.ndarray:
-    """Which places (N, 3) of the cube the photographs' cameras see, or all but for `near` of the cube's numbers."""
+def seen_by_some(
+    model: Field, processing: dict[str, Any], places: np.ndarray, ways: np.ndarray, near: float
+) -> np.ndarray:
+    """Which places (N, 3) of the cube the photographs' cameras see, or all but for `near` of the cube's numbers.
+
+    ways (N, 3) go into the surface there: a camera that it turns away from does not see it, but the inside of a shell.
+    """
     cameras, draw = some_photographers(processing), field_drawer(model, (0.0, 0.0, 0.0))
     source, slack = model.to_source(places), near * model.reach * model.unit
     found = np.full(len(places), not cameras)
@@ -181,7 +187,8 @@ def seen_by_some(model: Field, processing: dict[str, Any], places: np.ndarray, n
         drawn, (is_shown, pixels, far) = draw(camera), camera.shows(source)
         columns, rows = pixels[is_shown].astype(int).T
         is_clear = drawn.remainder[rows, columns] > 1 - SEEN
-        found[is_shown] |= is_clear | (far[is_shown] < drawn.depth[rows, columns] * model.unit + slack)
+        is_near = is_clear | (far[is_shown] < drawn.depth[rows, columns] * model.unit + slack)
+        found[is_shown] |= is_near & (((source[is_shown] - camera.position) * ways[is_shown]).sum(1) > 0)
     return found
 
 

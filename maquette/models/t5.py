@@ -11,6 +11,7 @@ from maquette.models.encoder_decoder import DecoderCache, Seq2Seq, dropped
 from maquette.models.seq2seq import ACTIVATIONS, Attention, hiding, later_hidden
 
 LONGEST = 1 << 16  # tokens; distances set no bound
+NEAR, SHARP, TOLD, SAID = 8.0, 0.7, 1.5, 4.0  # of `start_copying`: how much heads that copy weigh
 
 
 class T5(Seq2Seq):
@@ -72,6 +73,31 @@ class T5(Seq2Seq):
                 elif name.endswith("distances.weight"):
                     spread = self.width**-0.5
                 nn.init.normal_(weight, std=spread)
+
+    @torch.no_grad()
+    def start_copying(self) -> None:
+        """Let some heads copy from the source before anything is learnt: what follows there on the token just written.
+
+        One head of the first block tells each place of the source the token before it, by way of numbers of their own;
+        heads of the decoder's first block look for the place that was told what they have just read, and say what is
+        there. Such heads come about in training by themselves (Olsson et al. 2022, "In-context learning and induction
+        heads"), but late, and from few pairs hardly at all.
+        """
+        turned = torch.linalg.qr(torch.randn(self.width, self.width))[0].T
+        known, told, *others = turned[: self.width // self.size * self.size].view(-1, self.size, self.width)
+        reader, writer = self.encoder[0], self.decoder[0]
+        assert isinstance(reader, Block) and isinstance(writer, Block)
+        first, across = reader.itself, writer.across
+        self.encoder_distances.weight[1, 0] = NEAR  # the bucket of the place before
+        first.q.weight[: self.size] = 0
+        first.v.weight[: self.size] = known
+        first.mix.weight[:, : self.size] = TOLD * told.T
+        for head, part in enumerate([known, *others][: self.heads - 1]):
+            rows = slice(head * self.size, (head + 1) * self.size)
+            across.q.weight[rows] = SHARP * known
+            across.k.weight[rows] = SHARP * told
+            across.v.weight[rows] = part
+            across.mix.weight[:, rows] = SAID * part.T
 
     def encode(self, source: Tensor, mask: Tensor | None = None) -> Tensor:
         places = torch.arange(source.shape[1], device=source.device)

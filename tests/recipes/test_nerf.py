@@ -287,8 +287,8 @@ def test_bad_input_is_refused_in_a_sentence(clay, tmp_path, capsys, flags, words
     assert words in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
-def test_cells_looked_at_by_torch_are_those_of_the_kernels():
-    """A field with a thick ball in its middle: both mark its cells, and hardly any others."""
+def ball_field():
+    """A field with a thick ball of radius a half in its middle."""
     torch.manual_seed(0)
     model = HashField(levels=2, rows=12, coarsest=8, finest=15, hidden=8, width=8, grid=16, step=0.1)
     steps = np.linspace(-1, 1, 16)
@@ -302,6 +302,12 @@ def test_cells_looked_at_by_torch_are_those_of_the_kernels():
         model.first[0, 4], model.first[1, 4] = 1, -1
         model.second.zero_()
         model.second[0, 0], model.second[0, 1] = 1, -1
+    return model
+
+
+def test_cells_looked_at_by_torch_are_those_of_the_kernels():
+    """Of a ball both mark its cells, and hardly any others."""
+    model = ball_field()
     possible = np.ones(16**3, bool)
     learner, cells = Learner(Numbers.of(model), 16, possible), None
     for _ in range(12):
@@ -311,7 +317,22 @@ def test_cells_looked_at_by_torch_are_those_of_the_kernels():
     for _ in range(12):
         cells.look(np.random.default_rng(1))
     marked = [np.unpackbits(bits.numpy()[:512], bitorder="little").astype(bool) for bits in (by_kernels, model.bits)]
+    steps = np.linspace(-1, 1, 16)
+    z, y, x = np.meshgrid(steps, steps, steps, indexing="ij")
     inside = np.sqrt(x**2 + y**2 + z**2).ravel() < 0.35
     assert marked[0][inside].all() and marked[1][inside].all()
     assert (marked[0] != marked[1]).mean() < 0.05 and marked[0].mean() < 0.3
     assert cells.share == pytest.approx(marked[1].mean())
+
+
+def test_a_surface_has_the_colours_that_are_seen_from_outside():
+    """A ball that is the brighter the more one looks up: seen from above, one looks down on it."""
+    model = ball_field()
+    with torch.no_grad():
+        model.third.zero_(), model.last.zero_()
+        model.third[0, 16 + 2], model.third[1, 16 + 2] = 1, -1  # z of the way, and its opposite
+        model.last[:3, 0], model.last[:3, 1] = 4, -4
+    mesh = surface_of(model, {}, cells=32, threshold=None, largest=False)
+    assert np.abs(np.linalg.norm(mesh.vertices, axis=1) - 0.5).max() < 0.15
+    brightness, height = mesh.colours.mean(1), mesh.vertices[:, 2]
+    assert brightness[height > 0.3].max() < 0.5 < brightness[height < -0.3].min()

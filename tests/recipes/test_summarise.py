@@ -35,9 +35,12 @@ def learnt(tmp_path_factory, talks):
 
 def test_it_learns_to_summarise(learnt):
     scores, plain = learnt.scores, learnt.baselines
-    assert scores["rouge1"] > plain["first three lines"]["rouge1"] > plain["before fine-tuning"]["rouge1"]
+    before = plain["before fine-tuning"][
+        "rouge1"
+    ]  # it copies from the start, so that this is no longer next to nothing
+    assert scores["rouge1"] > 2 * before and scores["rouge1"] > 2 * plain["first three lines"]["rouge1"]
     assert scores["rouge1_low"] < scores["rouge1"] < scores["rouge1_high"]
-    assert scores["rouge2"] > 20
+    assert scores["rouge2"] > 50
     metrics = [json.loads(line) for line in (learnt.folder / "metrics.jsonl").read_text().splitlines()]
     gaps = [line["gap_loss"] for line in metrics if "gap_loss" in line]
     assert gaps[-1] < gaps[0] and [("gap_loss" in line) for line in metrics] == sorted(

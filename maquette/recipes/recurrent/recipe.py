@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from maquette.data.text.documents import Texts
 from maquette.data.text.shards import Tokens
+from maquette.devices import precision
 from maquette.families.corpora import (
     Corpus,
     analyze_texts,
@@ -182,9 +183,10 @@ def train(model: Recurrent, prepared: Prepared, settings: Settings, run: Run) ->
             carried.forget()
         inputs, targets = next(streams)
         optimizer.scale(flat_then_linear(step.progress))
-        logits, state = model.follow(inputs, carried.state)
-        carried.state = tuple(each.detach() for each in state)
-        loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) * streams.weight
+        with precision(run.device, model.width):
+            logits, state = model.follow(inputs, carried.state)
+        carried.state = tuple(each.detach().float() for each in state)
+        loss = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten()) * streams.weight
         update(optimizer, loss, 1.0)
         total.add(loss, streams.size)
         if step.every(interval):

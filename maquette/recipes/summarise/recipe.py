@@ -1,9 +1,9 @@
 """A summariser: an encoder-decoder that was pretrained on plain text, and is then shown texts with their summaries.
 
 It begins as T5, BART or Marian from a folder of Hugging Face's, as another run, or as a small T5 of its own, which
-first learns to write texts whole that it is given with gaps (span corruption, Raffel et al. 2020; the whole text is the
-target as in Lewis et al. 2020, "BART"). Judged by ROUGE on held-out texts, before and after, beside summaries that need
-no network.
+copies from the start and first learns to write texts whole that it is given with gaps (span corruption, Raffel et al.
+2020; the whole text is the target as in Lewis et al. 2020, "BART"). Judged by ROUGE on held-out texts, before and
+after, beside summaries that need no network.
 """
 
 from collections.abc import Sequence
@@ -180,7 +180,7 @@ def build(prepared: Prepared, settings: Settings) -> Seq2Seq:
         return prepared.given
     ends, width = prepared.frame.ends, WIDTH_A_LAYER * settings.depth
     heads = heads_for(width)
-    return T5(
+    made = T5(
         vocabulary=len(prepared.frame.tokenizer.vocabulary) + MARKS,
         width=width,
         size=width // heads,
@@ -194,6 +194,8 @@ def build(prepared: Prepared, settings: Settings) -> Seq2Seq:
         pad=ends.pad,
         end=ends.end,
     )
+    made.start_copying()
+    return made
 
 
 def optimizer_for(model: Seq2Seq, is_given: bool, rate: float) -> Together:
