@@ -11,7 +11,7 @@ from maquette.models.encoder_decoder import DecoderCache, Seq2Seq, dropped
 from maquette.models.seq2seq import ACTIVATIONS, Attention, hiding, later_hidden
 
 LONGEST = 1 << 16  # tokens; distances set no bound
-NEAR, SHARP, TOLD, SAID = 8.0, 0.7, 1.5, 4.0  # of `start_copying`: how much heads that copy weigh
+NEAR, SHARP, TOLD, SAID = 8.0, 0.7, 1.5, 3.0  # of `start_copying`: how much heads that copy weigh
 
 
 class T5(Seq2Seq):
