@@ -45,12 +45,18 @@ def hold_memory() -> None:
         mallopt(name, HELD)
 
 
+def gains_by_bfloat16(device: torch.device, width: int) -> bool:
+    """Whether products and convolutions of a network so broad are faster in bfloat16: on cards, and on processors that
+    multiply it, by tiles or in vectors."""
+    if device.type != "cpu":
+        return device.type == "cuda"
+    known = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return width >= BROAD and any(getattr(torch.cpu, name, bool)() for name in known)
+
+
 def precision(device: torch.device, width: int) -> AbstractContextManager[None]:
-    """bfloat16 for products and convolutions of a network so broad where that is faster: on cards, and on processors
-    that multiply it, by tiles or in vectors."""
-    known = (getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    gains = device.type == "cuda" or (device.type == "cpu" and width >= BROAD and any(known))
-    return torch.autocast(device.type, torch.bfloat16, enabled=gains)
+    """bfloat16 for products and convolutions, where `gains_by_bfloat16`; all else, and weights, stay in float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=gains_by_bfloat16(device, width))
 
 
 def random_state() -> dict[str, Any]:

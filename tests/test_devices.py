@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from maquette.devices import hold_memory, random_state, set_random_state
+from maquette.devices import gains_by_bfloat16, hold_memory, precision, random_state, set_random_state
 
 FAULTS = """
 import resource, torch
@@ -40,3 +40,17 @@ def test_chance_goes_on_where_it_was():
     drawn = torch.rand(3)
     set_random_state(state)
     assert torch.equal(torch.rand(3), drawn)
+
+
+@pytest.mark.parametrize(("tiles", "vectors", "width", "gains"), [
+    (False, False, 64, False), (True, False, 64, True), (False, True, 32, True), (True, True, 16, False),
+])  # fmt: skip
+def test_bfloat16_is_for_processors_that_multiply_it_and_broad_networks(monkeypatch, tiles, vectors, width, gains):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: vectors, raising=False)
+    cpu = torch.device("cpu")
+    assert gains_by_bfloat16(cpu, width) == gains
+    weights = torch.ones(4, 4)
+    with precision(cpu, width):
+        assert (weights @ weights).dtype == (torch.bfloat16 if gains else torch.float32)
+    assert (weights @ weights).dtype == torch.float32

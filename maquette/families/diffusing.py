@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maquette.data.rows import evenly
-from maquette.devices import hold_memory, precision
+from maquette.devices import gains_by_bfloat16, hold_memory, precision
 from maquette.families.classifiers import Chance
 from maquette.families.generating import (
     AT_ONCE,
@@ -318,6 +318,8 @@ def train_denoiser(
         ("Part of the pictures that is moved, and told so", moved, ""),
     ):
         run.fact(name, value, unit)
+    if gains_by_bfloat16(run.device, diffuser.network.width):
+        run.fact("Products and convolutions", "in bfloat16")
     hold_memory()
     network = diffuser.network.to(run.device).to(memory_format=torch.channels_last)
     choose_threads(network, batch_size)

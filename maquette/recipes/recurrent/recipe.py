@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from maquette.data.text.documents import Texts
 from maquette.data.text.shards import Tokens
-from maquette.devices import precision
+from maquette.devices import gains_by_bfloat16, precision
 from maquette.families.corpora import (
     Corpus,
     analyze_texts,
@@ -172,6 +172,8 @@ def train(model: Recurrent, prepared: Prepared, settings: Settings, run: Run) ->
     rate = settings.learning_rate or {"muon": 0.03, "adamw": 0.008}[settings.optimizer]
     run.fact("Learning rate", rate)
     run.fact("Optimizer", "Muon for the cell, AdamW for the rest" if settings.optimizer == "muon" else "AdamW")
+    if gains_by_bfloat16(run.device, model.width):
+        run.fact("Products", "in bfloat16")
     run.say("Gradients longer than 1 are shortened to that.")
     optimizer = optimizers_for(model, settings.optimizer, rate)
     total, samples, carried = Total(run.device), Samples(), Carried(model, len(streams.rows))
