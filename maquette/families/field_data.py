@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import label, maximum_filter
+from scipy.ndimage import distance_transform_cdt, label
 
 from maquette.families.scenes import Placed
 from maquette.families.views import DEPTH, Seen
@@ -100,23 +100,33 @@ def seen_places(
         places /= most * (2 - most)
     reach = half / grid * np.sqrt(3)
     bank = Bank(train)
-    clear = np.empty(0, np.uint8) if is_endless else clear_pixels(train, middle, half, grid, 1).view(np.uint8)
+    apart = np.empty(0, np.uint8) if is_endless else from_opaque(train)
     found = np.empty(len(places), np.bool_)
     near = NEAR_PART * half if is_endless else 0.0
     least = min(LEAST_SEEN, len(train))
-    carve(middle + half * places, bank.cameras, bank.sizes, bank.starts, clear, reach, least, near, found)
+    carve(middle + half * places, bank.cameras, bank.sizes, bank.starts, apart, reach, least, near, found)
     return found
 
 
-def clear_pixels(train: list[Seen], middle: np.ndarray, half: float, grid: int, cells: int) -> np.ndarray:
-    """Whether a pixel, and all around it as far as so many cells of the cube may reach, is transparent; (N,) bool."""
+def from_opaque(views: Sequence[Seen]) -> np.ndarray:
+    """How many pixels, across, down or both, each is away from one that is not transparent; (N,) uint8, 255 at most."""
     parts = []
-    for view in train:
-        nearest = max(np.linalg.norm(view.camera.position - middle) - half * np.sqrt(3), 0.25 * half)
-        reach = int(np.ceil(cells * half / grid * np.sqrt(3) * view.camera.fx / nearest))
+    for view in views:
         assert view.alpha is not None
-        parts.append((maximum_filter(view.alpha, size=2 * reach + 1) <= 0).ravel())
+        is_clear = view.alpha <= 0
+        far = distance_transform_cdt(is_clear, "chessboard") if not is_clear.all() else np.full(is_clear.shape, 255)
+        parts.append(far.clip(0, 255).astype(np.uint8).ravel())
     return np.concatenate(parts)
+
+
+def met_pixels(views: Sequence[Seen], box: Box) -> np.ndarray:
+    """Numbers (M,) of the pixels whose rays may meet something: as near to what is not clear as two cells may reach."""
+    reaches = []
+    for view in views:
+        nearest = max(np.linalg.norm(view.camera.position - box.middle) - box.half * np.sqrt(3), 0.25 * box.half)
+        reach = np.ceil(2 * box.half / GRID * np.sqrt(3) * view.camera.fx / nearest)
+        reaches.append(np.full(view.truth[0].size, min(reach, 255), np.uint8))
+    return np.flatnonzero(from_opaque(views) <= np.concatenate(reaches)).astype(np.uint32)
 
 
 class Bank:
@@ -152,8 +162,7 @@ class Pixels(Bank):
         super().__init__(views)
         self.used: np.ndarray | None = None  # pixels whose rays may meet something; all if none are known not to
         if box is not None and not box.is_endless:
-            clear = clear_pixels(views, np.array(box.middle), box.half, GRID, 2)
-            self.used = np.flatnonzero(~clear).astype(np.uint32)
+            self.used = met_pixels(views, box)
         self.colours = np.concatenate([np.rint(view.truth.reshape(3, -1).T * 255).astype(np.uint8) for view in views])
         self.alphas = together([view.alpha for view in views])
         white = [np.ones(view.truth.shape[1:], np.float32) if view.mask is None else view.mask for view in views]

@@ -117,13 +117,12 @@ def to_bits(values, least, possible, grid, bits):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def carve(places, cameras, sizes, starts, clear, reach, least, near, found):
+def carve(places, cameras, sizes, starts, apart, reach, least, near, found):
     """Which places (N, 3) of the cameras' world may hold something: seen by `least` cameras, and clear in none.
 
     cameras (C, 16): rotation, translation, focal lengths and principal point; sizes (C, 2) of pictures, which follow
-    each other in `clear` from starts (C,) on: 1 where a pixel, and all around it, is transparent, or empty if none are
-    known to be. A place counts as seen from depth `near` on. reach: how far a place reaches, as a part of its depth
-    times the focal length, beyond the picture's border.
+    each other in `apart` from starts (C,) on: how many pixels the nearest one is away that is not transparent, or empty
+    if none are known to be. A place counts as seen from depth `near` on. reach: how far a place reaches around itself.
     """
     for n in prange(len(places)):
         x, y, z = places[n]
@@ -140,9 +139,9 @@ def carve(places, cameras, sizes, starts, clear, reach, least, near, found):
             if not (-margin < column < width + margin and -margin < row < height + margin):
                 continue
             seen += 1
-            if len(clear):
+            if len(apart):
                 i, j = min(max(int(column), 0), width - 1), min(max(int(row), 0), height - 1)
-                if clear[starts[number] + j * width + i]:
+                if apart[starts[number] + j * width + i] > margin + 1:
                     is_clear = True
                     break
             elif seen >= least:
