@@ -1,5 +1,6 @@
 """How a radiance field learns from rays, step by step: by compiled kernels, or by torch on any device."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,8 @@ class PlainTraining:
         self, model: Field, possible: np.ndarray, pixels: Pixels, run: Run, *, samples: int, learning_rate: float
     ):
         self.model, self.pixels, self.run = model.to(run.device), pixels, run
+        if run.device.type == "cuda" and find_spec("triton"):
+            model.compile(dynamic=True)  # fewer, larger steps on the card; each batch has another number of places
         self.rays, self.learning_rate = max(1, samples // ON_A_RAY), learning_rate
         self.background = np.array(model.background, np.float32)
         self.optimizer = AdamW(model.parameters(), learning_rate)

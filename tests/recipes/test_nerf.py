@@ -23,7 +23,7 @@ from maquette.graphics.encodings import corner_of
 from maquette.graphics.rays import rays_of
 from maquette.kernels.painting import Learner, Numbers
 from maquette.methods.exposure import Exposures
-from maquette.models import HashField
+from maquette.models import FrequencyField, HashField
 from maquette.recipes.nerf.recipe import described
 from maquette.recipes.nerf.settings import Settings
 from maquette.settings import UserError
@@ -324,6 +324,28 @@ def test_cells_looked_at_by_torch_are_those_of_the_kernels():
     assert marked[0][inside].all() and marked[1][inside].all()
     assert (marked[0] != marked[1]).mean() < 0.05 and marked[0].mean() < 0.3
     assert cells.share == pytest.approx(marked[1].mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [HashField, FrequencyField])
+def test_a_field_can_be_compiled_whole_for_any_number_of_places(kind):
+    """As training on a card does; here by the compiler's front end, with torch's own operations behind it."""
+    torch.manual_seed(0)
+    sizes = {"levels": 2, "rows": 8, "finest": 16, "coarsest": 4} if kind is HashField else {"width": 16, "depth": 6}
+    model, found = kind(**sizes), []
+    for is_compiled in (False, True):
+        if is_compiled:
+            model.compile(dynamic=True, fullgraph=True, backend="aot_eager")
+        for count in (5, 9, 14):
+            torch.manual_seed(count)
+            places, ways = torch.rand(count, 3) * 2 - 1, torch.nn.functional.normalize(torch.randn(count, 3), dim=1)
+            density, colour = model(places, ways)
+            model.zero_grad()
+            (density.log().sum() + colour.square().sum()).backward()
+            slopes = [each.grad.flatten() for each in model.parameters() if each.grad is not None]
+            found.append(torch.cat([density.detach(), colour.detach().flatten(), *slopes]))
+    for plain, compiled in zip(found[:3], found[3:], strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=1e-4, atol=1e-5)
 
 
 def test_a_surface_has_the_colours_that_are_seen_from_outside():
