@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from maquette.families.field_data import Pixels
+from maquette.graphics.radiance import composite, spread_of, weights_of
 from maquette.graphics.rays import expand
 from maquette.kernels.marching import to_bits
 from maquette.kernels.painting import OCCUPIED, OF_MEAN, THINNER, Learner, Numbers
@@ -21,6 +23,7 @@ SETTLES_FROM, SMALLEST = 0.3, 0.01  # part of training from which steps become s
 COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along rays are so many times as long
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
+SPREAD = 0.01  # how much it counts, beside squared differences of colours, how far apart lies what a ray sees
 SHOWN = (0, 0.02, 0.1, 0.3)  # parts of training after which cells looked at are shown, and at its end
 LEAST_RAYS, MOST_RAYS = 64, 2**16
 ON_A_RAY = 64  # places of a ray, where their number is the same for all; of the first step's, about
@@ -87,8 +90,9 @@ class HashTraining:
         exposed = plain_exposures(len(views)) if self.exposures is None else self.exposures.of_rays(views, places)
         stretch = next((times for until, times in COARSE if step.progress < until), 1.0)
         found = learner.slope(
-            looked.origins, looked.ways, looked.phases, looked.targets, looked.behind, exposed, looked.shares, stretch
-        )
+            looked.origins, looked.ways, looked.phases, looked.targets, looked.behind, exposed, looked.shares, stretch,
+            SPREAD,
+        )  # fmt: skip
         slopes = None
         if self.exposures is not None:
             slopes = self.exposures.slopes_of_rays(views, places, found.colours, found.by_shown)
@@ -183,8 +187,7 @@ class PlainTraining:
         shifts = chance.random((rays, self.shifts), np.float32)[run.rank :: run.processes]
         given = (torch.from_numpy(each).to(run.device) for each in (inner, looked.ways, looked.behind, shifts))
         targets, shares = (torch.from_numpy(each).to(run.device) for each in (looked.targets, looked.shares))
-        seen = model.trace(*given)
-        losses = [(shares[:, None] * (colour - targets) ** 2).sum() * run.processes for colour, _, _ in seen]
+        losses = [(shares * each).sum() * run.processes for each in self.off(targets, *given)]
         share = LAST_OF_PAPER**step.progress if self.cells is None else settling(step.progress)
         self.optimizer.learning_rate = self.learning_rate * share
         update(self.optimizer, torch.stack(losses).sum())
@@ -193,6 +196,15 @@ class PlainTraining:
         if isinstance(model, FrequencyField):
             self.samples += rays * (2 * model.coarse + model.fine)
         return float(losses[-1].detach())
+
+    def off(self, targets: Tensor, inner: Tensor, ways: Tensor, behind: Tensor, shifts: Tensor) -> list[Tensor]:
+        """How far what rays see is off, squared, by the network or by each of two, (R,); with how it is spread."""
+        if isinstance(self.model, FrequencyField):
+            return [((seen - targets) ** 2).sum(1) for seen, _, _ in self.model.trace(inner, ways, behind, shifts)]
+        distances, lengths, density, colour = self.model.samples(inner, ways, shifts)
+        seen, _, _ = composite(density, colour, lengths, distances, behind)
+        apart = spread_of(weights_of(density, lengths)[0], lengths, distances, self.model.is_endless)
+        return [((seen - targets) ** 2).sum(1) + SPREAD * apart]
 
     def told(self) -> dict[str, float]:
         return {} if self.cells is None else {"occupied": self.cells.share}

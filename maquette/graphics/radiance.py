@@ -42,6 +42,20 @@ def composite(
     return seen, left, depth
 
 
+def spread_of(weights: Tensor, lengths: Tensor, distances: Tensor, is_endless: bool = False) -> Tensor:
+    """How far apart along a ray what it sees lies, (R,), weighed by how much of it is seen; Barron et al. 2022, (15).
+
+    sum_ij w_i w_j |s_i - s_j| + 1/3 sum_i w_i^2 l_i, of weights, lengths and growing distances (R, S); s is 2 - 1/t
+    beyond 1 where space has no end. What is solid spreads little; fog, and clouds before a camera, spread far.
+    """
+    if is_endless:
+        far = distances.clamp(min=1)
+        lengths = lengths / far**2
+        distances = torch.where(distances > 1, 2 - 1 / far, distances)
+    before, before_at = ((each.cumsum(1) - each) for each in (weights, weights * distances))
+    return (weights * (2 * (distances * before - before_at) + weights * lengths / 3)).sum(1)
+
+
 def finer(edges: Tensor, weights: Tensor, samples: int, chance: Tensor | None = None) -> Tensor:
     """Distances (R, samples), sorted, drawn where weights are: hierarchical sampling, section 5.2.
 

@@ -144,19 +144,27 @@ def render(rays, table, cells, size, layers, bits, grid, step, is_endless, near,
                 n = 0
 
 
+@njit(cache=True, fastmath=True, inline="always")
+def measured(distance, length, is_endless):
+    """A distance along a ray, and a length there, as they count: where space is contracted, less and less."""
+    if not is_endless or distance <= 1:
+        return distance, length
+    return 2 - 1 / distance, length / (distance * distance)
+
+
 @njit(cache=True, fastmath=True, parallel=True)
 def learn(
-    rays, targets, backgrounds, exposures, shares, table, cells, size, layers, across, bits, grid, step,
+    rays, targets, backgrounds, exposures, shares, spread, table, cells, size, layers, across, bits, grid, step,
     is_endless, near, work, places, slopes, counts, by_layers, losses, colours, left, by_shown, numbers,
 ):  # fmt: skip
     """The loss's derivatives by the layers and by the features of all samples, of rays as `render` takes them.
 
     The loss is the sum of shares (R,) times squared differences between targets (R, 3) and what is seen: the colour
-    on backgrounds (R, 3), turned and shaded as exposures (R, 13), a matrix (3, 4) and a factor, say. across are layers
-    turned over. places (PARTS, N, 3) and slopes (PARTS, N, E) get counts (PARTS,) samples each; by_layers
-    (PARTS, all weights) is added to. Written are colours (R, 3), with the background, left (R,), by_shown (R, 3),
-    derivatives by what is seen, and numbers (R,) of samples. A part without room leaves out its last rays: their
-    numbers are -1.
+    on backgrounds (R, 3), turned and shaded as exposures (R, 13), a matrix (3, 4) and a factor, say; and `spread` times
+    how far apart along a ray what it sees lies, `spread_of` in graphics/radiance.py. across are layers turned over.
+    places (PARTS, N, 3) and slopes (PARTS, N, E) get counts (PARTS,) samples each; by_layers (PARTS, all weights) is
+    added to. Written are colours (R, 3), with the background, left (R,), by_shown (R, 3), derivatives by what is seen,
+    and numbers (R,) of samples. A part without room leaves out its last rays: their numbers are -1.
     """
     origins, ways, phases = rays
     many = len(origins)
@@ -205,14 +213,17 @@ def learn(
             begin = 0
             while begin < n:
                 owner, s = owner_of[begin], begin
-                red, green, blue, through = 0.0, 0.0, 0.0, 1.0
+                red, green, blue, through, met, met_at, apart = 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0
                 while s < n and owner_of[s] == owner:
                     rest = through * held[thin + s]
                     weight = through - rest
+                    where, length = measured(distances[part, s], lengths[part, s], is_endless)
+                    apart += weight * (2 * (where * met - met_at) + weight * length / 3)
+                    met += weight
+                    met_at += weight * where
                     red += weight * held[o + s]
                     green += weight * held[o + padded + s]
                     blue += weight * held[o + 2 * padded + s]
-                    distances[part, s] = weight  # they are not needed any more
                     held[thin + s] = rest
                     through = rest
                     s += 1
@@ -234,11 +245,19 @@ def learn(
                     by_red += slope * m[12] * m[r]
                     by_green += slope * m[12] * m[r + 1]
                     by_blue += slope * m[12] * m[r + 2]
+                loss += share * spread * apart
                 beyond = through * (by_red * ground[0] + by_green * ground[1] + by_blue * ground[2])
+                behind, behind_at = 0.0, 0.0
                 for s in range(end - 1, begin - 1, -1):
-                    weight = distances[part, s]
+                    weight = (held[thin + s - 1] if s > begin else 1.0) - held[thin + s]
+                    where, length = measured(distances[part, s], lengths[part, s], is_endless)
+                    met -= weight
+                    met_at -= weight * where
+                    apart = where * (met - behind) - met_at + behind_at + weight * length / 3
+                    behind += weight
+                    behind_at += weight * where
                     r, g, e = held[o + s], held[o + padded + s], held[o + 2 * padded + s]
-                    here = by_red * r + by_green * g + by_blue * e
+                    here = by_red * r + by_green * g + by_blue * e + 2 * share * spread * apart
                     held[by_o + s] = weight * by_red * r * (1 - r)
                     held[by_o + padded + s] = weight * by_green * g * (1 - g)
                     held[by_o + 2 * padded + s] = weight * by_blue * e * (1 - e)

@@ -188,6 +188,7 @@ class Learner:
         exposures: np.ndarray,
         shares: np.ndarray,
         stretch: float = 1.0,
+        spread: float = 0.0,
     ) -> Learned:
         """Adds up the derivatives of the loss for rays, as `learn` takes them, with steps so many times as long."""
         numbers, many = self.numbers, len(origins)
@@ -195,7 +196,7 @@ class Learner:
         left, counted = np.empty(many, np.float32), np.empty(many, np.int64)
         by_layers = np.zeros((PARTS, len(self.by_layers)), np.float32)
         learn(
-            (numbers.brought(origins), ways, phases), targets, backgrounds, exposures, shares,
+            (numbers.brought(origins), ways, phases), targets, backgrounds, exposures, shares, spread,
             numbers.table, numbers.cells, numbers.size, numbers.layers, numbers.across(), numbers.bits,
             numbers.grid, numbers.step * stretch, numbers.is_endless, numbers.near, self.room, self.places,
             self.slopes, self.counts, by_layers, self.losses, colours, left, by_shown, counted,

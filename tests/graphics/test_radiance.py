@@ -8,7 +8,7 @@ import torch
 
 from maquette.graphics.cameras import camera_at
 from maquette.graphics.encodings import corner_of, frequencies, hash_encode, resolutions
-from maquette.graphics.radiance import composite, finer, stratified, weights_of
+from maquette.graphics.radiance import composite, finer, spread_of, stratified, weights_of
 from maquette.graphics.rays import box_crossing, contract, expand, rays_of
 
 
@@ -74,6 +74,24 @@ def test_derivatives_of_compositing_are_finite_differences():
     given = tuple(each.requires_grad_() for each in given)
     distances, behind = torch.rand(3, 5).double().cumsum(1), torch.rand(3, 3).double()
     assert torch.autograd.gradcheck(lambda d, c, step: composite(d, c, step, distances, behind), given)
+
+
+@pytest.mark.parametrize("is_endless", [False, True])
+def test_what_is_spread_is_the_sum_over_all_pairs(is_endless):
+    """Equation (15) of Barron et al. 2022 written out, over pairs of samples; a wall spreads over its own part only."""
+    torch.manual_seed(0)
+    distances = torch.rand(7, 20, dtype=torch.float64).mul(4).sort(1).values
+    weights, lengths = torch.rand(7, 20, dtype=torch.float64) / 20, torch.rand(7, 20, dtype=torch.float64)
+    places, sizes = distances, lengths
+    if is_endless:
+        places = torch.where(distances > 1, 2 - 1 / distances, distances)
+        sizes = lengths * torch.where(distances > 1, distances**-2, torch.ones_like(distances))
+    pairs = weights[:, :, None] * weights[:, None] * (places[:, :, None] - places[:, None]).abs()
+    expected = pairs.sum((1, 2)) + (weights**2 * sizes).sum(1) / 3
+    torch.testing.assert_close(spread_of(weights, lengths, distances, is_endless), expected)
+    wall = torch.zeros(1, 20, dtype=torch.float64)
+    wall[0, 5] = 1
+    assert float(spread_of(wall, lengths[:1], distances[:1])[0]) == pytest.approx(float(lengths[0, 5]) / 3)
 
 
 def test_each_part_of_a_ray_has_a_sample():
