@@ -19,11 +19,11 @@ from maquette.models.fields import Field
 from maquette.runs import Run, Step
 from maquette.training import is_distributed, update
 
-SETTLES_FROM, SMALLEST = 0.3, 0.01  # part of training from which steps become smaller; part of them that is left
+SETTLES_FROM, SMALLEST = 0.7, 0.02  # part of training from which steps become smaller; part of them that is left
 COARSE = ((0.03, 4.0), (0.1, 2.0))  # until such a part of training, steps along rays are so many times as long
 LOOKS, PARTS = 16, 16  # steps between two looks at where there is something, at such a part of all cells
 EARLY_LOOKS, EARLY_PARTS, EARLY = 4, 4, 64  # the same for the first steps
-SPREAD = 0.01  # how much it counts, beside squared differences of colours, how far apart lies what a ray sees
+SPREAD = 0.02  # how much it counts, beside squared differences of colours, how far apart lies what a ray sees
 SHOWN = (0, 0.02, 0.1, 0.3)  # parts of training after which cells looked at are shown, and at its end
 LEAST_RAYS, MOST_RAYS = 64, 2**16
 ON_A_RAY = 64  # places of a ray, where their number is the same for all; of the first step's, about

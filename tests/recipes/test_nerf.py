@@ -157,7 +157,8 @@ def seen(clay, **changes):
     ("chosen", "expected"),
     [
         ({}, (4, 17)),
-        ({"seconds": 60}, (4, 17)),
+        ({"seconds": 30}, (4, 17)),
+        ({"seconds": 60}, (8, 17)),
         ({"seconds": 300}, (8, 18)),
         ({"seconds": 300, "levels": 6, "rows": 12}, (6, 12)),
     ],

@@ -27,7 +27,7 @@ from maquette.steps import Fitted, Framing, Scores
 
 STEP, STEP_WITHOUT_END = 2 * 3**0.5 / 350, 2 * 3**0.5 / 256  # of rays, in half sides of the box; half was worse
 MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
-LONG = 120.0  # seconds of training from which more levels and rows pay
+LONG, LONGER = 60.0, 120.0  # seconds of training from which more levels pay, and more rows
 MOST_BETWEEN = 250  # steps between two such moments
 FEWER, FEWER_STEPS = (1, 2, 4), 200  # every so many-th view, on which a field is taught anew for so many steps
 ENCODED: dict[str, int | None] = {"places alone": 0, "4 frequencies": 4, "10 frequencies": 10, "hash grid": None}
@@ -83,10 +83,10 @@ def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     if settings.encoding == "frequencies":
         return {"encoding": "frequencies", "arguments": {"width": settings.width, **where}}
     finest = settings.finest or as_fine_as_pixels(placed, box)
-    is_long = (settings.seconds or 0) >= LONG
+    seconds = settings.seconds or 0
     chosen = {
-        "levels": settings.levels or (8 if is_long else 4),
-        "rows": settings.rows or (18 if is_long else 17),
+        "levels": settings.levels or (8 if seconds >= LONG else 4),
+        "rows": settings.rows or (18 if seconds >= LONGER else 17),
         "width": settings.width,
         "layers": settings.layers,
     }

@@ -13,8 +13,7 @@ class Settings(SceneSettings):
     )
     levels: int | None = option(
         None,
-        "of the hash grid, an even number: 8 see more than 4 and take twice as long; 4 if not set, or 8 with two "
-        "minutes or more",
+        "of the hash grid, an even number: 8 see more than 4 and take longer; 4 if not set, or 8 with a minute or more",
         ge=2,
         le=16,
         multiple_of=2,
