@@ -136,12 +136,12 @@ def carve(places, cameras, sizes, starts, apart, reach, least, near, found):
             row = (r[3] * x + r[4] * y + r[5] * z + r[10]) / depth * r[13] + r[15]
             width, height = sizes[number]
             margin = reach / depth * r[12]
-            if not (-margin < column < width + margin and -margin < row < height + margin):
+            around = 0.0 if len(apart) else margin  # what is beside a picture may be opaque
+            if not (-around <= column < width + around and -around <= row < height + around):
                 continue
             seen += 1
             if len(apart):
-                i, j = min(max(int(column), 0), width - 1), min(max(int(row), 0), height - 1)
-                if apart[starts[number] + j * width + i] > margin + 1:
+                if apart[starts[number] + int(row) * width + int(column)] > margin + 1:
                     is_clear = True
                     break
             elif seen >= least:
