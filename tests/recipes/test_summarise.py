@@ -58,6 +58,7 @@ def test_its_report(learnt):
     assert sum("by ROUGE-L: " in title for title in titles) == 6
     said = " ".join(block.get("text", "") for block in sections["process"])
     assert "a network is pretrained first: it fills gaps in the texts and summaries" in said
+    assert any("copy before it has learnt anything" in block.get("text", "") for block in sections["train"])
 
 
 def test_summaries_come_as_they_are_written(learnt, talks, tmp_path, capsys):

@@ -238,6 +238,11 @@ def train(model: Seq2Seq, prepared: Prepared, settings: Settings, run: Run) -> L
     run.fact("Batch size", batch_size, "pairs")
     run.fact("Learning rate", rate)
     run.fact("Optimizer", f"AdamW, weight decay {DECAY}" if is_given else "Muon for matrices, AdamW for the rest")
+    if not is_given:
+        run.say(
+            "Some heads of the new network copy before it has learnt anything: they look in the text for what was "
+            "just written, and say what follows there."
+        )
     optimizer = optimizer_for(model, is_given, rate)
     total, gap_total, trials = Total(run.device), Total(run.device), Trials()
     run.keep(model=model, optimizer=optimizer, batches=batches, total=total, trials=trials)
