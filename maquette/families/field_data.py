@@ -56,15 +56,16 @@ def box_of(train: list[Seen], points: np.ndarray) -> Box:
     if middle is None:
         middle = np.median(points, axis=0) if len(points) else positions.mean(0)
     distances = np.linalg.norm(positions - middle, axis=1)
-    if train[0].alpha is None:
+    carver = Carver(train)
+    if not len(carver.apart):
         half = float(np.median(distances))
-        possible = seen_places(train, middle, half, GRID, is_endless=True)
+        possible = carver.possible(middle, half, GRID, is_endless=True)
         if not possible.any():
             raise UserError("No place is seen by two pictures: their cameras look at nothing together.")
         return Box(_three(middle), half, True, NEAR_PART, possible)
     half = FIRST_REACH * float(distances.min())
     for _ in range(TIGHTENED):  # places near a camera blur what it shows as transparent: a smaller cube sees more of it
-        parts, count = label(seen_places(train, middle, half, COARSE).reshape([COARSE] * 3))
+        parts, count = label(carver.possible(middle, half, COARSE).reshape([COARSE] * 3))
         if not count:
             raise UserError(
                 "No place is seen by two pictures and shown by none as transparent: cameras, or transparency, "
@@ -79,7 +80,7 @@ def box_of(train: list[Seen], points: np.ndarray) -> Box:
         half *= min(1.0, share)
         if share > TIGHT:
             break
-    return Box(_three(middle), half, False, 0.01, seen_places(train, middle, half, GRID))
+    return Box(_three(middle), half, False, 0.01, carver.possible(middle, half, GRID))
 
 
 def _three(numbers: np.ndarray) -> tuple[float, float, float]:
@@ -87,32 +88,15 @@ def _three(numbers: np.ndarray) -> tuple[float, float, float]:
     return x, y, z
 
 
-def seen_places(
-    train: list[Seen], middle: np.ndarray, half: float, grid: int, *, is_endless: bool = False
-) -> np.ndarray:
-    """Cells (grid^3,) of a cube that two cameras see, and none sees through."""
-    steps = (np.arange(grid) + 0.5) / grid * 2 - 1
-    z, y, x = np.meshgrid(steps, steps, steps, indexing="ij")
-    places = np.stack([x, y, z], -1).reshape(-1, 3)
-    if is_endless:  # as `expand` in graphics/rays.py
-        places *= 2
-        most = np.abs(places).max(1, keepdims=True).clip(1)
-        places /= most * (2 - most)
-    reach = half / grid * np.sqrt(3)
-    bank = Bank(train)
-    apart = np.empty(0, np.uint8) if is_endless else from_opaque(train)
-    found = np.empty(len(places), np.bool_)
-    near = NEAR_PART * half if is_endless else 0.0
-    least = min(LEAST_SEEN, len(train))
-    carve(middle + half * places, bank.cameras, bank.sizes, bank.starts, apart, reach, least, near, found)
-    return found
-
-
 def from_opaque(views: Sequence[Seen]) -> np.ndarray:
-    """How many pixels, across, down or both, each is away from one that is not transparent; (N,) uint8, 255 at most."""
-    parts = []
+    """How many pixels, across, down or both, each is away from one that is not transparent; (N,) uint8, 255 at most.
+
+    Empty where that is not known.
+    """
+    parts = [np.empty(0, np.uint8)]
     for view in views:
-        assert view.alpha is not None
+        if view.alpha is None:
+            return parts[0]
         is_clear = view.alpha <= 0
         far = distance_transform_cdt(is_clear, "chessboard") if not is_clear.all() else np.full(is_clear.shape, 255)
         parts.append(far.clip(0, 255).astype(np.uint8).ravel())
@@ -121,18 +105,18 @@ def from_opaque(views: Sequence[Seen]) -> np.ndarray:
 
 def met_pixels(views: Sequence[Seen], box: Box) -> np.ndarray:
     """Numbers (M,) of the pixels whose rays may meet something: as near to what is not clear as two cells may reach."""
-    reaches = []
-    for view in views:
-        nearest = max(np.linalg.norm(view.camera.position - box.middle) - box.half * np.sqrt(3), 0.25 * box.half)
-        reach = np.ceil(2 * box.half / GRID * np.sqrt(3) * view.camera.fx / nearest)
-        reaches.append(np.full(view.truth[0].size, min(reach, 255), np.uint8))
-    return np.flatnonzero(from_opaque(views) <= np.concatenate(reaches)).astype(np.uint32)
+    cameras = [view.camera for view in views]
+    far = np.linalg.norm([camera.position for camera in cameras] - np.array(box.middle), axis=1)
+    nearest = np.maximum(far - box.half * np.sqrt(3), 0.25 * box.half)
+    reach = np.ceil(2 * box.half / GRID * np.sqrt(3) * np.array([camera.fx for camera in cameras]) / nearest)
+    reaches = np.repeat(reach.clip(max=255).astype(np.uint8), [camera.width * camera.height for camera in cameras])
+    return np.flatnonzero(from_opaque(views) <= reaches).astype(np.uint32)
 
 
 class Bank:
     """All pixels of views, and the rays through them; pixels are numbered through all pictures, row by row."""
 
-    def __init__(self, views: list[Seen]):
+    def __init__(self, views: Sequence[Seen]):
         self.cameras = np.array([packed(view.camera) for view in views])
         self.sizes = np.array([[view.camera.width, view.camera.height] for view in views])
         counts = self.sizes.prod(1)
@@ -150,6 +134,30 @@ class Bank:
         """Where in its picture each pixel lies, across and down, (R, 2) in 0..1."""
         left, widths = pixels - self.starts[views], self.sizes[views, 0]
         return (np.stack([left % widths, left // widths], 1) + 0.5) / self.sizes[views]
+
+
+class Carver(Bank):
+    """With how far pixels are from what is not transparent, for space carving; Kutulakos and Seitz 2000."""
+
+    def __init__(self, views: Sequence[Seen]):
+        super().__init__(views)
+        self.apart = from_opaque(views)
+
+    def possible(self, middle: np.ndarray, half: float, grid: int, *, is_endless: bool = False) -> np.ndarray:
+        """Cells (grid^3,) of a cube that two cameras see, and none sees through."""
+        steps = (np.arange(grid) + 0.5) / grid * 2 - 1
+        z, y, x = np.meshgrid(steps, steps, steps, indexing="ij")
+        places = np.stack([x, y, z], -1).reshape(-1, 3)
+        if is_endless:  # as `expand` in graphics/rays.py
+            places *= 2
+            most = np.abs(places).max(1, keepdims=True).clip(1)
+            places /= most * (2 - most)
+        reach = half / grid * np.sqrt(3)
+        found = np.empty(len(places), np.bool_)
+        near = NEAR_PART * half if is_endless else 0.0
+        least = min(LEAST_SEEN, len(self.cameras))
+        carve(middle + half * places, self.cameras, self.sizes, self.starts, self.apart, reach, least, near, found)
+        return found
 
 
 class Pixels(Bank):

@@ -147,13 +147,13 @@ def surface_of(model: Field, processing: dict[str, Any], *, cells: int, threshol
         )
     logs = np.log(np.pad(np.maximum(volume, least), 1, constant_values=least))  # closed at the cube's faces
     corners, triangles, normals, _ = marching_cubes(logs, math.log(level), gradient_direction="ascent")
+    ways = -normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)  # they point out of it
     if largest:
         if isinstance(model, HashField):  # the network of frequencies would take minutes for a picture
-            is_seen = seen_by_some(model, processing, (corners - 1) / cells * 2 - 1, -normals, NEAR_CELLS * 2 / cells)
+            is_seen = seen_by_some(model, processing, (corners - 1) / cells * 2 - 1, ways, NEAR_CELLS * 2 / cells)
             if is_seen.any():
-                corners, triangles, normals = part_of(corners, triangles[is_seen[triangles].any(1)], normals)
-        corners, triangles, normals = largest_part(corners, triangles, normals)
-    ways = -normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)  # they point out of it
+                corners, triangles, ways = part_of(corners, triangles[is_seen[triangles].any(1)], ways)
+        corners, triangles, ways = largest_part(corners, triangles, ways)
     places = (corners - 1) / cells * 2 - 1
     colours = colours_at(model, places, ways)
     stopped = math.log(2) / level * model.reach * model.unit
@@ -192,22 +192,22 @@ def seen_by_some(
     return found
 
 
-def part_of(corners: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, ...]:
+def part_of(corners: np.ndarray, triangles: np.ndarray, ways: np.ndarray) -> tuple[np.ndarray, ...]:
     """Some triangles of a surface with the corners that they need."""
     used = np.unique(triangles)
     numbers = np.zeros(len(corners), triangles.dtype)
     numbers[used] = np.arange(len(used))
-    return corners[used], numbers[triangles], normals[used]
+    return corners[used], numbers[triangles], ways[used]
 
 
-def largest_part(corners: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, ...]:
+def largest_part(corners: np.ndarray, triangles: np.ndarray, ways: np.ndarray) -> tuple[np.ndarray, ...]:
     """The connected part of a surface with most corners."""
     ends = triangles[:, [0, 1]], triangles[:, [1, 2]]
     pairs = np.concatenate(ends)
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(corners),) * 2)
     _, part = connected_components(graph, directed=False)
     kept = part == np.bincount(part).argmax()
-    return part_of(corners, triangles[kept[triangles[:, 0]]], normals)
+    return part_of(corners, triangles[kept[triangles[:, 0]]], ways)
 
 
 @torch.no_grad()

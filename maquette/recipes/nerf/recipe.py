@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from maquette.data.scenes.reading import Scene
-from maquette.families.field_data import GRID, Box, Pixels, Prepared, box_of, seen_places, thinned
+from maquette.families.field_data import GRID, Box, Carver, Pixels, Prepared, box_of, thinned
 from maquette.families.field_training import HashTraining, Occupancies, PlainTraining
 from maquette.families.fields import field_drawer_within, field_of
 from maquette.families.scenes import Placed, collect_scene, framing_of_views, prepare, show_photographs, tell_if_poor
@@ -163,7 +163,7 @@ def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[i
     judge = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent)
     for part in FEWER:
         train = prepared.train[::part]
-        possible = seen_places(train, np.array(box.middle), box.half, GRID, is_endless=box.is_endless)
+        possible = Carver(train).possible(np.array(box.middle), box.half, GRID, is_endless=box.is_endless)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = field_of(prepared.processing["field"])
