@@ -33,29 +33,26 @@ ViewScores = dict[str, dict[str, float]]  # psnr and ssim of each view by name
 
 @dataclass(frozen=True)
 class Seen:
-    """A view to learn from: truth (3, H, W) float32 in 0..1, the same at half the size, masks (H, W) or None.
+    """A view to learn from: picture (H, W, 3) uint8, and mask (H, W) or None.
 
     alpha (H, W): how opaque each pixel is, if that is known.
     """
 
     name: str
     camera: Camera
-    truth: np.ndarray
+    picture: np.ndarray
     mask: np.ndarray | None
-    half_camera: Camera
-    half_truth: np.ndarray
-    half_mask: np.ndarray | None
     alpha: np.ndarray | None = None
-    half_alpha: np.ndarray | None = None
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The picture (3, H, W) float32 in 0..1, made anew each time: all views at once would take much memory."""
+        return np.ascontiguousarray(self.picture.transpose(2, 0, 1), np.float32) / np.float32(255)
 
 
 def seen(view: View, origin: Sequence[float] = (0.0, 0.0, 0.0), unit: float = 1.0) -> Seen:
     """The view in a world whose points are (x - origin) / unit."""
-    camera = view.camera.within(origin, unit)
-    truth = np.ascontiguousarray(view.picture.transpose(2, 0, 1), np.float32) / np.float32(255)
-    half_camera = camera.resized(max(1, camera.width // 2), max(1, camera.height // 2))
-    half_mask, half_alpha = (None if each is None else halved(each[None])[0] for each in (view.mask, view.alpha))
-    return Seen(view.name, camera, truth, view.mask, half_camera, halved(truth), half_mask, view.alpha, half_alpha)
+    return Seen(view.name, view.camera.within(origin, unit), view.picture, view.mask, view.alpha)
 
 
 def halved(planes: np.ndarray) -> np.ndarray:
@@ -165,7 +162,7 @@ def score_nearest(train: list[Seen], test: list[Seen], extent: float) -> ViewSco
     """Those of the training view that stands nearest and looks alike, as it is."""
     found = {}
     for view in test:
-        alike = [each for each in train if each.truth.shape == view.truth.shape]
+        alike = [each for each in train if each.picture.shape == view.picture.shape]
         if alike:
             apart = differences([view.camera], [each.camera for each in alike], extent)
             nearest = alike[int(apart.argmin())]
@@ -206,7 +203,7 @@ def show_scores(scores: ViewScores, nearest: ViewScores, run: Run) -> None:
 def show_exposures(exposures: Exposures, train: list[Seen], run: Run) -> None:
     """Grey as some of the training photographs show it."""
     chosen = evenly(len(train), EXPOSED)
-    greys = [expose(np.full_like(train[number].half_truth, 0.5), *exposures.of(number)) for number in chosen]
+    greys = [expose(np.full_like(halved(train[number].truth), 0.5), *exposures.of(number)) for number in chosen]
     run.picture(
         "exposures",
         grid([grey.transpose(1, 2, 0).clip(0, 1) for grey in greys], 8, [train[number].name for number in chosen]),

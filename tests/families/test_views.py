@@ -1,5 +1,6 @@
 """How scenes are scored: which training photographs tell how a held-out one was exposed, and what does not count."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,12 +21,20 @@ from maquette.models import Gaussians
 pytestmark = pytest.mark.slow  # what draws compiles for a minute and more
 
 
+@dataclass(frozen=True)
+class Exact(Seen):
+    """A view whose truth (3, H, W) is not rounded to bytes."""
+
+    truth: np.ndarray | None = None  # where a view has a property
+
+
 def view(name, angle, truth=None, mask=None):
     """A view of 12 x 8 pixels from a circle of radius 3 around the origin."""
     place = 3 * np.array([np.cos(angle), np.sin(angle), 0])
     camera = camera_at(place, np.zeros(3), np.array([0.0, 0, 1]), width=12, height=8, focal=10)
     truth = np.full((3, 8, 12), 0.5, np.float32) if truth is None else truth
-    return Seen(name, camera, truth, mask, camera.resized(6, 4), truth[:, ::2, ::2], None)
+    picture = np.rint(truth.transpose(1, 2, 0).clip(0, 1) * 255).astype(np.uint8)
+    return Exact(name, camera, picture, mask, truth=truth)
 
 
 @pytest.fixture

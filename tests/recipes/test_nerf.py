@@ -218,7 +218,7 @@ def test_rays_are_drawn_with_what_their_pixels_show(clay):
     halves = [pixels.drawn(np.random.default_rng(0), 50, behind, rank, 2) for rank in (0, 1)]
     assert sum(len(half.views) for half in halves) == 50
     np.testing.assert_array_equal(halves[1].targets, looked.targets[1::2])
-    clear = [replace(view, alpha=np.full(view.truth.shape[1:], 0.4, np.float32)) for view in train]
+    clear = [replace(view, alpha=np.full(view.picture.shape[:2], 0.4, np.float32)) for view in train]
     shown = Pixels(clear).drawn(np.random.default_rng(0), 50, behind)
     np.testing.assert_allclose(shown.targets, looked.targets + 0.6 * (shown.behind - behind), atol=2e-3)
 

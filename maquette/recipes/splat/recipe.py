@@ -15,7 +15,8 @@ import numpy as np
 from maquette.data.scenes.reading import Scene
 from maquette.families.flights import drawer_within
 from maquette.families.scenes import collect_scene, framing_of_views, prepare, show_photographs, tell_if_poor
-from maquette.families.views import Judge, Seen, means_of, score_nearest
+from maquette.families.views import Judge, Seen, halved, means_of, score_nearest
+from maquette.graphics.cameras import Camera
 from maquette.kernels import choosing
 from maquette.methods import densification
 from maquette.methods.densification import Cloud, Growth, Moment
@@ -101,11 +102,12 @@ def train(model: Gaussians, prepared: Prepared, settings: Settings, run: Run) ->
         run.random("growth"), begun=len(cloud), most=most_of(settings), extent=extent, pause=pause_of(settings)
     )
     batches = Batches(len(views), 1, settings.seed)
-    tell(settings, cloud, views, splats, run)
+    targets = [both_sizes(view) for view in views]
+    tell(settings, cloud, targets, splats, run)
     run.keep(cloud=cloud, chance=growth, batches=batches)
     if exposures is not None:
         run.keep(exposures=exposures)
-    pixels = float(np.mean([view.truth[0].size for view in views]))
+    pixels = float(np.mean([whole.truth[0].size for whole, _ in targets]))
 
     def cost(progress: float) -> float:
         """How long a step takes, in pixels: those it sees and what Gaussians add."""
@@ -114,20 +116,19 @@ def train(model: Gaussians, prepared: Prepared, settings: Settings, run: Run) ->
     interval = max(1, settings.steps // MOMENTS)
     for step in run.loop(settings.steps, timed=TIMED, cost=cost):
         number = int(next(batches)[0])
-        view = views[number]
-        is_coarse = step.progress < settings.coarse
+        target = targets[number][step.progress < settings.coarse]
         step_sizes = way.step_sizes(cloud.rows.shape[1], extent, step.progress) * np.float32(settings.step_sizes)
         if exposures is not None:
             exposures.step_size = STEP_SIZE * settling(step.progress)
         few = int(way.left_out * len(cloud)) if step.progress < SETTLES_FROM else 0
         loss, _ = splats.learn(
             cloud,
-            view.half_camera if is_coarse else view.camera,
-            view.half_truth if is_coarse else view.truth,
-            view.half_mask if is_coarse else view.mask,
+            target.camera,
+            target.truth,
+            target.mask,
             step_sizes,
             studio,
-            alpha=view.half_alpha if is_coarse else view.alpha,
+            alpha=target.alpha,
             background=model.background,
             degree=min(model.degree, way.degree(step)),
             ssim_share=settings.ssim_share,
@@ -153,11 +154,29 @@ def train(model: Gaussians, prepared: Prepared, settings: Settings, run: Run) ->
     return Learned({"exposures": found}, judge=judge)
 
 
-def tell(settings: Settings, cloud: Cloud, views: list[Seen], splats: ModuleType, run: Run) -> None:
+@dataclass(frozen=True)
+class Target:
+    """What a step learns from: truth (3, H, W) float32 in 0..1, mask and alpha (H, W) or None."""
+
+    camera: Camera
+    truth: np.ndarray
+    mask: np.ndarray | None
+    alpha: np.ndarray | None
+
+
+def both_sizes(view: Seen) -> tuple[Target, Target]:
+    """A view as it is, and at half the size."""
+    camera, truth = view.camera, view.truth
+    half = camera.resized(max(1, camera.width // 2), max(1, camera.height // 2))
+    mask, alpha = (None if each is None else halved(each[None])[0] for each in (view.mask, view.alpha))
+    return Target(camera, truth, view.mask, view.alpha), Target(half, halved(truth), mask, alpha)
+
+
+def tell(settings: Settings, cloud: Cloud, targets: list[tuple[Target, Target]], splats: ModuleType, run: Run) -> None:
     """What training will take, said before it begins; `splats` are the kernels."""
     most = max(most_of(settings), len(cloud))
-    pixels = max(view.truth[0].size for view in views)
-    pictures = sum(view.truth.nbytes + view.half_truth.nbytes for view in views)
+    pixels = max(whole.truth[0].size for whole, _ in targets)
+    pictures = sum(each.truth.nbytes for both in targets for each in both)
     memory = splats.memory(most, cloud.rows.shape[1], pixels, pictures)
     if settings.gaussians is not None and len(cloud) > settings.gaussians:
         run.warn(
@@ -176,7 +195,7 @@ def tell(settings: Settings, cloud: Cloud, views: list[Seen], splats: ModuleType
             'is not installed or does not run here; pip install "maquette[cuda]".'
         )
     where = " of the card" if splats.DEVICE == "cuda" else ""
-    print(f"Training on {len(views)} views takes up to about {memory / 2**20:,.0f} MB{where}.", flush=True)
+    print(f"Training on {len(targets)} views takes up to about {memory / 2**20:,.0f} MB{where}.", flush=True)
 
 
 def most_of(settings: Settings) -> int:
