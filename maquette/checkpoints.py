@@ -142,11 +142,7 @@ def _encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor | np.ndarray):
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
         key = f"{len(tensors):06d}"
-        if isinstance(value, torch.Tensor):
-            held = value.detach().to("cpu", copy=True)
-        else:
-            held = torch.tensor(value)  # a copy: torch cannot hold an array that must not be written
-        tensors[key] = held.contiguous()
+        tensors[key] = _alone(value, tensors)
         return {"$": kind, "key": key}
     if isinstance(value, np.generic):
         return value.item()
@@ -161,6 +157,21 @@ def _encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"a {type(value).__name__} cannot be kept in a checkpoint")
+
+
+def _alone(value: torch.Tensor | np.ndarray, others: dict[str, torch.Tensor]) -> torch.Tensor:
+    """A value as a tensor on the processor that shares no memory with `others`: a copy only where it must be one."""
+    if isinstance(value, np.ndarray):
+        if not value.flags.writeable:  # torch cannot hold such an array
+            return torch.tensor(value)
+        held = torch.from_numpy(np.asarray(value, order="C"))
+    else:
+        held = value.detach().cpu().contiguous()
+    storage = held.untyped_storage()
+    is_whole = storage.nbytes() == held.nbytes
+    if is_whole and all(storage.data_ptr() != other.untyped_storage().data_ptr() for other in others.values()):
+        return held
+    return held.clone()
 
 
 def _decode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

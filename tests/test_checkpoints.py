@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors import SafetensorError
 
-from maquette.checkpoints import load_model, load_state, save_model, save_state
+from maquette import checkpoints
+from maquette.checkpoints import load_model, load_state, save_model, save_state, save_tensors
 from maquette.devices import random_state, set_random_state
 from maquette.models import MLP
 from maquette.settings import UserError
@@ -43,6 +44,25 @@ def test_state_comes_back_to_the_last_bit(tmp_path_factory, tree):
     folder = tmp_path_factory.mktemp("state")
     save_state(tree, folder, "state")
     assert same(tree, load_state(folder, "state"))
+
+
+def test_what_shares_memory_comes_back_apart_and_nothing_else_is_copied(tmp_path, monkeypatch):
+    whole, frozen, turned = torch.arange(6.0), np.arange(3), np.arange(6.0).reshape(2, 3).T
+    frozen.setflags(write=False)
+    state = {"whole": whole, "again": whole, "part": whole[2:4], "frozen": frozen, "turned": turned, "own": np.ones(4)}
+    places = []
+
+    def watched(tensors, path):
+        places.extend(tensor.data_ptr() for tensor in tensors.values())
+        save_tensors(tensors, path)
+
+    monkeypatch.setattr(checkpoints, "save_tensors", watched)
+    save_state(state, tmp_path, "state")
+    assert len(set(places)) == len(state)
+    assert places[0] == whole.data_ptr() and places[5] == state["own"].ctypes.data
+    back = load_state(tmp_path, "state")
+    for name, value in state.items():
+        assert np.array_equal(back[name], value), name
 
 
 def test_generator_states_come_back(tmp_path):
