@@ -109,8 +109,11 @@ def met_pixels(views: Sequence[Seen], box: Box) -> np.ndarray:
     far = np.linalg.norm([camera.position for camera in cameras] - np.array(box.middle), axis=1)
     nearest = np.maximum(far - box.half * np.sqrt(3), 0.25 * box.half)
     reach = np.ceil(2 * box.half / GRID * np.sqrt(3) * np.array([camera.fx for camera in cameras]) / nearest)
-    reaches = np.repeat(reach.clip(max=255).astype(np.uint8), [camera.width * camera.height for camera in cameras])
-    return np.flatnonzero(from_opaque(views) <= reaches).astype(np.uint32)
+    found, start = [], np.uint32(0)
+    for view, most in zip(views, reach.clip(max=255).astype(np.uint8), strict=True):
+        found.append(start + np.flatnonzero(from_opaque([view]) <= most).astype(np.uint32))
+        start += np.uint32(view.camera.width * view.camera.height)
+    return np.concatenate(found)
 
 
 class Bank:
@@ -146,18 +149,19 @@ class Carver(Bank):
     def possible(self, middle: np.ndarray, half: float, grid: int, *, is_endless: bool = False) -> np.ndarray:
         """Cells (grid^3,) of a cube that two cameras see, and none sees through."""
         steps = (np.arange(grid) + 0.5) / grid * 2 - 1
-        z, y, x = np.meshgrid(steps, steps, steps, indexing="ij")
-        places = np.stack([x, y, z], -1).reshape(-1, 3)
-        if is_endless:  # as `expand` in graphics/rays.py
-            places *= 2
-            most = np.abs(places).max(1, keepdims=True).clip(1)
-            places /= most * (2 - most)
+        y, x = np.meshgrid(steps, steps, indexing="ij")
         reach = half / grid * np.sqrt(3)
-        found = np.empty(len(places), np.bool_)
+        found = np.empty((grid, grid**2), np.bool_)
         near = NEAR_PART * half if is_endless else 0.0
         least = min(LEAST_SEEN, len(self.cameras))
-        carve(middle + half * places, self.cameras, self.sizes, self.starts, self.apart, reach, least, near, found)
-        return found
+        for z, layer in zip(steps, found, strict=True):
+            places = np.stack([x, y, np.full_like(x, z)], -1).reshape(-1, 3)
+            if is_endless:  # as `expand` in graphics/rays.py
+                places *= 2
+                most = np.abs(places).max(1, keepdims=True).clip(1)
+                places /= most * (2 - most)
+            carve(middle + half * places, self.cameras, self.sizes, self.starts, self.apart, reach, least, near, layer)
+        return found.ravel()
 
 
 class Pixels(Bank):
@@ -171,9 +175,9 @@ class Pixels(Bank):
         self.used: np.ndarray | None = None  # pixels whose rays may meet something; all if none are known not to
         if box is not None and not box.is_endless:
             self.used = met_pixels(views, box)
-        self.colours = np.concatenate([np.rint(view.truth.reshape(3, -1).T * 255).astype(np.uint8) for view in views])
+        self.colours = np.concatenate([view.picture.reshape(-1, 3) for view in views])
         self.alphas = together([view.alpha for view in views])
-        white = [np.ones(view.truth.shape[1:], np.float32) if view.mask is None else view.mask for view in views]
+        white = [np.ones(view.picture.shape[:2], np.float32) if view.mask is None else view.mask for view in views]
         self.masks = together(white) if any(view.mask is not None for view in views) else None
 
     def drawn(
@@ -230,12 +234,12 @@ def thinned(view: Seen, every: int) -> Seen:
     """Every so many-th pixel of a view, each way, as a view."""
     camera = view.camera
     first = every // 2
-    shown = view.truth[:, first::every, first::every]
-    if not shown.size:
+    picture = np.ascontiguousarray(view.picture[first::every, first::every])
+    if not picture.size:
         return view
     few = Camera(
-        shown.shape[2],
-        shown.shape[1],
+        picture.shape[1],
+        picture.shape[0],
         camera.fx / every,
         camera.fy / every,
         (camera.cx - first - 0.5) / every + 0.5,
@@ -244,5 +248,4 @@ def thinned(view: Seen, every: int) -> Seen:
         camera.translation,
     )
     mask = None if view.mask is None else np.ascontiguousarray(view.mask[first::every, first::every])
-    truth = np.ascontiguousarray(shown)
-    return Seen(view.name, few, truth, mask, few, truth, mask)
+    return Seen(view.name, few, picture, mask)

@@ -113,6 +113,7 @@ class HashTraining:
 
     def end(self) -> None:
         self.run.fact("Samples trained on", self.pace.samples)
+        self.learner.end()
 
     @property
     def samples_per_second(self) -> float:

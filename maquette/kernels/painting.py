@@ -239,6 +239,13 @@ class Learner:
         least = min(OCCUPIED, OF_MEAN * float(self.values[self.possible].mean(dtype=np.float64)))
         to_bits(self.values, np.float32(least), self.possible, self.numbers.grid, self.numbers.bits)
 
+    def end(self) -> None:
+        """Let go of what only learning needs: three times the table, and room for samples."""
+        self.moments.clear()
+        self.by_table = self.by_layers = np.empty(0, np.float32)
+        self.places = self.slopes = np.empty((0, 0, 0), np.float32)
+        self.room = ()
+
     @property
     def share(self) -> float:
         """The part of the grid that rays look at."""
