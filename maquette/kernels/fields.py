@@ -23,11 +23,13 @@ from maquette.kernels.products import by_weights, cut_off, forward, of_eight
 KNOWN = 16  # numbers between the two networks, the first of which is the density's logarithm; and of harmonics
 LEFT = 1e-3  # of the light, below which a ray ends
 THICK = -math.log(LEFT)
+FAINT = 1e-3  # weight up to which a sample's own colour is not asked for, where nothing is learnt
 GROUP, LONGEST = 256, 256  # samples that go through the network together, at least, and those of one ray at most
 ROOM = GROUP + LONGEST + 16
 THICKEST = np.float32(12)  # logarithm of the density
 BLOCK = 4096  # weights that a thread moves at a time
 EIGHTS = 256  # places whose density a thread finds at a time
+NEIGHBOURS = 64  # rays of a picture that one part takes at a time: they meet the same corners
 PARTS = 16  # into which rays are cut: as many threads can work, and what comes out does not depend on how many do
 
 
@@ -58,6 +60,41 @@ def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells
                 return count + s + 1
         count += taken
     return count
+
+
+@njit(cache=True, fastmath=True)
+def _look(origin, way, phase, near, step, is_endless, bits, grid, table, cells, size, first, second, room, n):
+    """As `_gather`, but only samples that count for something stay, with weights in place of lengths.
+
+    How many there are, what of the light is left, and the sum of weights times distances. What a ray's other samples
+    stop of the light is added to the weights of those that stay: they look like these.
+    """
+    features, places, distances, lengths, given, found = room
+    start, end = span(origin, way, is_endless, near)
+    t, count, through, kept, far = start + phase * step, 0, 1.0, 0.0, 0.0
+    while count < LONGEST and t < end and through > LEFT:
+        at = n + count
+        taken, t = walk(origin, way, t, end, step, is_endless, bits, grid, at, 8, places, distances, lengths)
+        if taken == 0:
+            break
+        encode(places, at, at + taken, table, cells, size, features)
+        _densities(features, at, features.shape[1], first, second, given, found)
+        for s in range(at, at + taken):
+            rest = through * math.exp(-found[s - at] * lengths[s])
+            weight = through - rest
+            through = rest
+            far += weight * distances[s]
+            if weight > FAINT:
+                row = n + count
+                features[row] = features[s]
+                lengths[row] = weight
+                kept += weight
+                count += 1
+            if through <= LEFT:
+                break
+    for row in range(n, n + count):
+        lengths[row] *= (1 - through) / kept
+    return count, through, far
 
 
 @njit(cache=True, fastmath=True)
@@ -108,6 +145,17 @@ def _forward(features, lengths, n, rays, ways, layers, held, basis):
     return padded, h, k, c, d, o
 
 
+@njit(cache=True, fastmath=True)
+def _add(room, n, owners, ways, nets, colours):
+    """Adds the first n samples of the room, of rays `owners`, to their colours (R, 3)."""
+    features, _, _, weights, _, _ = room
+    layers, held, basis = nets
+    padded, _, _, _, _, o = _forward(features, weights, n, owners, ways, layers, held, basis)
+    for s in range(n):
+        for colour in range(3):
+            colours[owners[s], colour] += weights[s] * held[o + colour * padded + s]
+
+
 @njit(cache=True, fastmath=True, parallel=True)
 def render(rays, table, cells, size, layers, bits, grid, step, is_endless, near, work, colours, left, far):
     """Colours (R, 3) without a background, what of the light is left (R,), and the sum of weights times distances (R,).
@@ -120,28 +168,22 @@ def render(rays, table, cells, size, layers, bits, grid, step, is_endless, near,
     for part in prange(PARTS):
         features, places, distances, lengths, given, found, held, owners, basis = work
         room = features[part], places[part], distances[part], lengths[part], given[part], found[part]
+        nets = layers, held[part], basis[part]
         n = 0
-        for ray in range(part, many, PARTS):
-            count = _gather(
-                origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
-                layers[0], layers[1], room, n,
-            )  # fmt: skip
-            owners[part, n : n + count] = ray
-            n += count
-            colours[ray], left[ray], far[ray] = 0, 1, 0
-            if n and (n >= GROUP or ray + PARTS >= many):
-                padded, _, _, _, _, o = _forward(
-                    features[part], lengths[part], n, owners[part], ways, layers, held[part], basis[part]
-                )
-                for s in range(n):
-                    owner = owners[part, s]
-                    through = left[owner]
-                    left[owner] = through * held[part, o + 4 * padded + s]
-                    weight = through - left[owner]
-                    for colour in range(3):
-                        colours[owner, colour] += weight * held[part, o + colour * padded + s]
-                    far[owner] += weight * distances[part, s]
-                n = 0
+        for first in range(part * NEIGHBOURS, many, PARTS * NEIGHBOURS):
+            for ray in range(first, min(first + NEIGHBOURS, many)):
+                count, left[ray], far[ray] = _look(
+                    origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
+                    layers[0], layers[1], room, n,
+                )  # fmt: skip
+                owners[part, n : n + count] = ray
+                n += count
+                colours[ray] = 0
+                if n >= GROUP:
+                    _add(room, n, owners[part], ways, nets, colours)
+                    n = 0
+        if n:
+            _add(room, n, owners[part], ways, nets, colours)
 
 
 @njit(cache=True, fastmath=True, inline="always")
