@@ -34,10 +34,10 @@ from maquette.methods import diffusion
 from maquette.methods.diffusion import Chain, Denoise, Solver, Stage, scaling
 from maquette.methods.optimizers import AdamW, Muon
 from maquette.runs import Run, Step
-from maquette.training import Average, Batches, Total, choose_threads, flat_then_linear, share, update
+from maquette.training import Average, Batches, Total, choose_threads, flat_then_linear, update
 
 MOVES = 5  # numbers that tell a network how a picture was moved: mirrored, down, across, turned, enlarged
-MIDDLE, WIDTH = -1.0, 1.2  # of log sigma in training, a normal distribution; Karras et al. 2022 have -1.2
+LEVELS = -1.0, 1.2  # mean and deviation of log sigma in training, a normal distribution; Karras et al. 2022 have -1.2
 ASKED = 64  # validation pictures whose noise is told while training goes on
 LOGS, APART = 16, 10  # times that happens, and steps between at least
 WARM = 50  # steps over which the learning rate rises, or a twentieth of the training, if that is less
@@ -235,16 +235,20 @@ def fitted(condition: Condition, x: Tensor, vector: int) -> Condition:
 
 
 class Drawn(Chance):
-    """The chance of training: this process's share of what is drawn for a whole batch."""
+    """The chance of training: this process's share of what is drawn for a whole batch.
 
-    def randn(self, rows: int, *shape: int) -> Tensor:
-        mine, _ = share(rows, self.rank, self.processes)
-        return torch.randn(rows, *shape, generator=self.generator)[mine]
+    levels: mean and deviation of the logarithm of the noise.
+    """
+
+    def __init__(self, seed: int, run: Run, levels: tuple[float, float] = LEVELS):
+        super().__init__(seed, run)
+        self.levels = levels
 
     def sigmas(self, rows: int, chain: Chain | None) -> Tensor:
         """Levels of noise: those of the chain's steps, each as often, or log-normal without one."""
         if chain is None:
-            return (self.randn(rows) * WIDTH + MIDDLE).exp()
+            middle, width = self.levels
+            return (self.randn(rows) * width + middle).exp()
         steps = (self.rand(rows) * chain.steps).long().clamp_max(chain.steps - 1) + 1
         return torch.from_numpy(chain.sigmas).float()[steps]
 
@@ -300,15 +304,16 @@ def train_denoiser(
     seed: int,
     moments: int,
     make: Callable[[Diffuser], Tensor],
+    levels: tuple[float, float] = LEVELS,
     beside: Beside | None = None,
 ) -> Growth:
     """Algorithm 1 of Ho et al. 2020, for any prediction: the network comes to tell pictures from noisy ones.
 
     told(rows, size) is what is known of this process's training pictures of a batch of `size`; leave(condition,
     chance), with a chance in 0..1 for each, says how much of it the network is told, for guidance. `moved`: the part
-    that is moved. Levels of noise are those of the chain's steps, or log-normal. The averaged weights are what stays;
-    they make samples as training goes on, at most `moments` times: the growth that is returned. `beside` learns from
-    the same rows.
+    that is moved. Levels of noise are those of the chain's steps, or log-normal as `levels` in `Drawn`. The averaged
+    weights are what stays; they make samples as training goes on, at most `moments` times: the growth that is returned.
+    `beside` learns from the same rows.
     """
     for name, value, unit in (
         ("Epochs", run.planned(epochs), ""),
@@ -332,7 +337,7 @@ def train_denoiser(
     average, total = Average(network), Total(run.device)
     averaged = Diffuser(average.network, diffuser.known)
     batches = Batches(len(pictures), batch_size, seed, rank=run.rank, processes=run.processes)
-    drawn = Drawn(seed, run)
+    drawn = Drawn(seed, run, levels)
     growth = Growth(moments if run.settings.seconds else min(moments, 4 + epochs * len(batches) // 50))
     run.keep(
         model=network, optimizer=stepper, batches=batches, average=average, total=total, drawn=drawn, growth=growth,

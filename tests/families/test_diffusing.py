@@ -77,9 +77,10 @@ def test_levels_of_noise_are_the_chain_s_or_log_normal():
     places = np.abs(chain.sigmas - sigmas.double().numpy()[:, None]).argmin(1)
     assert np.isclose(chain.sigmas[places], sigmas, rtol=1e-5).all() and places.min() == 1 and places.max() == 1000
     assert np.bincount(places // 101, minlength=10)[:9] == pytest.approx(2020, rel=0.1)
-    logs = Drawn(0, ALONE).sigmas(20_000, None).log()
-    assert float(logs.mean()) == pytest.approx(diffusing.MIDDLE, abs=0.04)
-    assert float(logs.std()) == pytest.approx(diffusing.WIDTH, abs=0.03)
+    for chosen in (diffusing.LEVELS, (0.5, 2.0)):
+        logs = Drawn(0, ALONE, chosen).sigmas(20_000, None).log()
+        assert float(logs.mean()) == pytest.approx(chosen[0], abs=0.04)
+        assert float(logs.std()) == pytest.approx(chosen[1], abs=0.03)
 
 
 def test_processes_draw_their_share_of_the_same_noise():

@@ -45,6 +45,7 @@ MIXED = 128  # numbers by way of which its places at the bottom meet
 FINE = 12  # channels of the decoder at the full resolution
 SAMPLED = 400  # captions that the run keeps, which show how words are put together
 PRIOR_RATE = 0.002
+LEVELS = 0.0, 1.6  # of log sigma; more noise than for pictures alone: what belongs where is decided while all is noise
 GUIDANCE = 2.0
 STEPS, FEW_STEPS = 18, 8  # of the way back; few where little is judged
 
@@ -264,6 +265,7 @@ def train(model: Networks, prepared: Prepared, settings: Settings, run: Run) -> 
         seed=settings.seed,
         moments=MOMENTS,
         make=make,
+        levels=LEVELS,
         beside=telling,
     )
     return Grown(growth=growth, asked=asked)
