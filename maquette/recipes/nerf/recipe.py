@@ -30,6 +30,7 @@ MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so man
 LONG, LONGER = 60.0, 120.0  # seconds of training from which more levels pay, and more rows
 MOST_BETWEEN = 250  # steps between two such moments
 FEWER, FEWER_STEPS = (1, 2, 4), 200  # every so many-th view, on which a field is taught anew for so many steps
+FEW_ROWS = 15  # of the tables of fields that are taught so few steps
 ENCODED: dict[str, int | None] = {"places alone": 0, "4 frequencies": 4, "10 frequencies": 10, "hash grid": None}
 ENCODED_STEPS, ENCODED_RATE, ENCODED_VIEWS = 160, 0.008, 5  # of small fields that show what encodings do on the scene
 PLACED = ("middle", "reach", "is_endless", "near", "background", "origin", "unit")  # what places a field
@@ -157,6 +158,12 @@ def learn(training: HashTraining | PlainTraining, steps: int) -> None:
         training.step(step)
 
 
+def small(field: dict[str, Any]) -> dict[str, Any]:
+    """The same field of a hash grid, with tables that are large enough for a few hundred steps."""
+    arguments = field["arguments"]
+    return field | {"arguments": arguments | {"rows": min(arguments["rows"], FEW_ROWS)}}
+
+
 def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[int, dict[int, float]]:
     """The held-out PSNR by the number of views, after the same few steps from nothing on all, a half and a quarter."""
     steps, box, found = max(1, min(settings.steps // 4, FEWER_STEPS)), boxed(prepared), dict[int, float]()
@@ -166,7 +173,7 @@ def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[i
         possible = Carver(train).possible(np.array(box.middle), box.half, GRID, is_endless=box.is_endless)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            model = field_of(prepared.processing["field"])
+            model = field_of(small(prepared.processing["field"]))
         assert isinstance(model, HashField)
         learn(HashTraining(model, possible, Pixels(train, box), None, run, **pace_of(settings)), steps)
         found[len(train)] = judge.mean_psnr(field_drawer_within(model))
@@ -177,7 +184,7 @@ def taught_by_encodings(prepared: Prepared, settings: Settings, run: Run) -> tup
     """The held-out PSNR of small fields that are told places in several ways, after the same few steps from nothing."""
     steps, found = max(1, min(settings.steps // 4, ENCODED_STEPS)), dict[str, float]()
     tests = [thinned(view, 2 * EVERY) for view in prepared.test[:ENCODED_VIEWS]]
-    judge, known = Judge(prepared.train, tests, prepared.extent), prepared.processing["field"]
+    judge, known = Judge(prepared.train, tests, prepared.extent), small(prepared.processing["field"])
     where = {name: known["arguments"][name] for name in PLACED}
     pixels, possible, pace = Pixels(prepared.train), boxed(prepared).possible, pace_of(settings)
     pace["samples"] = max(1, settings.samples // 2)
