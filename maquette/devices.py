@@ -13,6 +13,7 @@ import torch
 from maquette.settings import UserError
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, HELD = -1, -3, 2**30  # names of mallopt (malloc.h of glibc), and bytes
+LARGEST = 2**25  # that mallopt(3) documents for MMAP_THRESHOLD on 64 bits; newer ones take more
 BROAD = 32  # channels from which a processor gains by bfloat16: numbers of narrower networks are only turned to and fro
 
 
@@ -41,8 +42,9 @@ def hold_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):  # musl has none
         return
-    for name in (MMAP_THRESHOLD, TRIM_THRESHOLD):
-        mallopt(name, HELD)
+    if not mallopt(MMAP_THRESHOLD, HELD):
+        mallopt(MMAP_THRESHOLD, LARGEST)
+    mallopt(TRIM_THRESHOLD, HELD)
 
 
 def gains_by_bfloat16(device: torch.device, width: int) -> bool:
