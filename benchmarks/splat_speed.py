@@ -59,7 +59,6 @@ def training() -> list[Row]:
         return (time.perf_counter() - began) / len(views)
 
     def plain() -> float:
-        view = views[0]
         truth = torch.from_numpy(truths[0].transpose(1, 2, 0).copy())
         began = time.perf_counter()
         (model(taken[0].camera) - truth).abs().mean().backward()
