@@ -1,1 +1,5 @@
 """Scenes: photographs with their cameras, points and Gaussians in files."""
+
+from maquette.data.scenes.reading import read_scene
+
+__all__ = ["read_scene"]
