@@ -26,7 +26,7 @@ def save_state(state: Any, folder: Path, name: str) -> None:
     tensors' file is named after its content, and older ones are removed afterwards.
     """
     tensors: dict[str, torch.Tensor] = {}
-    tree = _encode(state, tensors)
+    tree = _encode(state, tensors, set())
     digest = _digest(tensors)
     file = f"{name}-{digest[:16]}.safetensors"
     if tensors and not (folder / file).exists():
@@ -138,29 +138,31 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+def _encode(value: Any, tensors: dict[str, torch.Tensor], places: set[int]) -> Any:
+    """A value as JSON has it, its tensors in `tensors` by name; `places`: where in memory these lie."""
     if isinstance(value, torch.Tensor | np.ndarray):
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
         key = f"{len(tensors):06d}"
-        tensors[key] = _alone(value, tensors)
+        tensors[key] = _alone(value, places)
         return {"$": kind, "key": key}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value) and "$" not in value:
-            return {key: _encode(item, tensors) for key, item in value.items()}
-        return {"$": "items", "items": [[_encode(k, tensors), _encode(v, tensors)] for k, v in value.items()]}
+            return {key: _encode(item, tensors, places) for key, item in value.items()}
+        pairs = ([_encode(each, tensors, places) for each in pair] for pair in value.items())
+        return {"$": "items", "items": list(pairs)}
     if isinstance(value, tuple):
-        return {"$": "tuple", "items": [_encode(item, tensors) for item in value]}
+        return {"$": "tuple", "items": [_encode(item, tensors, places) for item in value]}
     if isinstance(value, list):
-        return [_encode(item, tensors) for item in value]
+        return [_encode(item, tensors, places) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"a {type(value).__name__} cannot be kept in a checkpoint")
 
 
-def _alone(value: torch.Tensor | np.ndarray, others: dict[str, torch.Tensor]) -> torch.Tensor:
-    """A value as a tensor on the processor that shares no memory with `others`: a copy only where it must be one."""
+def _alone(value: torch.Tensor | np.ndarray, places: set[int]) -> torch.Tensor:
+    """A value as a tensor on the processor, in none of these `places` of memory: a copy only where it must be one."""
     if isinstance(value, np.ndarray):
         if not value.flags.writeable:  # torch cannot hold such an array
             return torch.tensor(value)
@@ -168,10 +170,10 @@ def _alone(value: torch.Tensor | np.ndarray, others: dict[str, torch.Tensor]) ->
     else:
         held = value.detach().cpu().contiguous()
     storage = held.untyped_storage()
-    is_whole = storage.nbytes() == held.nbytes
-    if is_whole and all(storage.data_ptr() != other.untyped_storage().data_ptr() for other in others.values()):
-        return held
-    return held.clone()
+    if storage.nbytes() != held.nbytes or storage.data_ptr() in places:
+        held = held.clone()
+    places.add(held.data_ptr())
+    return held
 
 
 def _decode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

@@ -23,7 +23,7 @@ from maquette.kernels.products import by_weights, cut_off, forward, of_eight
 KNOWN = 16  # numbers between the two networks, the first of which is the density's logarithm; and of harmonics
 LEFT = 1e-3  # of the light, below which a ray ends
 THICK = -math.log(LEFT)
-FAINT = 1e-3  # weight up to which a sample's own colour is not asked for, where nothing is learnt
+FAINT = 1e-3  # weight up to which samples are taken together with the next, where nothing is learnt
 GROUP, LONGEST = 256, 256  # samples that go through the network together, at least, and those of one ray at most
 ROOM = GROUP + LONGEST + 16
 THICKEST = np.float32(12)  # logarithm of the density
@@ -66,12 +66,12 @@ def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells
 def _look(origin, way, phase, near, step, is_endless, bits, grid, table, cells, size, first, second, room, n):
     """As `_gather`, but only samples that count for something stay, with weights in place of lengths.
 
-    How many there are, what of the light is left, and the sum of weights times distances. What a ray's other samples
-    stop of the light is added to the weights of those that stay: they look like these.
+    How many there are, what of the light is left, and the sum of weights times distances. What other samples stop of
+    the light is added to the weight of the next that stays, so that fog keeps its share.
     """
     features, places, distances, lengths, given, found = room
     start, end = span(origin, way, is_endless, near)
-    t, count, through, kept, far = start + phase * step, 0, 1.0, 0.0, 0.0
+    t, count, through, weight, kept, far = start + phase * step, 0, 1.0, 0.0, 0.0, 0.0
     while count < LONGEST and t < end and through > LEFT:
         at = n + count
         taken, t = walk(origin, way, t, end, step, is_endless, bits, grid, at, 8, places, distances, lengths)
@@ -81,14 +81,15 @@ def _look(origin, way, phase, near, step, is_endless, bits, grid, table, cells, 
         _densities(features, at, features.shape[1], first, second, given, found)
         for s in range(at, at + taken):
             rest = through * math.exp(-found[s - at] * lengths[s])
-            weight = through - rest
+            weight += through - rest
+            far += (through - rest) * distances[s]
             through = rest
-            far += weight * distances[s]
             if weight > FAINT:
                 row = n + count
                 features[row] = features[s]
                 lengths[row] = weight
                 kept += weight
+                weight = 0.0
                 count += 1
             if through <= LEFT:
                 break

@@ -88,6 +88,28 @@ def test_pictures_are_the_plain_ones(is_endless, layers):
     assert np.median(np.abs(drawn.depth.ravel() - along)) < 5e-3
 
 
+@pytest.mark.parametrize("density", [0.003, 0.008, 0.05])
+def test_fog_has_its_share_of_light_and_colour(density):
+    """Many samples of which none counts by itself."""
+    made = field()
+    made.bits.fill_(255)
+    with torch.no_grad():  # one feature, and the first hidden unit, are 1 everywhere
+        made.table[0, :, 0] = 1
+        made.first[0], made.second[0] = 0, 0
+        made.first[0, 0], made.second[0, 0] = 1, np.log(density)
+    drawn = draw(Numbers.of(made), CAMERA, (0.0, 0.0, 0.0))
+    origins, ways = rays_of(CAMERA)
+    inner = (origins - torch.tensor(made.middle)) / made.reach
+    with torch.no_grad():
+        colours, left, _ = made.trace(inner, ways, torch.zeros(3))[0]
+    stopped = 1 - float(left.mean())
+    assert density < stopped < 6 * density
+    np.testing.assert_allclose(drawn.remainder.ravel(), left, atol=0.1 * stopped)
+    picture = drawn.picture.transpose(1, 2, 0).reshape(-1, 3)
+    assert np.quantile(np.abs(picture - colours.numpy()), 0.9) < 0.1 * stopped
+    np.testing.assert_allclose(picture.mean(0), colours.mean(0), rtol=0.03)
+
+
 def rays(many, seed=3):
     chance = np.random.default_rng(seed)
     origins, ways = rays_of(CAMERA, torch.from_numpy(chance.integers(0, 9, (many, 2))))
