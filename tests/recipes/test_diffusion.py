@@ -1,13 +1,26 @@
 """Diffusion on a small run: what its uses promise, what they refuse, and what the course's preset is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from support import save_picture
 
 import maquette
 from maquette.cli import main
 from maquette.data.pictures.files import read_picture
 from maquette.recipes import recipe_settings
+from maquette.recipes.diffusion.recipe import build
+from maquette.recipes.diffusion.settings import Settings
+
+
+@pytest.mark.parametrize(("size", "shuffle", "fine"), [(28, 2, 0), (32, 2, 0), (64, 4, 12), (128, 8, 12)])
+def test_large_pictures_are_corrected_at_the_full_resolution(size, shuffle, fine):
+    settings = Settings(moved=0.0, width=8)
+    made = build(SimpleNamespace(processing={"channels": 3, "size": size, "classes": []}), settings)
+    assert (made.shuffle, made.fine) == (shuffle, fine)
+    assert made(torch.randn(2, 3, size, size), torch.zeros(2)).shape == (2, 3, size, size)
 
 
 @pytest.fixture

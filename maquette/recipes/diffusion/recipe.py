@@ -30,6 +30,7 @@ from maquette.runs import Run
 from maquette.steps import Fitted, Framing, Scores
 
 SEEN = 60_000  # pictures that the network looks at, unless `epochs` is set
+FINE = 12  # channels at the full resolution, where more than 2 x 2 pixels are dealt to a place: without, they speckle
 FEW = 5000  # training pictures below which some are moved
 GROWN, MOMENTS = 16, 18  # samples of the film of training, and how often they are made
 GROWN_STEPS = 12  # of their way back
@@ -86,12 +87,14 @@ def process(images: SmallImages, settings: Settings, run: Run) -> GeneratorParts
 
 def build(prepared: GeneratorParts, settings: Settings) -> DenoisingUNet:
     known = prepared.processing
+    shuffle = shuffle_for(known["size"])
     return DenoisingUNet(
         channels=known["channels"],
         size=known["size"],
         width=settings.width,
         blocks=settings.blocks,
-        shuffle=shuffle_for(known["size"]),
+        shuffle=shuffle,
+        fine=FINE if shuffle > 2 else 0,
         classes=len(known["classes"]),
         vector=MOVES if part_moved(prepared, settings) else 0,
     )
