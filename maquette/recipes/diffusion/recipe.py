@@ -30,7 +30,7 @@ from maquette.runs import Run
 from maquette.steps import Fitted, Framing, Scores
 
 SEEN = 60_000  # pictures that the network looks at, unless `epochs` is set
-FINE = 12  # channels at the full resolution, where more than 2 x 2 pixels are dealt to a place: without, they speckle
+FINE = 12  # channels at the full resolution, where more than 2 x 2 pixels are dealt to a place: fewer specks
 FEW = 5000  # training pictures below which some are moved
 GROWN, MOMENTS = 16, 18  # samples of the film of training, and how often they are made
 GROWN_STEPS = 12  # of their way back
