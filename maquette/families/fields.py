@@ -13,7 +13,6 @@ from skimage.measure import marching_cubes
 
 from maquette.data.rows import evenly
 from maquette.data.scenes.meshes import Mesh
-from maquette.devices import hold_memory
 from maquette.families.flights import Drawer, photographers
 from maquette.graphics.cameras import Camera
 from maquette.graphics.paths import common_up
@@ -47,7 +46,6 @@ def field_drawer_within(model: Field, background: Sequence[float] | None = None)
     behind = model.background if background is None else tuple(background)
     if isinstance(model, HashField) and model.table.device.type == "cpu":
         numbers = Numbers.of(model)
-        hold_memory()
         return lambda camera: draw(numbers, camera, behind)
     return lambda camera: traced(model, camera, behind)
 

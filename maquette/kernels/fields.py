@@ -23,7 +23,6 @@ from maquette.kernels.products import by_weights, cut_off, forward, of_eight
 KNOWN = 16  # numbers between the two networks, the first of which is the density's logarithm; and of harmonics
 LEFT = 1e-3  # of the light, below which a ray ends
 THICK = -math.log(LEFT)
-FAINT = 1e-3  # weight up to which samples are taken together with the next, where nothing is learnt
 GROUP, LONGEST = 256, 256  # samples that go through the network together, at least, and those of one ray at most
 ROOM = GROUP + LONGEST + 16
 THICKEST = np.float32(12)  # logarithm of the density
@@ -60,42 +59,6 @@ def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells
                 return count + s + 1
         count += taken
     return count
-
-
-@njit(cache=True, fastmath=True)
-def _look(origin, way, phase, near, step, is_endless, bits, grid, table, cells, size, first, second, room, n):
-    """As `_gather`, but only samples that count for something stay, with weights in place of lengths.
-
-    How many there are, what of the light is left, and the sum of weights times distances. What other samples stop of
-    the light is added to the weight of the next that stays, so that fog keeps its share.
-    """
-    features, places, distances, lengths, given, found = room
-    start, end = span(origin, way, is_endless, near)
-    t, count, through, weight, kept, far = start + phase * step, 0, 1.0, 0.0, 0.0, 0.0
-    while count < LONGEST and t < end and through > LEFT:
-        at = n + count
-        taken, t = walk(origin, way, t, end, step, is_endless, bits, grid, at, 8, places, distances, lengths)
-        if taken == 0:
-            break
-        encode(places, at, at + taken, table, cells, size, features)
-        _densities(features, at, features.shape[1], first, second, given, found)
-        for s in range(at, at + taken):
-            rest = through * math.exp(-found[s - at] * lengths[s])
-            weight += through - rest
-            far += (through - rest) * distances[s]
-            through = rest
-            if weight > FAINT:
-                row = n + count
-                features[row] = features[s]
-                lengths[row] = weight
-                kept += weight
-                weight = 0.0
-                count += 1
-            if through <= LEFT:
-                break
-    for row in range(n, n + count):
-        lengths[row] *= (1 - through) / kept
-    return count, through, far
 
 
 @njit(cache=True, fastmath=True)
@@ -147,14 +110,19 @@ def _forward(features, lengths, n, rays, ways, layers, held, basis):
 
 
 @njit(cache=True, fastmath=True)
-def _add(room, n, owners, ways, nets, colours):
-    """Adds the first n samples of the room, of rays `owners`, to their colours (R, 3)."""
-    features, _, _, weights, _, _ = room
+def _add(room, n, owners, ways, nets, colours, left, far):
+    """What the first n samples of the room, of rays `owners`, add to what `render` gives."""
+    features, _, distances, lengths, _, _ = room
     layers, held, basis = nets
-    padded, _, _, _, _, o = _forward(features, weights, n, owners, ways, layers, held, basis)
+    padded, _, _, _, _, o = _forward(features, lengths, n, owners, ways, layers, held, basis)
     for s in range(n):
+        ray = owners[s]
+        through = left[ray]
+        left[ray] = through * held[o + 4 * padded + s]
+        weight = through - left[ray]
         for colour in range(3):
-            colours[owners[s], colour] += weights[s] * held[o + colour * padded + s]
+            colours[ray, colour] += weight * held[o + colour * padded + s]
+        far[ray] += weight * distances[s]
 
 
 @njit(cache=True, fastmath=True, parallel=True)
@@ -173,18 +141,18 @@ def render(rays, table, cells, size, layers, bits, grid, step, is_endless, near,
         n = 0
         for first in range(part * NEIGHBOURS, many, PARTS * NEIGHBOURS):
             for ray in range(first, min(first + NEIGHBOURS, many)):
-                count, left[ray], far[ray] = _look(
+                count = _gather(
                     origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
                     layers[0], layers[1], room, n,
                 )  # fmt: skip
                 owners[part, n : n + count] = ray
                 n += count
-                colours[ray] = 0
+                colours[ray], left[ray], far[ray] = 0, 1, 0
                 if n >= GROUP:
-                    _add(room, n, owners[part], ways, nets, colours)
+                    _add(room, n, owners[part], ways, nets, colours, left, far)
                     n = 0
         if n:
-            _add(room, n, owners[part], ways, nets, colours)
+            _add(room, n, owners[part], ways, nets, colours, left, far)
 
 
 @njit(cache=True, fastmath=True, inline="always")
