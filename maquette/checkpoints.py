@@ -26,7 +26,7 @@ def save_state(state: Any, folder: Path, name: str) -> None:
     tensors' file is named after its content, and older ones are removed afterwards.
     """
     tensors: dict[str, torch.Tensor] = {}
-    tree = _encode(state, tensors, set())
+    tree = _encode(state, tensors)
     digest = _digest(tensors)
     file = f"{name}-{digest[:16]}.safetensors"
     if tensors and not (folder / file).exists():
@@ -71,7 +71,7 @@ def save_model(model: Networks, folder: Path) -> None:
     """
     if model is None:
         return
-    weights = {name: value.detach().cpu().clone() for name, value in state_of(model).items()}
+    weights = {name: value.detach().cpu() for name, value in state_of(model).items()}
     with written_whole(folder / "model.safetensors") as temporary:
         save_tensors(weights, temporary)
     if isinstance(model, dict):
@@ -122,11 +122,25 @@ def made(description: dict[str, Any], weights: dict[str, torch.Tensor], folder: 
 
 def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
+        save_file(_apart(tensors), path, metadata)
     except SafetensorError as error:  # it wraps what the operating system said
         number = re.search(r"os error (\d+)", str(error))
         raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
     path.chmod(0o644)  # safetensors makes files that only their owner may read
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors, contiguous, none in memory of another: copies only where they must be."""
+    made: dict[str, torch.Tensor] = {}
+    places = set[int]()
+    for name, tensor in tensors.items():
+        tensor = tensor.contiguous()
+        storage = tensor.untyped_storage()
+        if storage.nbytes() != tensor.nbytes or storage.data_ptr() in places:
+            tensor = tensor.clone()
+        places.add(tensor.data_ptr())
+        made[name] = tensor
+    return made
 
 
 def _digest(tensors: dict[str, torch.Tensor]) -> str:
@@ -138,42 +152,34 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _encode(value: Any, tensors: dict[str, torch.Tensor], places: set[int]) -> Any:
-    """A value as JSON has it, its tensors in `tensors` by name; `places`: where in memory these lie."""
+def _encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor | np.ndarray):
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
         key = f"{len(tensors):06d}"
-        tensors[key] = _alone(value, places)
+        tensors[key] = _held(value)
         return {"$": kind, "key": key}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value) and "$" not in value:
-            return {key: _encode(item, tensors, places) for key, item in value.items()}
-        pairs = ([_encode(each, tensors, places) for each in pair] for pair in value.items())
-        return {"$": "items", "items": list(pairs)}
+            return {key: _encode(item, tensors) for key, item in value.items()}
+        return {"$": "items", "items": [[_encode(k, tensors), _encode(v, tensors)] for k, v in value.items()]}
     if isinstance(value, tuple):
-        return {"$": "tuple", "items": [_encode(item, tensors, places) for item in value]}
+        return {"$": "tuple", "items": [_encode(item, tensors) for item in value]}
     if isinstance(value, list):
-        return [_encode(item, tensors, places) for item in value]
+        return [_encode(item, tensors) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"a {type(value).__name__} cannot be kept in a checkpoint")
 
 
-def _alone(value: torch.Tensor | np.ndarray, places: set[int]) -> torch.Tensor:
-    """A value as a tensor on the processor, in none of these `places` of memory: a copy only where it must be one."""
-    if isinstance(value, np.ndarray):
-        if not value.flags.writeable:  # torch cannot hold such an array
-            return torch.tensor(value)
-        held = torch.from_numpy(np.asarray(value, order="C"))
-    else:
-        held = value.detach().cpu().contiguous()
-    storage = held.untyped_storage()
-    if storage.nbytes() != held.nbytes or storage.data_ptr() in places:
-        held = held.clone()
-    places.add(held.data_ptr())
-    return held
+def _held(value: torch.Tensor | np.ndarray) -> torch.Tensor:
+    """A value as a tensor on the processor, in the memory that it has where that can be."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().contiguous()
+    if value.flags.writeable:
+        return torch.from_numpy(np.asarray(value, order="C"))
+    return torch.tensor(value)  # torch cannot hold an array that must not be written
 
 
 def _decode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from maquette import checkpoints
-from maquette.checkpoints import load_model, load_state, save_model, save_state, save_tensors
+from maquette.checkpoints import load_model, load_state, save_model, save_state
 from maquette.devices import random_state, set_random_state
 from maquette.models import MLP
 from maquette.settings import UserError
@@ -52,11 +53,11 @@ def test_what_shares_memory_comes_back_apart_and_nothing_else_is_copied(tmp_path
     state = {"whole": whole, "again": whole, "part": whole[2:4], "frozen": frozen, "turned": turned, "own": np.ones(4)}
     places = []
 
-    def watched(tensors, path):
+    def watched(tensors, path, metadata):
         places.extend(tensor.data_ptr() for tensor in tensors.values())
-        save_tensors(tensors, path)
+        save_file(tensors, path, metadata)
 
-    monkeypatch.setattr(checkpoints, "save_tensors", watched)
+    monkeypatch.setattr(checkpoints, "save_file", watched)
     save_state(state, tmp_path, "state")
     assert len(set(places)) == len(state)
     assert places[0] == whole.data_ptr() and places[5] == state["own"].ctypes.data
