@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maquette.data import scenes
 from maquette.data.scenes import shots
 from maquette.data.scenes.colmap import Model, Pose, write_model
 from maquette.data.scenes.lenses import Lens, reduced
@@ -65,6 +66,12 @@ def assert_same_cameras(scene: Scene) -> None:
         np.testing.assert_allclose(view.camera.world_to_camera, camera.world_to_camera, atol=1e-12)
         assert (view.camera.width, view.camera.height) == (48, 32)
         assert (view.camera.fx, view.camera.fy, view.camera.cx, view.camera.cy) == (60, 60, 24, 16)
+
+
+def test_it_has_its_name_in_the_package_too():
+    assert scenes.read_scene is read_scene
+    with pytest.raises(AttributeError, match="read_scenes"):
+        scenes.read_scenes  # noqa: B018
 
 
 @pytest.mark.parametrize("source", ["transforms", "binary", "text", "sparse", "beside"])
