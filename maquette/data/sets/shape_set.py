@@ -1,8 +1,10 @@
 """The set of captioned shapes: which scenes there are, which of them training never sees, and the files of the set."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -28,7 +30,7 @@ from maquette.data.sets.shape_words import (
 )
 from maquette.data.sets.shapes import SIDE, draw
 
-PAIRS = 3  # times as many training pictures of two things beside or on each other as of any other kind
+OFTEN = {LEANING: 2, ROLLING: 2, BESIDE: 4, ON: 4}  # times as many training pictures as of one thing that stands
 
 
 def all_scenes() -> np.ndarray:
@@ -62,14 +64,16 @@ def is_held(scenes: np.ndarray) -> np.ndarray:
     return is_held_pair(scenes[:, SHAPE], scenes[:, COLOUR]) | (triple * 7919 % 101 < 10)
 
 
-def balanced(scenes: np.ndarray, count: int, g: np.random.Generator, pairs: int = 1) -> np.ndarray:
-    """`count` of the scenes, none twice while there are others.
+def balanced(
+    scenes: np.ndarray, count: int, g: np.random.Generator, often: Mapping[int, int] = MappingProxyType({})
+) -> np.ndarray:
+    """`count` of the scenes, none twice while there are others of its number and action.
 
-    All nine of a number or an action are there equally often, but those with a second thing `pairs` times as often.
+    All nine of a number or an action are there equally often, or some actions so many times as `often` says.
     """
-    kinds = scenes[:, ACTION] * 4 + scenes[:, NUMBER]
+    kinds = kinds_of(scenes)
     names = np.unique(kinds)
-    times = np.where(names // 4 >= BESIDE, pairs, 1)
+    times = np.array([often.get(name // 4, 1) for name in names])
     bounds = np.cumsum(times) * count // times.sum()
     found = []
     for kind, wanted in zip(names, np.diff(bounds, prepend=0), strict=True):
@@ -77,6 +81,21 @@ def balanced(scenes: np.ndarray, count: int, g: np.random.Generator, pairs: int 
         rounds = [g.permutation(rows) for _ in range(-(-wanted // len(rows)))]
         found.append(np.concatenate(rounds)[:wanted])
     return scenes[g.permutation(np.concatenate(found))]
+
+
+def different(scenes: np.ndarray, count: int, g: np.random.Generator) -> np.ndarray:
+    """`count` different ones of the scenes, of each number and action equally many while there are some."""
+    mixed = g.permutation(scenes)
+    kinds = kinds_of(mixed)
+    ranks = np.zeros(len(mixed), int)
+    for kind in np.unique(kinds):
+        ranks[kinds == kind] = np.arange((kinds == kind).sum())
+    return g.permutation(mixed[np.argsort(ranks, kind="stable")[:count]])
+
+
+def kinds_of(scenes: np.ndarray) -> np.ndarray:
+    """Numbers (N,) that stand for the number of things and what they do."""
+    return scenes[:, ACTION] * 4 + scenes[:, NUMBER]
 
 
 def placed(scenes: np.ndarray, g: np.random.Generator) -> np.ndarray:
@@ -100,15 +119,16 @@ class Shapes:
 def captioned_shapes(seed: int = 0, size: int = SIDE, train: int = 9_000, test: int = 540) -> Shapes:
     """`train` pictures with three captions each, and `test` with one each of combinations seen and never seen.
 
-    Two things can be put together in fifty times as many ways as one; of the training pictures, half show two.
+    Of training pictures there are more where there is more to learn: OFTEN two things, which can be put together in
+    fifty times as many ways as one, and things that are turned.
     The scenes of a test part are all different, also where their places are left open.
     """
     g = np.random.default_rng([seed, 8])
     scenes = all_scenes()
     held = is_held(scenes)
-    seen = balanced(scenes[~held], train, g, PAIRS)
-    known = balanced(np.unique(seen, axis=0), test, g)
-    new = balanced(scenes[held], test, g)
+    seen = balanced(scenes[~held], train, g, OFTEN)
+    known = different(np.unique(seen, axis=0), test, g)
+    new = different(scenes[held], test, g)
     whole = placed(np.concatenate([seen, known, new]), g)
     counts = [3] * train + [1] * (2 * test)
     texts = [

@@ -21,7 +21,7 @@ VERSIONS = {
     "photographs": 1,
     "clay_turntable": 1,
     "no_word_tests": 1,
-    "shapes_with_captions": 3,
+    "shapes_with_captions": 4,
     "invented_sentences": 2,
     "made_dialogues": 1,
 }  # counted up when what they write changes; cached folders carry it
