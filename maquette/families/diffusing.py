@@ -38,6 +38,7 @@ from maquette.training import Average, Batches, Total, choose_threads, flat_then
 
 MOVES = 5  # numbers that tell a network how a picture was moved: mirrored, down, across, turned, enlarged
 LEVELS = -1.0, 1.2  # mean and deviation of log sigma in training, a normal distribution; Karras et al. 2022 have -1.2
+SIDE = 32  # of pictures to which such levels belong
 ASKED = 64  # validation pictures whose noise is told while training goes on
 LOGS, APART = 16, 10  # times that happens, and steps between at least
 WARM = 50  # steps over which the learning rate rises, or a twentieth of the training, if that is less
@@ -271,6 +272,16 @@ class Drawn(Chance):
         return torch.where(is_moved, moved, pictures), numbers.to(pictures.device)
 
 
+def louder(levels: tuple[float, float], size: int) -> tuple[float, float]:
+    """Levels of noise for pictures of a side: a mean of log sigma higher by the logarithm of how much larger they are.
+
+    Neighbouring pixels of a larger picture are more alike, and together tell through noise what one pixel of a small
+    picture does not; Hoogeboom et al. 2023, "Simple diffusion", section 3.1.
+    """
+    middle, width = levels
+    return middle + max(0.0, math.log(size / SIDE)), width
+
+
 class Beside(Protocol):
     """Something that learns beside a denoiser, from the same rows; `kept` is what a run keeps of it."""
 
@@ -311,8 +322,9 @@ def train_denoiser(
 
     told(rows, size) is what is known of this process's training pictures of a batch of `size`; leave(condition,
     chance), with a chance in 0..1 for each, says how much of it the network is told, for guidance. `moved`: the part
-    that is moved. Levels of noise are those of the chain's steps, or log-normal as `levels` in `Drawn`. The averaged
-    weights are what stays; they make samples as training goes on, at most `moments` times: the growth that is returned.
+    that is moved. Levels of noise are those of the chain's steps, or log-normal as `levels` in `Drawn`, for pictures of
+    SIDE x SIDE, and `louder` for larger ones. The averaged weights are what stays; they make samples as training goes
+    on, at most `moments` times: the growth that is returned.
     `beside` learns from the same rows.
     """
     for name, value, unit in (
@@ -337,7 +349,7 @@ def train_denoiser(
     average, total = Average(network), Total(run.device)
     averaged = Diffuser(average.network, diffuser.known)
     batches = Batches(len(pictures), batch_size, seed, rank=run.rank, processes=run.processes)
-    drawn = Drawn(seed, run, levels)
+    drawn = Drawn(seed, run, louder(levels, diffuser.known["size"]))
     growth = Growth(moments if run.settings.seconds else min(moments, 4 + epochs * len(batches) // 50))
     run.keep(
         model=network, optimizer=stepper, batches=batches, average=average, total=total, drawn=drawn, growth=growth,

@@ -1,14 +1,16 @@
 """Diffusion models as recipes share them: what a network is told, guidance, levels of noise, moved pictures."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from maquette.families import diffusing
-from maquette.families.diffusing import Condition, Diffuser, Drawn, chain_of, fitted, told_noise
+from maquette.families.diffusing import Condition, Diffuser, Drawn, chain_of, fitted, louder, told_noise
 from maquette.families.generating import Noise, Pictures
 from maquette.measures.noise import levels, noise_error
 from maquette.methods.diffusion import Normal
@@ -81,6 +83,14 @@ def test_levels_of_noise_are_the_chain_s_or_log_normal():
         logs = Drawn(0, ALONE, chosen).sigmas(20_000, None).log()
         assert float(logs.mean()) == pytest.approx(chosen[0], abs=0.04)
         assert float(logs.std()) == pytest.approx(chosen[1], abs=0.03)
+
+
+def test_larger_pictures_are_hidden_by_as_much():
+    """Of a picture twice as large, four pixels together tell what one tells of a small one."""
+    (small, _), (large, width) = louder((-1.0, 1.2), 32), louder((-1.0, 1.2), 64)
+    noise = math.exp(large) * torch.randn(1, 1, 512, 512)
+    assert float(functional.avg_pool2d(noise, 2).std()) == pytest.approx(math.exp(small), rel=0.02)
+    assert (small, width) == (-1.0, 1.2) == louder((-1.0, 1.2), 28)
 
 
 def test_processes_draw_their_share_of_the_same_noise():
