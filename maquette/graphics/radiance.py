@@ -6,6 +6,8 @@ The plain version of kernels/marching.py; Mildenhall et al. 2020 (NeRF), section
 import torch
 from torch import Tensor
 
+FINER = 2  # times as short as in training are a picture's steps through what is there: more were no better
+
 
 def stratified(near: Tensor, far: Tensor, samples: int, chance: Tensor | None = None) -> Tensor:
     """Distances (R, S), one in each of S equal parts of near (R,) to far (R,); equation (2).

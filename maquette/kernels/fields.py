@@ -16,13 +16,15 @@ from numba import njit, prange
 from maquette.kernels.grids import encode
 from maquette.kernels.harmonics import harmonic_basis
 from maquette.kernels.lanes import bits_of, chosen, exponential, filled, lesser, load, root, store
-from maquette.kernels.marching import span, walk
+from maquette.kernels.marching import position, span, to_way, walk
 from maquette.kernels.pairs import turn_over
 from maquette.kernels.products import by_weights, cut_off, forward, of_eight
 
 KNOWN = 16  # numbers between the two networks, the first of which is the density's logarithm; and of harmonics
 LEFT = 1e-3  # of the light, below which a ray ends
 THICK = -math.log(LEFT)
+AHEAD = 4  # samples that are looked at together, before it is known whether any light gets to the last
+MET = 0.02  # optical thickness of a step, where something is met
 GROUP, LONGEST = 256, 256  # samples that go through the network together, at least, and those of one ray at most
 ROOM = GROUP + LONGEST + 16
 THICKEST = np.float32(12)  # logarithm of the density
@@ -41,23 +43,37 @@ def _densities(features, at, ins, first, second, given, found):
 
 
 @njit(cache=True, fastmath=True)
-def _gather(origin, way, phase, near, step, is_endless, bits, grid, table, cells, size, first, second, room, n):
-    """The samples of one ray into the room from n on: features, places, distances and lengths; how many there are."""
+def _gather(origin, way, phase, near, step, finer, is_endless, bits, grid, table, cells, size, first, second, room, n):
+    """The samples of one ray into the room from n on: features, places, distances and lengths; how many there are.
+
+    Where there is something, steps are `finer` times as short, until AHEAD of them have met hardly anything.
+    """
     features, places, distances, lengths, given, found = room
     start, end = span(origin, way, is_endless, near)
-    t, thick, count = start + phase * step, 0.0, 0
+    t, thick, count, is_fine = start + phase * step, 0.0, 0, False
     while count < LONGEST and t < end:
         at = n + count
-        taken, t = walk(origin, way, t, end, step, is_endless, bits, grid, at, 8, places, distances, lengths)
+        now = step / finer if is_fine else step
+        taken, t = walk(origin, way, t, end, now, is_endless, bits, grid, at, AHEAD, places, distances, lengths)
         if taken == 0:
             break
         encode(places, at, at + taken, table, cells, size, features)
         _densities(features, at, features.shape[1], first, second, given, found)
+        met, kept = 0.0, taken
         for s in range(taken):
-            thick += found[s] * lengths[at + s]
+            here = found[s] * lengths[at + s]
+            if finer > 1 and not is_fine and here > MET:  # what this step stands for is walked again
+                t = distances[at + s] - (finer - 1) / (2 * finer) * lengths[at + s]
+                is_fine, kept, met = True, s, MET
+                break
+            met += here
+            thick += here
             if thick > THICK:
                 return count + s + 1
-        count += taken
+        count += kept
+        if is_fine and met < MET:
+            is_fine = False
+            t += (finer - 1) / 2 * lengths[at + taken - 1]
     return count
 
 
@@ -111,7 +127,7 @@ def _forward(features, lengths, n, rays, ways, layers, held, basis):
 
 @njit(cache=True, fastmath=True)
 def _add(room, n, owners, ways, nets, colours, left, far):
-    """What the first n samples of the room, of rays `owners`, add to what `render` gives."""
+    """What the first n samples of the room, of rays `owners`, add to colours, and to weights times distances."""
     features, _, distances, lengths, _, _ = room
     layers, held, basis = nets
     padded, _, _, _, _, o = _forward(features, lengths, n, owners, ways, layers, held, basis)
@@ -126,33 +142,48 @@ def _add(room, n, owners, ways, nets, colours, left, far):
 
 
 @njit(cache=True, fastmath=True, parallel=True)
-def render(rays, table, cells, size, layers, bits, grid, step, is_endless, near, work, colours, left, far):
-    """Colours (R, 3) without a background, what of the light is left (R,), and the sum of weights times distances (R,).
+def render(
+    camera, width, middle, half, background, table, cells, size, layers, bits, grid, step, finer, is_endless, near,
+    work, ways, colours, picture, left, depths,
+):  # fmt: skip
+    """A picture (3, R) of so many columns, what of the light is left (R,), and mean depths (R,), 0 where nothing is.
 
-    rays: origins and unit directions (R, 3), and phases (R,) in 0..1, where in a step a ray begins. work holds room for
-    each of PARTS parts.
+    camera (16,): as marching.py packs it, of the world in which the cube has the half side `half` around middle (3,);
+    in its unit the depths are, along the camera's axis. work holds room for each of PARTS parts; ways and colours
+    (R, 3) are room, too.
     """
-    origins, ways, phases = rays
-    many = len(origins)
-    for part in prange(PARTS):
+    many = len(left)
+    for part in prange(PARTS):  # from pixels to depths, all at once: between two kernels, threads fall asleep
         features, places, distances, lengths, given, found, held, owners, basis = work
         room = features[part], places[part], distances[part], lengths[part], given[part], found[part]
         nets = layers, held[part], basis[part]
+        origin = np.empty(3, np.float32)
+        for axis in range(3):
+            origin[axis] = (position(camera, axis) - middle[axis]) / half
         n = 0
         for first in range(part * NEIGHBOURS, many, PARTS * NEIGHBOURS):
             for ray in range(first, min(first + NEIGHBOURS, many)):
+                to_way(camera, ray % width, ray // width, ways[ray])
                 count = _gather(
-                    origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
-                    layers[0], layers[1], room, n,
+                    origin, ways[ray], 0.5, near, step, finer, is_endless, bits, grid, table, cells, size, layers[0],
+                    layers[1], room, n,
                 )  # fmt: skip
                 owners[part, n : n + count] = ray
                 n += count
-                colours[ray], left[ray], far[ray] = 0, 1, 0
+                colours[ray], left[ray], depths[ray] = 0, 1, 0
                 if n >= GROUP:
-                    _add(room, n, owners[part], ways, nets, colours, left, far)
+                    _add(room, n, owners[part], ways, nets, colours, left, depths)
                     n = 0
         if n:
-            _add(room, n, owners[part], ways, nets, colours, left, far)
+            _add(room, n, owners[part], ways, nets, colours, left, depths)
+        for first in range(part * NEIGHBOURS, many, PARTS * NEIGHBOURS):
+            for ray in range(first, min(first + NEIGHBOURS, many)):
+                for colour in range(3):
+                    picture[colour, ray] = colours[ray, colour] + left[ray] * background[colour]
+                met, along = 1 - left[ray], 0.0
+                for axis in range(3):
+                    along += ways[ray, axis] * camera[6 + axis]
+                depths[ray] = depths[ray] / met * half * along if met > LEFT else 0
 
 
 @njit(cache=True, fastmath=True, inline="always")
@@ -196,7 +227,7 @@ def learn(
                 count = 0
             else:
                 count = _gather(
-                    origins[ray], ways[ray], phases[ray], near, step, is_endless, bits, grid, table, cells, size,
+                    origins[ray], ways[ray], phases[ray], near, step, 1, is_endless, bits, grid, table, cells, size,
                     first, second, room, n,
                 )  # fmt: skip
                 numbers[ray] = count

@@ -149,20 +149,32 @@ def carve(places, cameras, sizes, starts, apart, reach, least, near, found):
         found[n] = seen >= least and not is_clear
 
 
+@njit(cache=True, fastmath=True, inline="always")
+def position(camera, axis):
+    """Where a camera stands, as one number of three."""
+    return -(camera[axis] * camera[9] + camera[3 + axis] * camera[10] + camera[6 + axis] * camera[11])
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def to_way(camera, column, row, way):
+    """Writes to way (3,) the unit direction through a pixel's middle."""
+    x, y = (column + 0.5 - camera[14]) / camera[12], (row + 0.5 - camera[15]) / camera[13]
+    length = math.sqrt(x * x + y * y + 1)
+    for axis in range(3):
+        way[axis] = (camera[axis] * x + camera[3 + axis] * y + camera[6 + axis]) / length
+
+
 @njit(cache=True, fastmath=True, parallel=True)
 def rays_of_pixels(pixels, starts, sizes, cameras, views, origins, ways):
     """Views (R,), origins and unit directions (R, 3) of pixels (R,), numbered through all pictures from starts on."""
     for n in prange(len(pixels)):
         view = np.searchsorted(starts, pixels[n], side="right") - 1
-        r, left = cameras[view], pixels[n] - starts[view]
+        camera, left = cameras[view], pixels[n] - starts[view]
         width = sizes[view, 0]
-        x = (left % width + 0.5 - r[14]) / r[12]
-        y = (left // width + 0.5 - r[15]) / r[13]
-        length = math.sqrt(x * x + y * y + 1)
         views[n] = view
+        to_way(camera, left % width, left // width, ways[n])
         for axis in range(3):
-            ways[n, axis] = (r[axis] * x + r[3 + axis] * y + r[6 + axis]) / length
-            origins[n, axis] = -(r[axis] * r[9] + r[3 + axis] * r[10] + r[6 + axis] * r[11])
+            origins[n, axis] = position(camera, axis)
 
 
 def packed(camera):

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from maquette.graphics.cameras import Camera, camera_at
+from maquette.graphics.radiance import FINER
 from maquette.kernels import compile_first
 from maquette.kernels.exposing import expose_rays, expose_rays_backward
 from maquette.kernels.fields import KNOWN, PARTS, ROOM, densities, learn, render, step_of_adam, thicken
 from maquette.kernels.grids import balanced, encode_backward
-from maquette.kernels.marching import bytes_of, packed, rays_of_pixels, to_bits
+from maquette.kernels.marching import bytes_of, packed, to_bits
 
 BETAS = 0.9, 0.99
 TINY = 1e-15  # in Adam's root: derivatives of features are small
@@ -109,25 +110,19 @@ class Painted:
     depth: np.ndarray
 
 
-def draw(numbers: Numbers, camera: Camera, background: Any) -> Painted:
-    """What a camera of the placed world sees."""
+def draw(numbers: Numbers, camera: Camera, background: Any, finer: int = FINER) -> Painted:
+    """What a camera of the placed world sees; where there is something, steps are so many times as short."""
     compile_first(__name__)
     height, width = camera.height, camera.width
-    count = height * width
-    views, origins, ways = np.empty(count, np.int64), np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
-    size = np.array([[width, height]])
-    rays_of_pixels(np.arange(count), np.zeros(1, np.int64), size, packed(camera)[None], views, origins, ways)
-    colours, left, far = np.empty((count, 3), np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
+    count, one = height * width, np.float32
+    picture, left, depths = np.empty((3, count), one), np.empty(count, one), np.empty(count, one)
     render(
-        (numbers.brought(origins), ways, np.full(count, 0.5, np.float32)),
-        numbers.table, numbers.cells, numbers.size, numbers.layers, numbers.bits, numbers.grid,
-        numbers.step, numbers.is_endless, numbers.near, numbers.room(), colours, left, far,
+        packed(camera), width, numbers.middle, numbers.half, np.broadcast_to(background, 3).astype(one), numbers.table,
+        numbers.cells, numbers.size, numbers.layers, numbers.bits, numbers.grid, numbers.step, finer,
+        numbers.is_endless, numbers.near, numbers.room(), np.empty((count, 3), one), np.empty((count, 3), one),
+        picture, left, depths,
     )  # fmt: skip
-    colours += left[:, None] * np.asarray(background, np.float32)
-    met = 1 - left
-    depth = np.where(met > 1e-3, far / np.maximum(met, 1e-3), 0) * numbers.half * (ways @ camera.direction)
-    picture = np.ascontiguousarray(colours.reshape(height, width, 3).transpose(2, 0, 1))
-    return Painted(picture, left.reshape(height, width), depth.reshape(height, width).astype(np.float32))
+    return Painted(picture.reshape(3, height, width), left.reshape(height, width), depths.reshape(height, width))
 
 
 def density_at(numbers: Numbers, places: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from maquette.graphics.encodings import frequencies, hash_encode, resolutions
 from maquette.graphics.harmonics import basis
-from maquette.graphics.radiance import composite, finer, stratified, weights_of
+from maquette.graphics.radiance import FINER, composite, finer, stratified, weights_of
 from maquette.graphics.rays import box_crossing, contract
 from maquette.kernels.fields import KNOWN, THICKEST
 from maquette.kernels.marching import FARTHEST, bytes_of
@@ -147,18 +147,21 @@ class HashField(_Field):
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Colour (R, 3), what is left of the light (R,) and depth (R,) of rays, plainly; with gradients.
 
-        chance (R, 1) in 0..1 shifts the steps of a ray.
+        chance (R, 1) in 0..1 shifts the steps of a ray, which are shorter without.
         """
-        distances, lengths, density, colour = self.samples(origins, ways, chance)
+        distances, lengths, density, colour = self.samples(origins, ways, chance, FINER if chance is None else 1)
         return [composite(density, colour, lengths, distances, background)]
 
     def samples(
-        self, origins: Tensor, ways: Tensor, chance: Tensor | None = None
+        self, origins: Tensor, ways: Tensor, chance: Tensor | None = None, times: int = 1
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Distances, lengths and densities (R, S), and colours (R, S, 3), of steps; 0 where nothing can be."""
+        """Distances, lengths and densities (R, S), and colours (R, S, 3), of steps; 0 where nothing can be.
+
+        Steps are so many times as short as in training.
+        """
         near, far = self.span(origins, ways)
         longest = float((far - near).max()) if not self.is_endless else math.inf
-        distances, lengths = self.steps(near, longest, origins, ways, chance)
+        distances, lengths = self.steps(near, longest, origins, ways, chance, self.step / times)
         places = origins[:, None] + distances[..., None] * ways[:, None]
         used = (distances < far[:, None]) & self.is_there(places.flatten(0, 1)).view_as(distances)
         density, colour = torch.zeros_like(distances), torch.zeros_like(places)
@@ -167,20 +170,20 @@ class HashField(_Field):
         return distances, lengths, density, colour
 
     def steps(
-        self, near: Tensor, longest: float, origins: Tensor, ways: Tensor, chance: Tensor | None
+        self, near: Tensor, longest: float, origins: Tensor, ways: Tensor, chance: Tensor | None, step: float
     ) -> tuple[Tensor, Tensor]:
         """Distances and lengths (R, S) of steps, which grow where space is contracted."""
         shift = torch.full_like(near, 0.5) if chance is None else chance[:, 0]
-        t = near + shift * self.step
+        t = near + shift * step
         if not self.is_endless:
-            count = max(1, math.ceil(longest / self.step))
-            distances = t[:, None] + self.step * torch.arange(count).to(t)
-            return distances, torch.full_like(distances, self.step)
+            count = max(1, math.ceil(longest / step))
+            distances = t[:, None] + step * torch.arange(count).to(t)
+            return distances, torch.full_like(distances, step)
         found, lengths = [], []
         while float(t.min()) < FARTHEST:
             most = (origins + t[:, None] * ways).abs().amax(1).clamp(min=1)
             found.append(t)
-            lengths.append(torch.where(t < FARTHEST, self.step * most**2, torch.zeros_like(t)))
+            lengths.append(torch.where(t < FARTHEST, step * most**2, torch.zeros_like(t)))
             t = (t + lengths[-1]).clamp(max=FARTHEST)
         return torch.stack(found, 1), torch.stack(lengths, 1)
 

@@ -69,22 +69,32 @@ def test_every_level_has_its_turn(levels):
 
 
 @pytest.mark.parametrize(("is_endless", "layers"), [(False, 1), (True, 2)])
-def test_pictures_are_the_plain_ones(is_endless, layers):
+@pytest.mark.parametrize("finer", [1, 2, 3])
+def test_pictures_are_the_plain_ones(is_endless, layers, finer):
+    """With shorter steps, too, if there is enough for them everywhere, from where the camera stands on."""
     made = field(is_endless, layers)
-    if is_endless:  # over cells without anything, steps are longer where space is contracted
+    if is_endless or finer > 1:  # over cells without anything, steps are longer where space is contracted
         made.bits.fill_(255)
-    drawn = draw(Numbers.of(made), CAMERA, (0.2, 0.4, 0.6))
-    origins, ways = rays_of(CAMERA)
+    camera = CAMERA
+    if finer > 1:
+        camera = camera_at(
+            np.array([0.1, -0.6, 0.2]), np.zeros(3), np.array([0.0, 0, 1]), width=12, height=9, focal=11.0
+        )
+        with torch.no_grad():
+            made.second[0].abs_().mul_(0.1)
+    drawn = draw(Numbers.of(made), camera, (0.2, 0.4, 0.6), finer)
+    origins, ways = rays_of(camera)
     inner = (origins - torch.tensor(made.middle)) / made.reach
     with torch.no_grad():
-        colours, left, depth = made.trace(inner, ways, torch.tensor([0.2, 0.4, 0.6]))[0]
+        distances, lengths, density, colour = made.samples(inner, ways, times=finer)
+        colours, left, depth = composite(density, colour, lengths, distances, torch.tensor([0.2, 0.4, 0.6]))
     # a place on the border of two cells may be counted to either, by rounding: hardly any are
     picture = drawn.picture.transpose(1, 2, 0).reshape(-1, 3)
     off = np.abs(picture - colours.numpy()).max(1)
     assert np.quantile(off, 0.9) < 2e-3 and np.median(off) < 1e-3
     assert is_endless or 0.05 < left.mean() < 0.95
     assert np.median(np.abs(drawn.remainder.ravel() - left.numpy())) < 1e-3
-    along = depth.numpy() * made.reach * (ways.numpy() @ CAMERA.direction)
+    along = depth.numpy() * made.reach * (ways.numpy() @ camera.direction)
     assert np.median(np.abs(drawn.depth.ravel() - along)) < 5e-3
 
 

@@ -16,7 +16,7 @@ from maquette.families.field_data import GRID, Box, Carver, Pixels, Prepared, bo
 from maquette.families.field_training import HashTraining, Occupancies, PlainTraining
 from maquette.families.fields import field_drawer_within, field_of
 from maquette.families.scenes import Placed, collect_scene, framing_of_views, prepare, show_photographs, tell_if_poor
-from maquette.families.views import Judge, means_of, score_nearest
+from maquette.families.views import Judge, Seen, means_of, score_nearest
 from maquette.methods.exposure import Exposures
 from maquette.models import FrequencyField, HashField
 from maquette.models.fields import Field
@@ -26,7 +26,7 @@ from maquette.runs import Run, Step
 from maquette.steps import Fitted, Framing, Scores
 
 STEP, STEP_WITHOUT_END = 2 * 3**0.5 / 350, 2 * 3**0.5 / 256  # of rays, in half sides of the box; half was worse
-MOMENTS, EVERY = 16, 8  # at which held-out views are looked at, at every so many-th pixel each way
+MOMENTS, PIXELS = 16, 2500  # at which held-out views are looked at, and at about how many pixels of each
 LONG, LONGER = 60.0, 120.0  # seconds of training from which more levels pay, and more rows
 MOST_BETWEEN = 250  # steps between two such moments
 FEWER, FEWER_STEPS = (1, 2, 4), 200  # every so many-th view, on which a field is taught anew for so many steps
@@ -100,6 +100,11 @@ def described(placed: Placed, box: Box, settings: Settings) -> dict[str, Any]:
     return {"encoding": "hash", "arguments": {**chosen, **sizes, **where}}
 
 
+def with_few(view: Seen, pixels: int = PIXELS) -> Seen:
+    """A view with every pixel, or every second one each way and so on, so that about so many are left."""
+    return thinned(view, max(1, round((view.camera.width * view.camera.height / pixels) ** 0.5)))
+
+
 def boxed(prepared: Prepared) -> Box:
     assert prepared.box is not None
     return prepared.box
@@ -122,7 +127,7 @@ def train(model: Field, prepared: Prepared, settings: Settings, run: Run) -> Tra
     learns_exposure = settings.exposure and is_compiled and pixels.alphas is None
     exposures = Exposures(len(prepared.train)) if learns_exposure else None
     judge = Judge(prepared.train, prepared.test, prepared.extent, exposures)
-    thin = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent, exposures)
+    thin = Judge(prepared.train, [with_few(view) for view in prepared.test], prepared.extent, exposures)
     run.fact("Steps", run.planned(settings.steps))
     run.fact("Optimizer", "Adam, for the features that samples touch" if isinstance(model, HashField) else "Adam")
     if isinstance(model, FrequencyField) and run.device.type == "cpu":
@@ -167,7 +172,7 @@ def small(field: dict[str, Any]) -> dict[str, Any]:
 def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[int, dict[int, float]]:
     """The held-out PSNR by the number of views, after the same few steps from nothing on all, a half and a quarter."""
     steps, box, found = max(1, min(settings.steps // 4, FEWER_STEPS)), boxed(prepared), dict[int, float]()
-    judge = Judge(prepared.train, [thinned(view, EVERY) for view in prepared.test], prepared.extent)
+    judge = Judge(prepared.train, [with_few(view) for view in prepared.test], prepared.extent)
     for part in FEWER:
         train = prepared.train[::part]
         possible = Carver(train).possible(np.array(box.middle), box.half, GRID, is_endless=box.is_endless)
@@ -183,7 +188,7 @@ def taught_by_fewer(prepared: Prepared, settings: Settings, run: Run) -> tuple[i
 def taught_by_encodings(prepared: Prepared, settings: Settings, run: Run) -> tuple[int, dict[str, float]]:
     """The held-out PSNR of small fields that are told places in several ways, after the same few steps from nothing."""
     steps, found = max(1, min(settings.steps // 4, ENCODED_STEPS)), dict[str, float]()
-    tests = [thinned(view, 2 * EVERY) for view in prepared.test[:ENCODED_VIEWS]]
+    tests = [with_few(view, PIXELS // 4) for view in prepared.test[:ENCODED_VIEWS]]
     judge, known = Judge(prepared.train, tests, prepared.extent), small(prepared.processing["field"])
     where = {name: known["arguments"][name] for name in PLACED}
     pixels, possible, pace = Pixels(prepared.train), boxed(prepared).possible, pace_of(settings)
