@@ -1,10 +1,8 @@
 """The set of captioned shapes: which scenes there are, which of them training never sees, and the files of the set."""
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -30,7 +28,7 @@ from maquette.data.sets.shape_words import (
 )
 from maquette.data.sets.shapes import SIDE, draw
 
-OFTEN = {LEANING: 2, ROLLING: 2, BESIDE: 4, ON: 4}  # times as many training pictures as of one thing that stands
+PAIRS = 3  # times as many training pictures of two things beside or on each other as of any other kind
 
 
 def all_scenes() -> np.ndarray:
@@ -64,16 +62,14 @@ def is_held(scenes: np.ndarray) -> np.ndarray:
     return is_held_pair(scenes[:, SHAPE], scenes[:, COLOUR]) | (triple * 7919 % 101 < 10)
 
 
-def balanced(
-    scenes: np.ndarray, count: int, g: np.random.Generator, often: Mapping[int, int] = MappingProxyType({})
-) -> np.ndarray:
+def balanced(scenes: np.ndarray, count: int, g: np.random.Generator, pairs: int = 1) -> np.ndarray:
     """`count` of the scenes, none twice while there are others of its number and action.
 
-    All nine of a number or an action are there equally often, or some actions so many times as `often` says.
+    All nine of a number or an action are there equally often, but those with a second thing `pairs` times as often.
     """
     kinds = kinds_of(scenes)
     names = np.unique(kinds)
-    times = np.array([often.get(name // 4, 1) for name in names])
+    times = np.where(names // 4 >= BESIDE, pairs, 1)
     bounds = np.cumsum(times) * count // times.sum()
     found = []
     for kind, wanted in zip(names, np.diff(bounds, prepend=0), strict=True):
@@ -119,14 +115,13 @@ class Shapes:
 def captioned_shapes(seed: int = 0, size: int = SIDE, train: int = 9_000, test: int = 540) -> Shapes:
     """`train` pictures with three captions each, and `test` with one each of combinations seen and never seen.
 
-    Of training pictures there are more where there is more to learn: OFTEN two things, which can be put together in
-    fifty times as many ways as one, and things that are turned.
+    Two things can be put together in fifty times as many ways as one; of the training pictures, half show two.
     The scenes of a test part are all different, also where their places are left open.
     """
     g = np.random.default_rng([seed, 8])
     scenes = all_scenes()
     held = is_held(scenes)
-    seen = balanced(scenes[~held], train, g, OFTEN)
+    seen = balanced(scenes[~held], train, g, PAIRS)
     known = different(np.unique(seen, axis=0), test, g)
     new = different(scenes[held], test, g)
     whole = placed(np.concatenate([seen, known, new]), g)
