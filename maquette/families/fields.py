@@ -27,7 +27,7 @@ from maquette.settings import UserError
 
 AT_ONCE = 4096  # rays that go through a field together, where torch draws it
 PLACES = 2**17  # whose densities or colours are asked for together
-STOPPING = 0.01  # part of the cube's side within which half the light is stopped, where a surface is taken to be
+STOPPING = 0.02  # part of the cube's side within which half the light is stopped, where a surface is taken to be
 POINT_CAMERAS = 24  # that points, and what is seen of a surface, are looked for with, at most
 NEAR_CELLS = 3  # behind what a photograph shows that still belongs to it
 SEEN = 0.5  # of the light that a point stops

@@ -42,7 +42,7 @@ class MeshOptions(Options):
     cells: int = option(200, "along a side of the scene's cube: finer ones take longer", ge=4, le=1024)
     threshold: float | None = option(
         None,
-        "density of the surface, in the scene's unit; that which stops half of the light within a hundredth of the "
+        "density of the surface, in the scene's unit; that which stops half of the light within a fiftieth of the "
         "cube's side if not set",
         gt=0,
     )
