@@ -84,7 +84,8 @@ def collect_pictures(
         below = side - side % multiple
         raise UserError(f"--size {side} is no multiple of {multiple}; take {below} or {below + multiple}.")
     if count < FEWEST:
-        raise UserError(f"{found.path} holds {count} pictures that can be used; give at least {FEWEST}.")
+        few = of_many(count, "picture", "pictures")
+        raise UserError(f"{found.path} holds {few} that can be used; give at least {FEWEST}.")
     if (images.pixels == images.pixels[0]).all():
         raise UserError(f"All {count:,} pictures of {found.path} are the same: there is nothing to learn from them.")
     run.record_source(found, pictures=count, classes=len(images.classes), notes=images.notes)

@@ -25,6 +25,7 @@ from maquette.data.pictures.folders import Images, open_images, some
 from maquette.data.pictures.small import fit_square, read_rows
 from maquette.data.rows import split_rows
 from maquette.data.text.rows import json_objects
+from maquette.data.words import of_many
 from maquette.settings import UserError
 
 CAMERAS = {
@@ -121,7 +122,7 @@ def open_captions(path: Path, column: str | None = None) -> Captions:
     texts, parts, form, notes = described(given, images, files, column)
     kept = [place for place, each in enumerate(texts) if each]
     if without := [images.names[place] for place, each in enumerate(texts) if not each]:
-        notes.append(f"{counted(len(without), 'picture')} without a caption left out: {some(without)}.")
+        notes.append(f"{of_many(len(without), 'picture', 'pictures')} without a caption left out: {some(without)}.")
     if not kept:
         raise UserError(
             f"{given} holds {len(images):,} pictures and no captions: none in a file such as captions.csv, none in "
@@ -191,8 +192,8 @@ def by_files(images: Images | Stack, files: list[TextFile], column: str | None) 
     if refused is not None and not used:
         raise refused
     if lost:
-        notes.append(f"Captions of {counted(len(lost), 'picture')} that {'is' if len(lost) == 1 else 'are'} not there "
-                     f"left out: {some(list(lost))}.")  # fmt: skip
+        of_lost = of_many(len(lost), "picture that is", "pictures that are")
+        notes.append(f"Captions of {of_lost} not there left out: {some(list(lost))}.")
     return texts, parts, some(used), notes
 
 
@@ -288,10 +289,6 @@ def text_files(path: Path) -> list[TextFile]:
     return [TextFile(name, path, name) for name in wanted if not leads_outside(name) and "__MACOSX" not in name]
 
 
-def counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def captioned_rows(rows: Iterable[tuple[str, list[str], str]]) -> str:
     """A file of captions: of each picture its name, what is said of it, and its part, "" for none."""
     said = ({"file_name": name, "text": texts, **({"split": part} if part else {})} for name, texts, part in rows)
@@ -312,7 +309,8 @@ def read_captioned(captions: Captions, size: int, *, most: int | None = None, se
     kept, squares = read_rows(images, rows, lambda picture: squared(picture, size))
     notes += images.notes()
     if len(kept) < FEWEST:
-        raise UserError(f"Only {len(kept)} pictures with captions could be read; at least {FEWEST} are needed.")
+        read = of_many(len(kept), "picture", "pictures")
+        raise UserError(f"Only {read} with captions could be read; at least {FEWEST} are needed.")
     pixels = np.stack(squares)
     texts, parts = [captions.texts[row] for row in kept], [captions.parts[row] for row in kept]
     return Captioned(pixels, texts, parts, [images.names[row] for row in kept], captions.form, notes)

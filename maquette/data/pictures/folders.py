@@ -281,7 +281,7 @@ def open_images(
         kind = pictures.unread[0][1]
         raise UserError(f"{given[0]} is {kind}, which cannot be read; {WAYS_OUT[kind]}.")
     if len(pictures) < max(least, 1):
-        count = "no picture" if not len(pictures) else f"only {len(pictures)} pictures"
+        count = "no picture" if not len(pictures) else f"only {of_many(len(pictures), 'picture', 'pictures')}"
         why = f" ({' '.join(pictures.notes()).rstrip('.')})" if pictures.notes() else ""
         least_of = f"; at least {least} are needed" if least > 1 else " that can be read"
         raise UserError(f"{told} holds {count}{least_of}{why}.")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from maquette.data.pictures.small import SmallImages, small_images, split_images
 from maquette.data.sets.fetching import resolve
+from maquette.data.words import of_many
 from maquette.families.generating import analyze_pictures
 from maquette.figures.training import losses
 from maquette.methods.losses import SquaredError
@@ -68,7 +69,8 @@ def collect(settings: Settings, run: Run) -> SmallImages:
             f"--size {size} is no multiple of {PATCH}; take {size - size % PATCH} or {size + PATCH - size % PATCH}."
         )
     if count < 8:
-        raise UserError(f"{found.path} holds {count} pictures that can be used; an autoencoder needs at least 8.")
+        few = of_many(count, "picture", "pictures")
+        raise UserError(f"{found.path} holds {few} that can be used; an autoencoder needs at least 8.")
     run.record_source(found, pictures=count, classes=len(images.classes), notes=images.notes)
     run.fact("Size of a picture", f"{size} x {size}, {'grey' if channels == 1 else 'colour'}", "px")
     return images
