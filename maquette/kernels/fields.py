@@ -46,11 +46,13 @@ def _densities(features, at, ins, first, second, given, found):
 def _gather(origin, way, phase, near, step, finer, is_endless, bits, grid, table, cells, size, first, second, room, n):
     """The samples of one ray into the room from n on: features, places, distances and lengths; how many there are.
 
-    Where there is something, steps are `finer` times as short, until AHEAD of them have met hardly anything.
+    Where there is something, steps are `finer` times as short, until AHEAD of them have met hardly anything, or half
+    as many samples are there as a ray may have.
     """
     features, places, distances, lengths, given, found = room
     start, end = span(origin, way, is_endless, near)
     t, thick, count, is_fine = start + phase * step, 0.0, 0, False
+    most_fine = LONGEST // 2 if finer > 1 else 0  # through fog it must still get far
     while count < LONGEST and t < end:
         at = n + count
         now = step / finer if is_fine else step
@@ -62,7 +64,7 @@ def _gather(origin, way, phase, near, step, finer, is_endless, bits, grid, table
         met, kept = 0.0, taken
         for s in range(taken):
             here = found[s] * lengths[at + s]
-            if finer > 1 and not is_fine and here > MET:  # what this step stands for is walked again
+            if here > MET and not is_fine and at < n + most_fine:  # what this step stands for is walked again
                 t = distances[at + s] - (finer - 1) / (2 * finer) * lengths[at + s]
                 is_fine, kept, met = True, s, MET
                 break
@@ -71,7 +73,7 @@ def _gather(origin, way, phase, near, step, finer, is_endless, bits, grid, table
             if thick > THICK:
                 return count + s + 1
         count += kept
-        if is_fine and met < MET:
+        if is_fine and (met < MET or count >= most_fine):
             is_fine = False
             t += (finer - 1) / 2 * lengths[at + taken - 1]
     return count

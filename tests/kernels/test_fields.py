@@ -120,6 +120,20 @@ def test_fog_has_its_share_of_light_and_colour(density):
     np.testing.assert_allclose(picture.mean(0), colours.mean(0), rtol=0.03)
 
 
+def test_shorter_steps_get_as_far_through_fog():
+    """More than LONGEST short steps, each of which meets something."""
+    made = field()
+    made.bits.fill_(255)
+    made.step = 0.0099
+    with torch.no_grad():
+        made.table[0, :, 0] = 1
+        made.first[0], made.second[0] = 0, 0
+        made.first[0, 0], made.second[0, 0] = 1, np.log(2.2)
+    short, long = (draw(Numbers.of(made), CAMERA, (0.0, 0.0, 0.0), finer) for finer in (2, 1))
+    assert long.remainder.min() < 0.02
+    np.testing.assert_allclose(short.remainder, long.remainder, atol=0.02)
+
+
 def rays(many, seed=3):
     chance = np.random.default_rng(seed)
     origins, ways = rays_of(CAMERA, torch.from_numpy(chance.integers(0, 9, (many, 2))))
