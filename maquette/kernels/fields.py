@@ -61,19 +61,19 @@ def _gather(origin, way, phase, near, step, finer, is_endless, bits, grid, table
             break
         encode(places, at, at + taken, table, cells, size, features)
         _densities(features, at, features.shape[1], first, second, given, found)
-        met, kept = 0.0, taken
+        kept, met = taken, 0.0
         for s in range(taken):
             here = found[s] * lengths[at + s]
             if here > MET and not is_fine and at < n + most_fine:  # what this step stands for is walked again
                 t = distances[at + s] - (finer - 1) / (2 * finer) * lengths[at + s]
-                is_fine, kept, met = True, s, MET
+                is_fine, kept = True, s
                 break
             met += here
             thick += here
             if thick > THICK:
                 return count + s + 1
         count += kept
-        if is_fine and (met < MET or count >= most_fine):
+        if is_fine and kept == taken and (met < MET or count >= most_fine):
             is_fine = False
             t += (finer - 1) / 2 * lengths[at + taken - 1]
     return count

@@ -142,14 +142,9 @@ class HashField(_Field):
         x, y, z = (self.shares(places) * self.grid).long().clamp(0, self.grid - 1).unbind(1)
         return x + self.grid * (y + self.grid * z)
 
-    def trace(
-        self, origins: Tensor, ways: Tensor, background: Tensor, chance: Tensor | None = None
-    ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Colour (R, 3), what is left of the light (R,) and depth (R,) of rays, plainly; with gradients.
-
-        chance (R, 1) in 0..1 shifts the steps of a ray, which are shorter without.
-        """
-        distances, lengths, density, colour = self.samples(origins, ways, chance, FINER if chance is None else 1)
+    def trace(self, origins: Tensor, ways: Tensor, background: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Colour (R, 3), what is left of the light (R,) and depth (R,) of rays, plainly, as pictures are drawn."""
+        distances, lengths, density, colour = self.samples(origins, ways, times=FINER)
         return [composite(density, colour, lengths, distances, background)]
 
     def samples(
@@ -157,7 +152,7 @@ class HashField(_Field):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Distances, lengths and densities (R, S), and colours (R, S, 3), of steps; 0 where nothing can be.
 
-        Steps are so many times as short as in training.
+        chance (R, 1) in 0..1 shifts the steps of a ray, which are `times` as short as in training; with gradients.
         """
         near, far = self.span(origins, ways)
         longest = float((far - near).max()) if not self.is_endless else math.inf
