@@ -93,7 +93,7 @@ def over_time(
     left.plot(times, values, "-o", color=ORANGE, linewidth=1.8, markersize=3.5)
     label(left, "seconds of training", "PSNR of held-out views (dB)")
     if len(values):
-        title(left, f"{values[-1]:.2f} dB after {times[-1]:.0f} s, at every eighth pixel")
+        title(left, f"{values[-1]:.2f} dB after {times[-1]:.0f} s, at pixels evenly chosen")
     times, parts, many = finite(seconds, occupied, rays)
     if len(times):
         right.plot(times, 100 * parts, "-o", color=BLUE, linewidth=1.8, markersize=3.5)
